@@ -1,0 +1,8 @@
+//! The server: what acts where `shared` decides.
+
+pub mod store;
+pub mod network;
+pub mod runtime;
+pub mod images;
+pub mod kubelet;
+pub mod apiserver;
