@@ -1,1 +1,3 @@
-//! To be written.
+//! What a kubelet decides: see the modules.
+
+pub mod quality_of_service;
