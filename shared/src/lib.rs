@@ -13,7 +13,7 @@ pub mod store;
 pub mod apiserver;
 pub mod client;
 pub mod informer;
-pub mod work_queue;
+pub mod recorder;
 pub mod scheduler;
 pub mod controllers;
 pub mod kubelet;
