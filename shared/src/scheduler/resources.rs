@@ -79,7 +79,7 @@ impl Resources {
 /// What a pod asks of its node: the sum of its containers and sidecars, or of its start-up if that
 /// needs more, or what `spec.resources` says for the pod as a whole; and its overhead.
 pub fn pod_requests(pod: &Pod) -> Resources {
-    requests_with(pod, |container| container_requests(container))
+    requests_with(pod, container_requests)
 }
 
 /// As [`pod_requests`], with a default for containers that name no CPU or memory, so that many
