@@ -8,15 +8,34 @@ mod error_list;
 mod path;
 pub mod names;
 mod addresses;
-mod amount;
+pub(crate) mod amount;
 mod diff;
 mod labels;
 mod metadata;
 mod resources;
 
-pub mod pod;
+mod binding;
+mod config_map;
+mod event;
+mod lease;
+mod namespace;
+mod node;
+pub(crate) mod pod;
+mod secret;
+mod service;
+mod service_account;
 
-use k8s_openapi::api::core::v1 as core;
+pub mod unsupported;
+pub mod warnings;
+
+#[cfg(test)]
+mod tests;
+
+pub use binding::validate_binding;
+pub use unsupported::unsupported_fields;
+pub use warnings::warnings;
+
+use k8s_openapi::api::{coordination::v1::Lease, core::v1 as core, events::v1 as events};
 
 use crate::api::object::ApiObject;
 use field::{Error, ErrorList, Path};
@@ -60,7 +79,16 @@ fn status<K: Rules>(new: &dyn ApiObject, old: &dyn ApiObject) -> Option<ErrorLis
 
 /// The kinds that have rules. A kind that is missing here cannot be written.
 const KINDS: &[Kind] = &[
+    Kind::of::<core::ConfigMap>(),
+    Kind::of::<core::Event>(),
+    Kind::of::<core::Namespace>(),
+    Kind::of::<core::Node>(),
     Kind::of::<core::Pod>(),
+    Kind::of::<core::Secret>(),
+    Kind::of::<core::Service>(),
+    Kind::of::<core::ServiceAccount>(),
+    Kind::of::<events::Event>(),
+    Kind::of::<Lease>(),
 ];
 
 /// What is wrong with a new object, its defaults applied and its name generated.

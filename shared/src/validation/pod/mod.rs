@@ -26,6 +26,8 @@ use super::field::{ErrorList, Path};
 use super::metadata::{Scope, validate_metadata};
 use super::names;
 
+pub(super) use container::PROTOCOLS;
+pub(super) use handlers::validate_port;
 pub(super) use tolerations::validate_taint_effect;
 
 /// The annotation by which a kubelet marks the mirror of a static pod.

@@ -200,23 +200,38 @@ fn validate_affinity_only_narrows(
     }
 }
 
-/// A value without what Go leaves out: empty lists, maps, text, zeros and false, which mean the same as nothing.
+/// Numbers and flags for which Go does not tell zero from absent.
+const ZERO_IS_ABSENT: [&str; 9] = [
+    "hostIPC",
+    "hostNetwork",
+    "hostPID",
+    "hostPort",
+    "initialDelaySeconds",
+    "readOnly",
+    "stdin",
+    "stdinOnce",
+    "tty",
+];
+
+/// A value without what means the same as nothing: empty lists and text, and zeros that Go does not tell from them.
 fn normalized(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
             let fields = fields.into_iter().map(|(name, value)| (name, normalized(value)));
-            Value::Object(fields.filter(|(_, value)| !is_nothing(value)).collect())
+            Value::Object(fields.filter(|(name, value)| !is_nothing(name, value)).collect())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(normalized).collect()),
         other => other,
     }
 }
 
-fn is_nothing(value: &Value) -> bool {
+fn is_nothing(name: &str, value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(items) => items.is_empty(),
         Value::String(text) => text.is_empty(),
-        _ => false,
+        Value::Object(fields) => name == "resources" && fields.is_empty(),
+        Value::Bool(flag) => !flag && ZERO_IS_ABSENT.contains(&name),
+        Value::Number(number) => number.as_i64() == Some(0) && ZERO_IS_ABSENT.contains(&name),
     }
 }
