@@ -171,7 +171,8 @@ impl Runtime {
             memory: memory.clone(),
             log: spec.log.follow(),
         };
-        let program = Metered::new(guest.run(self.engine.clone()), cpu, spec.cpu_limit_cores);
+        let program =
+            Metered::new(guest.run(self.engine.clone()), self.epoch.clone(), cpu, spec.cpu_limit_cores);
         let life = Life { clock: self.clock.clone(), report, signals, memory, log: spec.log };
         self.threads.handle().spawn(life.run(program));
         Ok(ContainerHandle { shared: Arc::new(shared) })

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
+use super::epoch::EpochClock;
+
 /// Period of the quota; upstream's kubelet sets the same (`--cpu-cfs-quota-period`).
 const PERIOD: Duration = Duration::from_millis(100);
 
@@ -70,6 +72,7 @@ impl Quota {
 /// A guest's future, metered and held to its quota.
 pub(super) struct Metered<F> {
     guest: Pin<Box<F>>,
+    epoch: Arc<EpochClock>,
     meter: Arc<CpuMeter>,
     quota: Option<Quota>,
     pause: Option<Pin<Box<Sleep>>>,
@@ -77,14 +80,16 @@ pub(super) struct Metered<F> {
 
 impl<F: Future> Metered<F> {
     /// `cores`: the limit, in processors; `None` for no limit.
-    pub(super) fn new(guest: F, meter: Arc<CpuMeter>, cores: Option<f64>) -> Self {
+    pub(super) fn new(guest: F, epoch: Arc<EpochClock>, meter: Arc<CpuMeter>, cores: Option<f64>) -> Self {
         let quota = cores.map(|cores| Quota::new(cores, Instant::now()));
-        Self { guest: Box::pin(guest), meter, quota, pause: None }
+        Self { guest: Box::pin(guest), epoch, meter, quota, pause: None }
     }
 
     fn poll_guest(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
         let before = thread_time();
+        let computing = self.epoch.compute();
         let result = self.guest.as_mut().poll(context);
+        drop(computing);
         let used = thread_time().saturating_sub(before);
         self.meter.add(used);
         if let Some(quota) = &mut self.quota {

@@ -4,23 +4,23 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use wasmtime::{Config, Engine, EngineWeak};
+use wasmtime::{Config, Engine};
 
 use super::Clock;
+use super::epoch::EpochClock;
 use super::guest_threads::GuestThreads;
 use super::linker::Linkers;
-
-/// How long a guest may run before it lets others run.
-pub(super) const EPOCH: Duration = Duration::from_millis(1);
 
 /// Programs that are compiled at once; each compilation already uses every processor.
 const PARALLEL_COMPILATIONS: usize = 1;
 
 /// Stack of a guest's own calls. Beyond it the guest, and nothing else, ends with a stack overflow.
-const GUEST_STACK_BYTES: usize = 1024 * 1024;
+const GUEST_STACK_BYTES: usize = 2 * 1024 * 1024;
+
+/// Stack beyond that, for the host functions that a guest calls.
+const HOST_STACK_BYTES: usize = 1024 * 1024;
 
 /// How a [`Runtime`] is set up.
 pub struct RuntimeOptions {
@@ -44,6 +44,7 @@ impl Default for RuntimeOptions {
 #[derive(Clone)]
 pub struct Runtime {
     pub(super) engine: Engine,
+    pub(super) epoch: Arc<EpochClock>,
     pub(super) linkers: Arc<Linkers>,
     pub(super) threads: Arc<GuestThreads>,
     pub(super) compilations: Arc<Semaphore>,
@@ -59,9 +60,10 @@ impl Runtime {
     pub fn new(options: RuntimeOptions) -> io::Result<Self> {
         let engine = Engine::new(&config()).map_err(io::Error::other)?;
         let linkers = Linkers::new(&engine).map_err(io::Error::other)?;
-        tick(engine.weak())?;
+        let epoch = Arc::new(EpochClock::start(engine.weak())?);
         Ok(Self {
             engine,
+            epoch,
             linkers: Arc::new(linkers),
             threads: Arc::new(GuestThreads::start(options.threads)?),
             compilations: Arc::new(Semaphore::new(PARALLEL_COMPILATIONS)),
@@ -75,18 +77,6 @@ impl Runtime {
 pub(super) fn config() -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true).epoch_interruption(true);
-    config.max_wasm_stack(GUEST_STACK_BYTES).async_stack_size(2 * GUEST_STACK_BYTES);
+    config.max_wasm_stack(GUEST_STACK_BYTES).async_stack_size(GUEST_STACK_BYTES + HOST_STACK_BYTES);
     config
-}
-
-/// Advances the epoch until the engine is gone.
-fn tick(engine: EngineWeak) -> io::Result<()> {
-    let clock = move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            thread::sleep(EPOCH);
-        }
-    };
-    thread::Builder::new().name("epoch".into()).spawn(clock).map(drop)
 }

@@ -8,6 +8,7 @@
 mod container;
 mod cpu;
 mod engine;
+mod epoch;
 mod exit;
 mod guest;
 mod guest_threads;

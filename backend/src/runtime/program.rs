@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
-use wasmtime::{Engine, InstancePre, Module};
+use wasmtime::{Engine, ExternType, InstancePre, Module, format_err};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use super::engine::{Runtime, config};
@@ -92,7 +92,9 @@ impl Runtime {
                 .instantiate_pre(&component)
                 .and_then(CommandPre::new)
                 .map(Entry::Command),
-            Code::Module(module) => self.linkers.module.instantiate_pre(&module).map(Entry::Start),
+            Code::Module(module) => check_start(&module)
+                .and_then(|()| self.linkers.module.instantiate_pre(&module))
+                .map(Entry::Start),
         };
         Ok(Arc::new(Program { entry: entry.map_err(CompileError::Unsupported)? }))
     }
@@ -127,6 +129,14 @@ fn compile(engine: &Engine, wasm: &[u8]) -> Result<Code, CompileError> {
         Module::from_binary(engine, wasm).map(Code::Module)
     };
     code.map_err(CompileError::Invalid)
+}
+
+/// Checks that a module is a command: a component's entry point is checked by its bindings.
+fn check_start(module: &Module) -> wasmtime::Result<()> {
+    match module.get_export("_start") {
+        Some(ExternType::Func(_)) => Ok(()),
+        _ => Err(format_err!("the module exports no function `_start`")),
+    }
 }
 
 /// Whether a WebAssembly binary is a component: byte 6 of its header is the layer.

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ pub(super) struct Cluster {
     pub(super) network: Network,
     pub(super) program: Arc<Program>,
     pub(super) directory: TempDir,
+    runs: AtomicUsize,
 }
 
 /// A started container and its log.
@@ -67,7 +69,7 @@ impl Cluster {
         let options = RuntimeOptions { cache_dir: Some(cache_dir), threads: 2, ..RuntimeOptions::default() };
         let runtime = Runtime::new(options).unwrap();
         let program = runtime.compile(wasm).await.unwrap();
-        Self { runtime, network: Network::new(), program, directory }
+        Self { runtime, network: Network::new(), program, directory, runs: AtomicUsize::new(0) }
     }
 
     /// A pod with the address 10.244.1.`last`.
@@ -105,7 +107,8 @@ impl Cluster {
     /// Runs one command in a pod of its own to its end: its exit status and its log.
     pub(super) async fn run(&self, arguments: &str) -> (ExitStatus, String) {
         let pod = self.pod(250);
-        let container = self.start(self.spec("run", &pod, arguments));
+        let id = format!("run-{}", self.runs.fetch_add(1, Ordering::Relaxed));
+        let container = self.start(self.spec(&id, &pod, arguments));
         let status = container.handle.wait().await;
         self.network.remove_pod(&pod);
         (status, container.log().await)

@@ -29,13 +29,13 @@ fn echo(stream: &mut TcpStream, peer: &str) -> io::Result<()> {
 
 /// Connects, prints its greeting and sends a line to and fro.
 pub(crate) fn connect(address: &str) -> io::Result<()> {
-    let mut stream = TcpStream::connect(address)?;
+    let stream = TcpStream::connect(address)?;
     println!("connected to {}", stream.peer_addr()?);
-    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut reader = BufReader::new(&stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
     print!("{line}");
-    writeln!(stream, "ping")?;
+    writeln!(&stream, "ping")?;
     line.clear();
     reader.read_line(&mut line)?;
     print!("{line}");

@@ -28,7 +28,9 @@ async fn a_guest_should_see_its_mounts_and_no_other_file() {
     let cluster = Cluster::new().await;
     let pod = cluster.pod(2);
     let [root, data] = ["root", "data"].map(|name| cluster.directory.path().join(name));
-    [&root, &data].map(|directory| fs::create_dir(directory).unwrap());
+    for directory in [&root, &data] {
+        fs::create_dir(directory).unwrap();
+    }
     fs::write(data.join("file"), "of the volume").unwrap();
     fs::write(cluster.directory.path().join("secret"), "of the host").unwrap();
     let secret = format!("read-file {}", cluster.directory.path().join("secret").display());
