@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::api::object::{ApiObject, SharedObject};
 use crate::api::status;
-use crate::apiserver::request::{Answer, List, ListOptions, PatchForm, Reply, Request, WatchStream};
+use crate::api::patch::PatchType;
+use crate::apiserver::request::{Answer, List, ListOptions, Reply, Request, WatchStream};
 use crate::apiserver::user::{Caller, User};
 use crate::apiserver::{ApiServer, Result};
 
@@ -79,12 +80,12 @@ impl Client {
 
     /// Changes parts of an object by a merge patch.
     pub async fn merge<K: Resource>(&self, namespace: &str, name: &str, patch: Value) -> Result<SharedObject> {
-        self.object(Request::patch::<K>(namespace, name, PatchForm::Merge, patch)?).await
+        self.object(Request::patch::<K>(namespace, name, PatchType::Merge, patch)?).await
     }
 
     /// Changes parts of an object's status by a strategic merge patch.
     pub async fn patch_status<K: Resource>(&self, namespace: &str, name: &str, patch: Value) -> Result<SharedObject> {
-        let request = Request::patch::<K>(namespace, name, PatchForm::Strategic, patch)?;
+        let request = Request::patch::<K>(namespace, name, PatchType::Strategic, patch)?;
         self.object(request.subresource("status")?).await
     }
 

@@ -10,7 +10,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::json;
 
 use crate::apiserver::Result;
-use crate::apiserver::request::{PatchForm, Request};
+use crate::api::patch::PatchType;
+use crate::apiserver::request::Request;
 
 /// How many different events are remembered.
 const REMEMBERED: usize = 4096;
@@ -56,7 +57,7 @@ impl Recorder {
             said.count += 1;
             said.last = now;
             let patch = json!({ "count": said.count, "lastTimestamp": Time(now) });
-            return Request::patch::<Event>(&said.namespace, &said.name, PatchForm::Merge, patch);
+            return Request::patch::<Event>(&said.namespace, &said.name, PatchType::Merge, patch);
         }
         let event = self.event(note, now);
         let said = Said {

@@ -49,10 +49,16 @@ impl ApiServer {
     }
 
     /// Every plugin that looks at deletions.
-    pub(crate) async fn admit_delete(&self, caller: &Caller, target: &Target, object: &dyn ApiObject) -> Result<()> {
+    pub(crate) fn admit_delete(&self, caller: &Caller, target: &Target, object: &dyn ApiObject) -> Result<()> {
         namespace_lifecycle::admit_delete(target)?;
         node_restriction::admit_update(caller, target, object)
     }
+}
+
+/// A sentence for each field that is accepted and not honoured.
+pub(crate) fn unsupported(object: &dyn ApiObject) -> Vec<String> {
+    let fields = crate::validation::unsupported::unsupported_fields(object).into_iter();
+    fields.map(|(path, sentence)| format!("{path}: {sentence}")).collect()
 }
 
 /// 422 with all errors at once.
@@ -60,6 +66,6 @@ pub(crate) fn invalid_unless_empty(target: &Target, errors: ErrorList) -> Result
     if errors.is_empty() {
         return Ok(());
     }
-    let status = status::invalid(target.kind, &target.name, &errors.aggregate(), errors.to_causes());
+    let status = status::invalid(target.kind, &target.name, &errors.to_string(), errors.to_causes());
     Err(Box::new(status))
 }

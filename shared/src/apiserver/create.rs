@@ -87,7 +87,7 @@ impl ApiServer {
         self.admit_create(caller, target, &mut *object).await?;
         admission::invalid_unless_empty(target, validation::validate_create(&*object))?;
         warnings.extend(validation::warnings::warnings(&*object));
-        warnings.extend(validation::unsupported::sentences(&*object));
+        warnings.extend(admission::unsupported(&*object));
         let claims = self.allocate_addresses(target, &mut *object, options.dry_run).await?;
         match self.put(target, object, Expect::Absent, options.dry_run).await {
             Ok(Stored::Done(object)) => Ok(Some(Reply::Created(object))),

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::api::object::ApiObject;
 use crate::api::scheme::Kind;
-use crate::api::schema::Schema;
-use crate::api::{status, strict};
+use crate::api::status;
+use crate::api::strict::{self, FieldValidation};
 
 use super::Result;
-use super::request::{FieldValidation, Input};
+use super::request::Input;
 
 /// The typed object of a body, and the warnings that reading it gave.
 pub(crate) fn object(
@@ -24,12 +24,12 @@ pub(crate) fn object(
         Input::Typed(object) => Ok(object),
         Input::Text(text) => {
             let (value, duplicates) = parse(kind, &text)?;
-            typed(kind, value, duplicates, validation, warnings)
+            typed(kind, value, &duplicates, validation, warnings)
         }
     }
 }
 
-/// The value of JSON or YAML text, and its duplicate fields as complaints.
+/// The value of JSON or YAML text, and the paths of its duplicate fields.
 fn parse(kind: &Kind, text: &Bytes) -> Result<(Value, Vec<String>)> {
     let looks_like_json = text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     if looks_like_json {
@@ -43,7 +43,7 @@ fn parse(kind: &Kind, text: &Bytes) -> Result<(Value, Vec<String>)> {
     let Some(document) = documents.into_iter().next() else {
         return Err(cannot_be_handled(kind, "unexpected end of JSON input"));
     };
-    let duplicates = document.duplicates.iter().map(|duplicate| format!("duplicate field {:?}", duplicate.path));
+    let duplicates = document.duplicates.into_iter().map(|duplicate| duplicate.path);
     Ok((document.value, duplicates.collect()))
 }
 
@@ -51,25 +51,13 @@ fn parse(kind: &Kind, text: &Bytes) -> Result<(Value, Vec<String>)> {
 pub(crate) fn typed(
     kind: &Kind,
     mut value: Value,
-    duplicates: Vec<String>,
+    duplicates: &[String],
     validation: FieldValidation,
     warnings: &mut Vec<String>,
 ) -> Result<Box<dyn ApiObject>> {
     check_kind(kind, &mut value)?;
-    if let Some(schema) = Schema::for_kind(kind.api_version, kind.kind) {
-        let mut complaints = strict::unknown_fields(&value, schema);
-        complaints.extend(duplicates);
-        if let Some(error) = strict::type_mismatch(&value, schema) {
-            return Err(cannot_be_handled(kind, &error));
-        }
-        match validation {
-            FieldValidation::Strict if !complaints.is_empty() => {
-                return Err(cannot_be_handled(kind, &format!("strict decoding error: {}", complaints.join(", "))));
-            }
-            FieldValidation::Ignore | FieldValidation::Strict => {}
-            FieldValidation::Warn => warnings.append(&mut complaints),
-        }
-    }
+    let said = strict::check(&value, duplicates, (kind.api_version, kind.kind), validation);
+    warnings.extend(said.map_err(|message| Box::new(status::bad_request(message)))?);
     kind.decode(&value).map_err(|error| cannot_be_handled(kind, &error.to_string()))
 }
 
@@ -106,6 +94,5 @@ pub(crate) fn cannot_be_handled(
     kind: &Kind,
     why: &str,
 ) -> Box<k8s_openapi::apimachinery::pkg::apis::meta::v1::Status> {
-    let message = format!("{} in version {:?} cannot be handled as a {}: {why}", kind.kind, kind.version, kind.kind);
-    Box::new(status::bad_request(message))
+    Box::new(status::bad_request(strict::cannot_be_handled(kind.api_version, kind.kind, why)))
 }

@@ -2,13 +2,16 @@
 //!
 //! Follows `pkg/storage/etcd3/store.go` and `pkg/storage/continue.go` of kubernetes/apiserver.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::api::object::{ApiObject, SharedObject};
 use crate::api::scheme::Kind;
-use crate::api::{fields, labels, status};
+use crate::api::fields::FieldSelector;
+use crate::api::{labels, status};
 use crate::store::{KeyValue, RangeRequest, Revision, StoreError};
 
 use super::registry::{self, Target, store_status};
@@ -23,23 +26,25 @@ const CHUNK: usize = 1000;
 pub(crate) struct Selection {
     kind: &'static Kind,
     labels: labels::Selector,
-    fields: fields::Selector,
+    fields: FieldSelector,
     name: String,
 }
 
 impl Selection {
     /// Reads the selectors of the options; 400 where they make no sense.
     pub(crate) fn new(target: &Target, options: &ListOptions) -> Result<Selection> {
-        let labels = labels::Selector::parse(&options.label_selector)
-            .map_err(|error| Box::new(status::bad_request(format!("unable to parse requirement: {error}"))))?;
-        let fields = fields::Selector::parse(target.kind, &options.field_selector)
-            .map_err(|error| Box::new(status::bad_request(error.to_string())))?;
+        let labels: labels::Selector = options.label_selector.parse().map_err(|error: labels::SelectorError| {
+            Box::new(status::bad_request(error.to_string()))
+        })?;
+        let fields = options.field_selector.parse::<FieldSelector>();
+        let fields = fields.and_then(|fields| fields.for_kind(target.kind.api_version, target.kind.kind));
+        let fields = fields.map_err(|error| Box::new(status::bad_request(error.to_string())))?;
         Ok(Selection { kind: target.kind, labels, fields, name: target.name.clone() })
     }
 
     /// Whether every object is wanted.
     fn is_everything(&self) -> bool {
-        self.labels.is_empty() && self.fields.is_empty() && self.name.is_empty()
+        self.labels.is_everything() && self.fields.is_everything() && self.name.is_empty()
     }
 
     /// Whether this object is wanted.
@@ -47,8 +52,8 @@ impl Selection {
         let metadata = object.metadata();
         let named = self.name.is_empty() || metadata.name.as_deref() == Some(self.name.as_str());
         named
-            && self.labels.matches_option(metadata.labels.as_ref())
-            && self.fields.matches(|field| fields::value(self.kind, object, field))
+            && self.labels.matches(metadata.labels.as_ref().unwrap_or(&BTreeMap::new()))
+            && self.fields.matches_object(object)
     }
 }
 

@@ -2,15 +2,16 @@
 //!
 //! Follows `pkg/endpoints/handlers/patch.go` of kubernetes/apiserver.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use serde_json::Value;
 
 use crate::api::object::{ApiObject, SharedObject};
-use crate::api::patch::{json, merge, strategic};
+use crate::api::patch::{PatchError, UNPROCESSABLE};
 use crate::api::schema::Schema;
 use crate::api::status;
 
 use super::registry::Target;
-use super::request::{Patch, PatchForm, Reply, WriteOptions};
+use super::request::{Patch, Reply, WriteOptions};
 use super::user::Caller;
 use super::{ApiServer, Result, input};
 
@@ -45,25 +46,21 @@ fn patched(
     {
         metadata.remove("resourceVersion");
     }
-    input::typed(target.kind, after, Vec::new(), options.field_validation, warnings)
+    input::typed(target.kind, after, &[], options.field_validation, warnings)
 }
 
 fn apply(target: &Target, patch: &Patch, before: Value) -> Result<Value> {
-    let unprocessable = |message: String| {
-        let mut status = status::bad_request(message);
-        status.code = Some(422);
-        status.reason = Some("Invalid".into());
-        Box::new(status)
+    let Some(schema) = Schema::for_kind(target.kind.api_version, target.kind.kind) else {
+        return Err(Box::new(status::internal(format!("no schema of {:?}", target.kind))));
     };
-    match patch.form {
-        PatchForm::Json => json::apply(before, &patch.body).map_err(|error| unprocessable(error.to_string())),
-        PatchForm::Merge => Ok(merge::apply(before, &patch.body)),
-        PatchForm::Strategic => {
-            let Some(schema) = Schema::for_kind(target.kind.api_version, target.kind.kind) else {
-                return Err(Box::new(status::internal(format!("no schema of {:?}", target.kind))));
-            };
-            strategic::apply(before, patch.body.clone(), schema)
-                .map_err(|error| Box::new(status::bad_request(error.to_string())))
-        }
-    }
+    patch.form.apply(before, patch.body.clone(), schema).map_err(refused)
+}
+
+fn refused(error: PatchError) -> Box<Status> {
+    let message = match &error {
+        PatchError::Unprocessable(why) => format!("{UNPROCESSABLE}: {why}"),
+        other => other.to_string(),
+    };
+    let reason = Some(error.reason()).filter(|reason| !reason.is_empty()).map(str::to_owned);
+    Box::new(Status { code: Some(i32::from(error.code())), reason, ..status::bad_request(message) })
 }

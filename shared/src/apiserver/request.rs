@@ -8,6 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Status};
 use serde_json::Value;
 
 use crate::api::object::{ApiObject, SharedObject};
+use crate::api::patch::PatchType;
+use crate::api::strict::FieldValidation;
 use crate::api::scheme::{self, Kind, Subresource, Verb};
 use crate::api::status;
 use crate::store::Revision;
@@ -59,32 +61,9 @@ pub enum Input {
 /// A patch and how to apply it.
 pub struct Patch {
     /// How to apply it.
-    pub form: PatchForm,
+    pub form: PatchType,
     /// The patch.
     pub body: Value,
-}
-
-/// The forms of patches, by content type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PatchForm {
-    /// `application/json-patch+json`, RFC 6902.
-    Json,
-    /// `application/merge-patch+json`, RFC 7386.
-    Merge,
-    /// `application/strategic-merge-patch+json`.
-    Strategic,
-}
-
-/// What to do about fields that the schema does not know, or that occur twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FieldValidation {
-    /// Drop them silently.
-    Ignore,
-    /// Drop them and warn.
-    #[default]
-    Warn,
-    /// Refuse the request.
-    Strict,
 }
 
 /// Options of create, update and patch.
@@ -244,7 +223,7 @@ impl Request {
     }
 
     /// Changes parts of an object.
-    pub fn patch<K: Resource>(namespace: &str, name: &str, form: PatchForm, body: Value) -> Result<Request, Box<Status>> {
+    pub fn patch<K: Resource>(namespace: &str, name: &str, form: PatchType, body: Value) -> Result<Request, Box<Status>> {
         let patch = Operation::Patch(Patch { form, body }, WriteOptions::default());
         Request::on::<K>(namespace, name, patch)
     }

@@ -15,7 +15,9 @@ use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use crate::api::object::ApiObject;
 use crate::api::status;
 use crate::store::{Expect, RangeRequest, StoredValue, Write, WriteOutcome};
-use crate::validation::field::{Error, ErrorList};
+use crate::validation::field::ErrorList;
+use crate::validation::field::Error;
+use crate::validation::field::Path;
 
 use super::admission::invalid_unless_empty;
 use super::registry::{Target, store_status};
@@ -185,7 +187,8 @@ impl ApiServer {
             true => "failed to allocate IP {}: provided IP is already allocated",
             false => "failed to allocate IP {}: the provided IP is not in the valid range. The range of valid IPs is 10.96.0.0/12",
         };
-        let error = Error::invalid("spec.clusterIPs", serde_json::json!([wanted]), &why.replace("{}", wanted));
+        let path = Path::root("spec").child("clusterIPs");
+        let error = Error::invalid(&path, serde_json::json!([wanted]), why.replace("{}", wanted));
         invalid(target, error)
     }
 
@@ -201,16 +204,16 @@ impl ApiServer {
         let (first, last) = NODE_PORTS;
         if let Some(wanted) = wanted {
             let port = u16::try_from(wanted).ok().filter(|port| (first..=last).contains(port));
-            let field = format!("spec.ports[{index}].nodePort");
+            let field = Path::root("spec").child("ports").index(index).child("nodePort");
             let Some(port) = port else {
                 let why = format!("provided port is not in the valid range. The range of valid ports is {first}-{last}");
-                return Err(invalid(target, Error::invalid(&field, wanted.into(), &why)));
+                return Err(invalid(target, Error::invalid(&field, wanted, why)));
             };
             let key = port_key(port);
             if held.contains(&key) || self.claim(key, dry_run, claims).await? {
                 return Ok(port);
             }
-            return Err(invalid(target, Error::invalid(&field, wanted.into(), "provided port is already allocated")));
+            return Err(invalid(target, Error::invalid(&field, wanted, "provided port is already allocated")));
         }
         let span = u64::from(last - first) + 1;
         let start = self.entropy.next_u64() % span;
@@ -290,7 +293,7 @@ impl ApiServer {
 }
 
 fn invalid(target: &Target, error: Error) -> Box<k8s_openapi::apimachinery::pkg::apis::meta::v1::Status> {
-    match invalid_unless_empty(target, ErrorList::from(vec![error])) {
+    match invalid_unless_empty(target, ErrorList::from(error)) {
         Err(status) => status,
         Ok(()) => Box::new(status::internal("an error that is none")),
     }

@@ -113,7 +113,7 @@ impl ApiServer {
         admission::invalid_unless_empty(target, errors)?;
         if target.subresource.is_none() {
             warnings.extend(validation::warnings::warnings(new));
-            warnings.extend(validation::unsupported::sentences(new));
+            warnings.extend(admission::unsupported(new));
         }
         Ok(())
     }

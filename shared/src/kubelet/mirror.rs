@@ -42,7 +42,7 @@ pub fn static_pod(manifest: &str, node: &str, now: jiff::Timestamp) -> Result<Po
     spec.tolerations = Some(vec![everything]);
     defaults::apply(&mut pod);
     let errors = validation::validate_create(&pod);
-    if errors.is_empty() { Ok(pod) } else { Err(errors.aggregate()) }
+    if errors.is_empty() { Ok(pod) } else { Err(errors.to_string()) }
 }
 
 /// The mirror of a static pod: what the kubelet creates in the API, so that others see the pod.

@@ -217,11 +217,11 @@ impl PodWorker {
 
     /// Adds the events and the status that the step leaves to tell.
     fn report(&mut self, now: Timestamp, step: &mut Step) {
-        let told = self.notes.drain(..).map(Action::Record);
         let at = step.actions.iter().position(|action| *action == Action::DeletePod).unwrap_or(step.actions.len());
         let status = self.status(now);
         let changed = self.written.as_ref() != Some(&status);
         let write = changed.then(|| Action::WriteStatus(Box::new(status.clone())));
+        let told = self.notes.drain(..).map(Action::Record);
         step.actions.splice(at..at, told.chain(write));
         self.written = Some(status);
     }
