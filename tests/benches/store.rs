@@ -130,8 +130,8 @@ async fn list_time(store: &dyn Store) -> Result<Duration> {
     Ok(start.elapsed() / 100)
 }
 
-/// From before the write to each watcher's event, less the time the writer itself waited: how much
-/// later than the acknowledgement a watcher knows. Negative times count as zero.
+/// How much later than the writer's acknowledgement each watcher has the event; the watchers that
+/// have it sooner count as zero.
 async fn watch_latency(store: Arc<dyn Store>) -> Result<(Duration, Duration)> {
     let (told, mut tellings) = mpsc::unbounded_channel();
     for _ in 0..WATCHERS {
