@@ -64,10 +64,12 @@ pub trait ConnectionRule: Send + Sync {
     fn closed(&self, _flow: &Flow) {}
 }
 
+type RuleList = Vec<(Stage, Arc<dyn ConnectionRule>)>;
+
 /// The rules of a network, in the order they are asked.
 #[derive(Default)]
 pub(super) struct Rules {
-    ordered: RwLock<Arc<Vec<(Stage, Arc<dyn ConnectionRule>)>>>,
+    ordered: RwLock<Arc<RuleList>>,
 }
 
 impl Rules {
@@ -94,7 +96,7 @@ impl Rules {
         OpenFlow { flow, rules }
     }
 
-    fn current(&self) -> Arc<Vec<(Stage, Arc<dyn ConnectionRule>)>> {
+    fn current(&self) -> Arc<RuleList> {
         self.ordered.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -102,7 +104,7 @@ impl Rules {
 /// A connection that the rules have been told of.
 pub(super) struct OpenFlow {
     flow: Flow,
-    rules: Arc<Vec<(Stage, Arc<dyn ConnectionRule>)>>,
+    rules: Arc<RuleList>,
 }
 
 impl Drop for OpenFlow {

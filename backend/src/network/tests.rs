@@ -200,3 +200,21 @@ fn a_network_should_be_freed_although_pods_know_it() {
     drop(network);
     assert!(one.network().is_none());
 }
+
+#[tokio::test]
+async fn http_should_run_over_a_connection() {
+    let (network, _one, two) = two_pods();
+    let mut listener = two.listen(v4(ANY, 80)).unwrap();
+    tokio::spawn(async move {
+        let mut server = listener.accept().await.unwrap();
+        let mut request = [0; 1024];
+        let read = server.read(&mut request).await.unwrap();
+        assert!(request[..read].starts_with(b"GET /healthz HTTP/1.1\r\n"));
+        server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+    });
+    let connection = hyper_util::rt::TokioIo::new(network.dial(None, at(TWO, 80)).await.unwrap());
+    let (mut client, driver) = hyper::client::conn::http1::handshake(connection).await.unwrap();
+    tokio::spawn(driver);
+    let request = hyper::Request::get("/healthz").body(String::new()).unwrap();
+    assert_eq!(client.send_request(request).await.unwrap().status(), 200);
+}

@@ -3,6 +3,8 @@
 
 mod behave;
 mod network;
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+mod poll;
 
 use std::io;
 use std::process::ExitCode;
@@ -35,6 +37,8 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         ["eat-memory"] => behave::eat_memory(),
         ["flood"] => behave::flood(),
         ["echo-server", address] => network::echo_server(address),
+        #[cfg(all(target_os = "wasi", target_env = "p2"))]
+        ["poll-server", port] => poll::server(port.parse().map_err(io::Error::other)?),
         ["connect", address] => network::connect(address),
         ["half-close", address] => network::half_close(address),
         ["lookup", name] => network::lookup(name),

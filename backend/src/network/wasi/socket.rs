@@ -90,8 +90,8 @@ impl PodSocket {
 
     pub(super) fn finish_bind(&mut self) -> Result<(), ErrorCode> {
         self.advance(|state| match state {
-            State::Binding(port) => Ok(State::Bound(port)),
-            other => Err((other, ErrorCode::NotInProgress)),
+            State::Binding(port) => (State::Bound(port), Ok(())),
+            other => (other, Err(ErrorCode::NotInProgress)),
         })
     }
 
@@ -99,15 +99,15 @@ impl PodSocket {
         let code = self.out_of_order();
         let backlog = usize::try_from(self.options.backlog).unwrap_or(usize::MAX);
         self.advance(|state| match state {
-            State::Bound(port) => Ok(State::StartingToListen(port.listen(backlog))),
-            other => Err((other, code)),
+            State::Bound(port) => (State::StartingToListen(port.listen(backlog)), Ok(())),
+            other => (other, Err(code)),
         })
     }
 
     pub(super) fn finish_listen(&mut self) -> Result<(), ErrorCode> {
         self.advance(|state| match state {
-            State::StartingToListen(listener) => Ok(State::Listening(listener)),
-            other => Err((other, ErrorCode::NotInProgress)),
+            State::StartingToListen(listener) => (State::Listening(listener), Ok(())),
+            other => (other, Err(ErrorCode::NotInProgress)),
         })
     }
 
@@ -198,15 +198,12 @@ impl PodSocket {
         }
     }
 
-    /// Replaces the state by what `step` makes of it, or leaves it.
+    /// Replaces the state by what `step` makes of it.
     fn advance(
         &mut self,
-        step: impl FnOnce(State) -> Result<State, (State, ErrorCode)>,
+        step: impl FnOnce(State) -> (State, Result<(), ErrorCode>),
     ) -> Result<(), ErrorCode> {
-        let (state, result) = match step(std::mem::replace(&mut self.state, State::Failed)) {
-            Ok(state) => (state, Ok(())),
-            Err((state, code)) => (state, Err(code)),
-        };
+        let (state, result) = step(std::mem::replace(&mut self.state, State::Failed));
         self.state = state;
         result
     }

@@ -103,3 +103,38 @@ async fn names_and_datagrams_should_be_answered_honestly() {
     }
     assert_eq!(cluster.run("lookup example.com").await.0.code, 1);
 }
+
+#[tokio::test]
+async fn an_idle_client_should_not_stop_a_server_that_polls() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    let server = cluster.start(cluster.spec("server", &pod, "poll-server 80"));
+    server.logged("polling").await;
+    let address = SocketAddr::from((Ipv4Addr::new(10, 244, 1, 2), 80));
+    let mut idle = cluster.network.dial(None, address).await.unwrap();
+    for text in [b"one", b"two"] {
+        let mut busy = cluster.network.dial(None, address).await.unwrap();
+        busy.write_all(text).await.unwrap();
+        let mut answer = [0; 3];
+        busy.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, text);
+    }
+    idle.write_all(b"awake").await.unwrap();
+    let mut answer = [0; 5];
+    idle.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"awake");
+}
+
+#[tokio::test]
+async fn removing_a_pod_should_end_its_guests_connections() {
+    let cluster = Cluster::new().await;
+    let (one, two) = (cluster.pod(2), cluster.pod(3));
+    let server = cluster.start(cluster.spec("server", &one, "echo-server 0.0.0.0:80"));
+    server.logged("listening").await;
+    let mut connection = two.dial(SocketAddr::from((one.ip(), 80))).await.unwrap();
+    let mut hello = [0; 6];
+    connection.read_exact(&mut hello).await.unwrap();
+    cluster.network.remove_pod(&one);
+    server.logged("lost 10.244.1.3").await;
+    assert_eq!(connection.read_u8().await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+}
