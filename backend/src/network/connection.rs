@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::pipe::{DEFAULT_CAPACITY_BYTES, PipeBreaker, PipeReader, PipeWriter, pipe};
+use super::pipe::{DEFAULT_CAPACITY_BYTES, PipeBreaker, PipeReader, PipeWriter, pipe_under};
+use super::pressure::Pressure;
 use super::rules::OpenFlow;
 
 /// One end of an open connection: shutting it down half-closes it, dropping it closes it.
@@ -47,9 +48,9 @@ pub(super) struct Addresses {
 
 impl Connection {
     /// Both ends of a new connection: the client's, the server's.
-    pub(super) fn pair(addresses: Addresses, flow: OpenFlow) -> (Self, Self) {
-        let (client_writer, server_reader) = pipe(DEFAULT_CAPACITY_BYTES);
-        let (server_writer, client_reader) = pipe(DEFAULT_CAPACITY_BYTES);
+    pub(super) fn pair(addresses: Addresses, pressure: &Arc<Pressure>, flow: OpenFlow) -> (Self, Self) {
+        let (client_writer, server_reader) = pipe_under(DEFAULT_CAPACITY_BYTES, pressure.clone());
+        let (server_writer, client_reader) = pipe_under(DEFAULT_CAPACITY_BYTES, pressure.clone());
         let breakers = [client_writer.breaker(), server_writer.breaker()];
         let link = Arc::new(Link { breakers, _flow: flow });
         let client = Self {
