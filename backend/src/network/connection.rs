@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::pipe::{DEFAULT_CAPACITY_BYTES, PipeBreaker, PipeReader, PipeWriter, pipe_under};
+use super::pipe::{DEFAULT_CAPACITY_BYTES, PipeControl, PipeReader, PipeWriter, pipe_under};
 use super::pressure::Pressure;
 use super::rules::OpenFlow;
 
@@ -23,7 +23,7 @@ pub struct Connection {
 
 /// What both ends share, and what tears them down. Kept by pods as a weak reference.
 pub(super) struct Link {
-    breakers: [PipeBreaker; 2],
+    controls: [PipeControl; 2],
     /// Reports the end of the connection to the rules when the last end is gone.
     _flow: OpenFlow,
 }
@@ -31,7 +31,7 @@ pub(super) struct Link {
 impl Link {
     /// Fails both ends with `ConnectionReset`.
     pub(super) fn reset(&self) {
-        self.breakers.iter().for_each(PipeBreaker::reset);
+        self.controls.iter().for_each(PipeControl::reset);
     }
 }
 
@@ -51,8 +51,8 @@ impl Connection {
     pub(super) fn pair(addresses: Addresses, pressure: &Arc<Pressure>, flow: OpenFlow) -> (Self, Self) {
         let (client_writer, server_reader) = pipe_under(DEFAULT_CAPACITY_BYTES, pressure.clone());
         let (server_writer, client_reader) = pipe_under(DEFAULT_CAPACITY_BYTES, pressure.clone());
-        let breakers = [client_writer.breaker(), server_writer.breaker()];
-        let link = Arc::new(Link { breakers, _flow: flow });
+        let controls = [client_writer.control(), server_writer.control()];
+        let link = Arc::new(Link { controls, _flow: flow });
         let client = Self {
             local: addresses.client,
             peer: addresses.dialled,

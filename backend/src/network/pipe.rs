@@ -251,9 +251,9 @@ impl PipeWriter {
         self.shared.change(|state| state.finished = true);
     }
 
-    /// A handle that can tear the pipe down from elsewhere.
-    pub(super) fn breaker(&self) -> PipeBreaker {
-        PipeBreaker { shared: self.shared.clone() }
+    /// A handle that can end the pipe from elsewhere.
+    pub(crate) fn control(&self) -> PipeControl {
+        PipeControl { shared: self.shared.clone() }
     }
 }
 
@@ -287,14 +287,20 @@ impl AsyncWrite for PipeWriter {
     }
 }
 
-/// Tears a pipe down without owning an end of it.
-pub(super) struct PipeBreaker {
+/// Ends a pipe without owning an end of it.
+pub(crate) struct PipeControl {
     shared: Arc<Shared>,
 }
 
-impl PipeBreaker {
+impl PipeControl {
+    /// Fails both ends with `ConnectionReset`.
     pub(super) fn reset(&self) {
         self.shared.end(|state| state.reset = true);
+    }
+
+    /// Ends the stream as [`PipeWriter::finish`] does.
+    pub(crate) fn finish(&self) {
+        self.shared.change(|state| state.finished = true);
     }
 }
 
@@ -327,7 +333,7 @@ mod tests {
     async fn a_reset_should_fail_both_ends_and_drop_the_buffer() {
         let (mut writer, mut reader) = pipe(4);
         writer.write_all(b"lost").await.unwrap();
-        writer.breaker().reset();
+        writer.control().reset();
         assert_eq!(reader.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
         assert_eq!(writer.write(b"x").await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     }
