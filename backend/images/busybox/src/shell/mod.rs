@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 pub use execute::BROKEN_PIPE;
-pub use parser::{SyntaxError, is_name, parse};
+pub use parser::{SyntaxError, is_name};
 pub use pattern::glob;
 use syntax::Command;
 

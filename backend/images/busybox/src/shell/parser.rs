@@ -43,7 +43,7 @@ pub(super) struct Parser {
 }
 
 /// Reads a whole program.
-pub fn parse(text: &str) -> Result<List, SyntaxError> {
+pub(super) fn parse(text: &str) -> Result<List, SyntaxError> {
     let mut parser = Parser::new(text);
     let list = parser.list(&[])?;
     match parser.peek() {
