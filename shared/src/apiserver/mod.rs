@@ -32,6 +32,8 @@ pub mod discovery;
 pub mod bootstrap;
 #[cfg(feature = "schemars")]
 pub mod openapi;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use audit::AuditLog;
 use request::{Answer, Operation, Reply, Request};
