@@ -15,10 +15,10 @@ pub(crate) struct SteppedClock(AtomicI64);
 
 impl SteppedClock {
     /// When every test begins: 2026-01-01T00:00:00Z.
-    pub const START: i64 = 1_767_225_600;
+    pub(crate) const START: i64 = 1_767_225_600;
 
     /// Moves the clock on.
-    pub fn advance(&self, seconds: i64) {
+    pub(crate) fn advance(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::Relaxed);
     }
 }

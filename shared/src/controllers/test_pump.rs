@@ -28,7 +28,7 @@ pub(crate) struct Pump<C> {
 
 impl<C: Controller> Pump<C> {
     /// A bootstrapped cluster with this controller.
-    pub fn new(controller: C) -> Pump<C> {
+    pub(crate) fn new(controller: C) -> Pump<C> {
         let (server, clock) = server();
         block_on(server.bootstrap(6443)).unwrap();
         let user = |name, groups: &[&str]| Client::new(server.clone(), User::new(name, groups), name);
@@ -39,13 +39,13 @@ impl<C: Controller> Pump<C> {
     }
 
     /// The same cluster with another controller in the old one's place.
-    pub fn with<D: Controller>(self, controller: D) -> Pump<D> {
+    pub(crate) fn with<D: Controller>(self, controller: D) -> Pump<D> {
         let informers = controller.watches().iter().map(|_| Informer::default()).collect();
         Pump { controller, informers, client: self.client, admin: self.admin, clock: self.clock }
     }
 
     /// Lists, steps and answers until the controller wants nothing more; how many requests it made.
-    pub fn run(&mut self) -> usize {
+    pub(crate) fn run(&mut self) -> usize {
         let mut made = 0;
         for _ in 0..1000 {
             self.look();
@@ -77,31 +77,31 @@ impl<C: Controller> Pump<C> {
     }
 
     /// Moves the clock on.
-    pub fn advance(&self, seconds: i64) {
+    pub(crate) fn advance(&self, seconds: i64) {
         self.clock.advance(seconds);
     }
 
-    pub fn create(&self, object: impl ApiObject) {
+    pub(crate) fn create(&self, object: impl ApiObject) {
         block_on(self.admin.create(object)).unwrap();
     }
 
-    pub fn namespace(&self, name: &str) {
+    pub(crate) fn namespace(&self, name: &str) {
         let metadata = ObjectMeta { name: Some(name.into()), ..ObjectMeta::default() };
         self.create(Namespace { metadata, ..Namespace::default() });
     }
 
-    pub fn get<K>(&self, namespace: &str, name: &str) -> Option<K>
+    pub(crate) fn get<K>(&self, namespace: &str, name: &str) -> Option<K>
     where
         K: Resource + Clone + 'static,
     {
         block_on(self.admin.get::<K>(namespace, name)).ok().and_then(|object| object.downcast_ref::<K>().cloned())
     }
 
-    pub fn exists<K: Resource + Clone + 'static>(&self, namespace: &str, name: &str) -> bool {
+    pub(crate) fn exists<K: Resource + Clone + 'static>(&self, namespace: &str, name: &str) -> bool {
         self.get::<K>(namespace, name).is_some()
     }
 
-    pub fn list<K>(&self, namespace: &str) -> Vec<K>
+    pub(crate) fn list<K>(&self, namespace: &str) -> Vec<K>
     where
         K: ListableResource + Metadata<Ty = ObjectMeta> + Clone + 'static,
     {
@@ -109,15 +109,15 @@ impl<C: Controller> Pump<C> {
         list.items.iter().filter_map(|object| object.downcast_ref::<K>().cloned()).collect()
     }
 
-    pub fn merge<K: Resource>(&self, namespace: &str, name: &str, patch: Value) {
+    pub(crate) fn merge<K: Resource>(&self, namespace: &str, name: &str, patch: Value) {
         block_on(self.admin.merge::<K>(namespace, name, patch)).unwrap();
     }
 
-    pub fn delete<K: Resource>(&self, namespace: &str, name: &str) {
+    pub(crate) fn delete<K: Resource>(&self, namespace: &str, name: &str) {
         block_on(self.admin.delete::<K>(namespace, name, DeleteOptions::default())).unwrap();
     }
 
-    pub fn delete_now<K: Resource>(&self, namespace: &str, name: &str) {
+    pub(crate) fn delete_now<K: Resource>(&self, namespace: &str, name: &str) {
         let options = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
         block_on(self.admin.delete::<K>(namespace, name, options)).unwrap();
     }

@@ -29,12 +29,12 @@ pub(super) struct Content {
 
 impl Content {
     /// Whether nothing is left.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.remaining.is_empty()
     }
 
     /// Takes in what is left of a kind.
-    pub fn count(&mut self, kind: &Kind, items: &[SharedObject]) {
+    pub(super) fn count(&mut self, kind: &Kind, items: &[SharedObject]) {
         if items.is_empty() {
             return;
         }
@@ -51,7 +51,7 @@ impl Content {
     }
 
     /// How long the rest is supposed to take, in seconds.
-    pub fn seconds_left(&self, namespace: &ObjectMeta, now: Timestamp) -> i64 {
+    pub(super) fn seconds_left(&self, namespace: &ObjectMeta, now: Timestamp) -> i64 {
         let deleted_at = namespace.deletion_timestamp.as_ref().map_or(now, |time| time.0);
         let passed = now.duration_since(deleted_at).as_secs();
         match passed < self.grace_seconds {
