@@ -144,6 +144,9 @@ mod tests {
         queue.add_at("a", at(50));
         queue.add_at("a", at(20));
         queue.add_at("a", at(70));
-        assert_eq!((queue.take(at(19)), queue.next_due(), queue.take(at(20))), (None, Some(at(20)), Some("a")));
+        assert_eq!(
+            (queue.take(at(19)), queue.next_due(), queue.take(at(20))),
+            (None, Some(at(20)), Some("a"))
+        );
     }
 }

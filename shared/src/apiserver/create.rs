@@ -171,7 +171,8 @@ pub(crate) fn check_namespace(target: &Target, metadata: &mut ObjectMeta) -> Res
         "" => metadata.namespace = Some(target.namespace.clone()),
         namespace if namespace == target.namespace => {}
         _ => {
-            let message = "the namespace of the provided object does not match the namespace sent on the request";
+            let message =
+                "the namespace of the provided object does not match the namespace sent on the request";
             return Err(Box::new(status::bad_request(message)));
         }
     }

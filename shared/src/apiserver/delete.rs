@@ -30,7 +30,12 @@ enum Step {
 
 impl ApiServer {
     /// Deletes the object, or marks it as to be deleted.
-    pub(crate) async fn delete(&self, caller: &Caller, target: &Target, options: &DeleteOptions) -> Result<Reply> {
+    pub(crate) async fn delete(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        options: &DeleteOptions,
+    ) -> Result<Reply> {
         options::check_delete(options)?;
         for _ in 0..ATTEMPTS {
             let (object, item) = self.existing(target).await?;
@@ -54,10 +59,12 @@ impl ApiServer {
         let dry_run = options.dry_run.as_ref().is_some_and(|stages| !stages.is_empty());
         match next_step(object.body(), options, self.now_in_seconds()) {
             Step::Nothing => Ok(Some(Reply::Object(object.clone()))),
-            Step::Mark(marked) => match self.put(target, marked, Expect::At(item.mod_revision), dry_run).await? {
-                Stored::Done(object) => Ok(Some(Reply::Object(object))),
-                Stored::Conflict => Ok(None),
-            },
+            Step::Mark(marked) => {
+                match self.put(target, marked, Expect::At(item.mod_revision), dry_run).await? {
+                    Stored::Done(object) => Ok(Some(Reply::Object(object))),
+                    Stored::Conflict => Ok(None),
+                }
+            }
             Step::Remove => {
                 if !dry_run && !self.remove(target, item.mod_revision).await? {
                     return Ok(None);
@@ -171,7 +178,8 @@ fn grace_seconds(pod: &Pod, wanted: Option<i64>) -> i64 {
 fn mark(object: &dyn ApiObject, now: Timestamp, grace: i64) -> Step {
     let mut marked = object.boxed_clone();
     let metadata = marked.metadata_mut();
-    metadata.deletion_timestamp = Some(Time(now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now)));
+    metadata.deletion_timestamp =
+        Some(Time(now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now)));
     metadata.deletion_grace_period_seconds = Some(grace);
     metadata.generation = metadata.generation.map(|generation| generation + 1);
     if let Some(namespace) = marked.downcast_mut::<Namespace>() {

@@ -9,9 +9,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
 use serde::{Deserialize, Serialize};
 
+use crate::api::fields::FieldSelector;
 use crate::api::object::{ApiObject, SharedObject};
 use crate::api::scheme::Kind;
-use crate::api::fields::FieldSelector;
 use crate::api::{labels, status};
 use crate::store::{KeyValue, RangeRequest, Revision, StoreError};
 
@@ -34,9 +34,10 @@ pub(crate) struct Selection {
 impl Selection {
     /// Reads the selectors of the options; 400 where they make no sense.
     pub(crate) fn new(target: &Target, options: &ListOptions) -> Result<Selection> {
-        let labels: labels::Selector = options.label_selector.parse().map_err(|error: labels::SelectorError| {
-            Box::new(status::bad_request(error.to_string()))
-        })?;
+        let labels: labels::Selector = options
+            .label_selector
+            .parse()
+            .map_err(|error: labels::SelectorError| Box::new(status::bad_request(error.to_string())))?;
         let fields = options.field_selector.parse::<FieldSelector>();
         let fields = fields.and_then(|fields| fields.for_kind(target.kind.api_version, target.kind.kind));
         let fields = fields.map_err(|error| Box::new(status::bad_request(error.to_string())))?;
@@ -82,9 +83,11 @@ impl ContinueToken {
     }
 
     fn decode(text: &str) -> Result<ContinueToken> {
-        let invalid = |why: String| Box::new(status::bad_request(format!("continue key is not valid: {why}")));
+        let invalid =
+            |why: String| Box::new(status::bad_request(format!("continue key is not valid: {why}")));
         let json = URL_SAFE_NO_PAD.decode(text).map_err(|error| invalid(error.to_string()))?;
-        let token: ContinueToken = serde_json::from_slice(&json).map_err(|error| invalid(error.to_string()))?;
+        let token: ContinueToken =
+            serde_json::from_slice(&json).map_err(|error| invalid(error.to_string()))?;
         match token.v.as_str() {
             TOKEN_VERSION if token.rv == 0 => {
                 Err(invalid("incorrect encoded start resourceVersion (version meta.k8s.io/v1)".into()))
@@ -103,7 +106,8 @@ impl ApiServer {
         let mut request = self.range_request(target, options)?;
         let mut list = List::default();
         loop {
-            let range = self.store.range(request.clone()).await.map_err(|error| list_error(error, options))?;
+            let range =
+                self.store.range(request.clone()).await.map_err(|error| list_error(error, options))?;
             list.revision = range.revision;
             request.revision = Some(range.revision);
             let last = collect(&selection, &range.items, options.limit, &mut list.items)?;
@@ -196,10 +200,7 @@ fn continue_expired(token: ContinueToken) -> Status {
 }
 
 /// 504 for a revision that does not exist yet.
-pub(super) fn too_large(
-    wanted: Revision,
-    newest: Revision,
-) -> Box<Status> {
+pub(super) fn too_large(wanted: Revision, newest: Revision) -> Box<Status> {
     let mut status = status::timeout(&format!("Too large resource version: {wanted}, current: {newest}"), 1);
     let cause = StatusCause {
         reason: Some("ResourceVersionTooLarge".into()),

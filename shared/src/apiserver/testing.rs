@@ -45,6 +45,7 @@ impl Entropy for Seeded {
 /// An API server over an empty store, and its clock.
 pub(crate) fn server() -> (ApiServer, Arc<SteppedClock>) {
     let clock = Arc::new(SteppedClock(AtomicI64::new(SteppedClock::START)));
-    let server = ApiServer::new(Arc::new(MemoryStore::new()), clock.clone(), Arc::new(Seeded(AtomicU64::new(1))));
+    let server =
+        ApiServer::new(Arc::new(MemoryStore::new()), clock.clone(), Arc::new(Seeded(AtomicU64::new(1))));
     (server, clock)
 }

@@ -167,7 +167,8 @@ pub(super) fn check_name(target: &Target, object: &dyn ApiObject) -> Result<()> 
         return refused(message);
     }
     if name != target.name {
-        let message = format!("the name of the object ({name}) does not match the name on the URL ({})", target.name);
+        let message =
+            format!("the name of the object ({name}) does not match the name on the URL ({})", target.name);
         return refused(message);
     }
     if !namespace.is_empty() && !target.namespace.is_empty() && namespace != target.namespace {

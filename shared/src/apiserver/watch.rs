@@ -71,7 +71,11 @@ impl ApiServer {
 }
 
 /// The event as one who sees only the selection sees it.
-fn change(kind: &'static crate::api::scheme::Kind, selection: &Selection, event: &StoreEvent) -> Option<WatchEvent> {
+fn change(
+    kind: &'static crate::api::scheme::Kind,
+    selection: &Selection,
+    event: &StoreEvent,
+) -> Option<WatchEvent> {
     match try_change(kind, selection, event) {
         Ok(change) => change,
         Err(status) => Some(WatchEvent::Error(status)),

@@ -74,7 +74,8 @@ impl NamespaceController {
     /// Begins to empty the namespace of pods, or of all else.
     fn empty(&mut self, namespace: &str, pods: bool) {
         for kind in kinds(pods) {
-            let options = DeleteOptions { propagation_policy: Some("Background".into()), ..DeleteOptions::default() };
+            let options =
+                DeleteOptions { propagation_policy: Some("Background".into()), ..DeleteOptions::default() };
             let operation = Operation::DeleteCollection(ListOptions::default(), options);
             self.ask(namespace, Part::Empty(kind), collection(kind, namespace, operation));
             self.content.entry(namespace.to_owned()).or_default().open += 1;
@@ -85,7 +86,11 @@ impl NamespaceController {
         if let (Err(error), Some(content)) = (response, self.content.get_mut(namespace)) {
             content.errors.push(error.message.unwrap_or_default());
         }
-        self.ask(namespace, Part::Count(kind), collection(kind, namespace, Operation::List(ListOptions::default())));
+        self.ask(
+            namespace,
+            Part::Count(kind),
+            collection(kind, namespace, Operation::List(ListOptions::default())),
+        );
     }
 
     fn on_counted(&mut self, namespace: &str, kind: &'static Kind, response: Result<Answer>, now: Timestamp) {
@@ -194,7 +199,9 @@ impl Controller for NamespaceController {
         match (part, response) {
             (Part::Empty(kind), response) => self.on_emptied(&namespace, kind, response),
             (Part::Count(kind), response) => self.on_counted(&namespace, kind, response, now),
-            (Part::Tell, Ok(Answer { reply: Reply::Object(object), .. })) => self.finish(&namespace, object, now),
+            (Part::Tell, Ok(Answer { reply: Reply::Object(object), .. })) => {
+                self.finish(&namespace, object, now)
+            }
             (_, Err(error)) if !status::is(&error, "NotFound") => self.again(&namespace, now),
             _ => self.settle(&namespace),
         }

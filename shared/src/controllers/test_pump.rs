@@ -56,7 +56,8 @@ impl<C: Controller> Pump<C> {
             }
             for (token, request) in step.requests {
                 made += 1;
-                let response = self.client.send(request).now_or_never().expect("a memory store answers at once");
+                let response =
+                    self.client.send(request).now_or_never().expect("a memory store answers at once");
                 self.controller.on_response(token, response, now);
             }
         }
@@ -69,7 +70,9 @@ impl<C: Controller> Pump<C> {
             let operation = Operation::List(ListOptions::default());
             let request =
                 Request { kind, namespace: String::new(), name: String::new(), subresource: None, operation };
-            let Reply::List(list) = block_on(self.client.send(request)).unwrap().reply else { panic!("not a list") };
+            let Reply::List(list) = block_on(self.client.send(request)).unwrap().reply else {
+                panic!("not a list")
+            };
             for (change, object) in self.informers[index].replace(list.items, list.revision) {
                 self.controller.on_delta(change, &object);
             }
@@ -94,7 +97,9 @@ impl<C: Controller> Pump<C> {
     where
         K: Resource + Clone + 'static,
     {
-        block_on(self.admin.get::<K>(namespace, name)).ok().and_then(|object| object.downcast_ref::<K>().cloned())
+        block_on(self.admin.get::<K>(namespace, name))
+            .ok()
+            .and_then(|object| object.downcast_ref::<K>().cloned())
     }
 
     pub(crate) fn exists<K: Resource + Clone + 'static>(&self, namespace: &str, name: &str) -> bool {

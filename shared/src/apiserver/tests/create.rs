@@ -67,7 +67,9 @@ fn generated_names_should_differ_and_keep_their_base() {
     let api = api();
     let body = with(config_map(""), "/metadata/generateName", "part-".into());
     let names: std::collections::BTreeSet<String> = (0..50)
-        .map(|_| api.create("configmaps/default", &body).unwrap()["metadata"]["name"].as_str().unwrap().to_owned())
+        .map(|_| {
+            api.create("configmaps/default", &body).unwrap()["metadata"]["name"].as_str().unwrap().to_owned()
+        })
         .collect();
     assert_eq!(names.len(), 50);
     assert!(names.iter().all(|name| name.starts_with("part-") && name.len() == 10));

@@ -120,7 +120,10 @@ fn namespace_should_terminate_without_a_grace_period() {
     api.update("namespaces//team/finalize", &finalized).unwrap();
     assert_eq!(api.get("namespaces//team").unwrap_err().0, 404);
     let kept = api.delete("namespaces//default", DeleteOptions::default());
-    assert_eq!(kept, Err((403, "namespaces \"default\" is forbidden: this namespace may not be deleted".into())));
+    assert_eq!(
+        kept,
+        Err((403, "namespaces \"default\" is forbidden: this namespace may not be deleted".into()))
+    );
 }
 
 #[test]
@@ -142,7 +145,8 @@ fn collection_should_go_as_far_as_it_is_selected() {
         api.create("configmaps/default", &with(config_map(name), "/metadata/labels", labels)).unwrap();
     }
     let selection = ListOptions { label_selector: "tier=front".into(), ..ListOptions::default() };
-    let gone = api.send("configmaps/default", Operation::DeleteCollection(selection, DeleteOptions::default()));
+    let gone =
+        api.send("configmaps/default", Operation::DeleteCollection(selection, DeleteOptions::default()));
     assert_eq!(gone, Ok(json!(["a", "c"])));
     assert_eq!(api.list("configmaps/default", ListOptions::default()), Ok(json!(["b"])));
 }

@@ -109,7 +109,8 @@ fn revisions_should_be_read_as_upstream_reads_them() {
         let list = page(&api, options(version, version_match, limit)).unwrap();
         assert_eq!(names(&list), expected, "{version:?} {version_match:?} {limit}");
     }
-    let prefix = "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch";
+    let prefix =
+        "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch";
     let refused = [
         (None, Exact, 422, format!("{prefix} is forbidden unless resourceVersion is provided")),
         (Some(0), Exact, 422, format!("{prefix} \"exact\" is forbidden for resourceVersion \"0\"")),

@@ -39,7 +39,8 @@ fn kubelet_should_touch_nothing_but_its_own() {
     api.create("pods/default", &pod_on("mine", "node-1")).unwrap();
     api.create("pods/default", &pod_on("other", "node-2")).unwrap();
     let node = |name: &str| json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name } });
-    let create = |path: &str, body: Value| request(path, Operation::Create(text(&body), WriteOptions::default()));
+    let create =
+        |path: &str, body: Value| request(path, Operation::Create(text(&body), WriteOptions::default()));
     let delete = |path: &str| request(path, Operation::Delete(DeleteOptions::default()));
     let cases = [
         (create("nodes", node("node-1")), None),
@@ -51,7 +52,9 @@ fn kubelet_should_touch_nothing_but_its_own() {
         ),
         (
             create("pods/default", pod_on("new", "node-1")),
-            Some("pod does not have \"kubernetes.io/config.mirror\" annotation, node \"node-1\" can only create mirror pods"),
+            Some(
+                "pod does not have \"kubernetes.io/config.mirror\" annotation, node \"node-1\" can only create mirror pods",
+            ),
         ),
     ];
     for (request, why) in cases {
@@ -74,9 +77,15 @@ fn audit_should_tell_who_asked_what_and_when() {
     assert_eq!(made.request_uri, "/api/v1/namespaces/default/pods");
     let about = made.object_ref.as_ref().unwrap();
     assert!(about.name.starts_with("web-") && !about.uid.is_empty());
-    assert_eq!((about.resource.as_str(), about.resource_version.as_str()), ("pods", api.revision().to_string().as_str()));
+    assert_eq!(
+        (about.resource.as_str(), about.resource_version.as_str()),
+        ("pods", api.revision().to_string().as_str())
+    );
     assert_eq!((made.response_status.code, made.stage.as_str()), (201, "ResponseComplete"));
     assert_eq!(made.request_received_timestamp.0.as_second(), SteppedClock::START);
-    assert_eq!((missed.response_status.code, missed.response_status.reason.as_deref()), (404, Some("NotFound")));
+    assert_eq!(
+        (missed.response_status.code, missed.response_status.reason.as_deref()),
+        (404, Some("NotFound"))
+    );
     assert_eq!(missed.object_ref.as_ref().unwrap().namespace, "nowhere");
 }

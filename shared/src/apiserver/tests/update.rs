@@ -47,7 +47,8 @@ fn refusals_should_bear_upstreams_sentences() {
         (
             with(current, "/metadata/namespace", "kube-system".into()),
             400,
-            "the namespace of the object (kube-system) does not match the namespace on the request (default)".into(),
+            "the namespace of the object (kube-system) does not match the namespace on the request (default)"
+                .into(),
         ),
     ];
     for (body, code, message) in cases {
@@ -57,7 +58,8 @@ fn refusals_should_bear_upstreams_sentences() {
     assert_eq!(api.merge("configmaps/default/a", stale_version), Err((409, modified.to_owned())));
     let renamed = api.merge("configmaps/default/a", json!({ "metadata": { "name": "b" } }));
     assert_eq!(renamed.unwrap_err().0, 400);
-    let (code, message) = api.merge("configmaps/default/a", json!({ "metadata": { "uid": "other" } })).unwrap_err();
+    let (code, message) =
+        api.merge("configmaps/default/a", json!({ "metadata": { "uid": "other" } })).unwrap_err();
     assert_eq!(code, 422);
     assert!(message.contains("metadata.uid: Invalid value: \"other\": field is immutable"), "{message}");
 }
@@ -65,8 +67,7 @@ fn refusals_should_bear_upstreams_sentences() {
 #[test]
 fn missing_object_should_be_created_only_where_its_kind_allows_that() {
     let api = api();
-    let service =
-        json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "a" }, "spec": { "ports": [{ "port": 80 }] } });
+    let service = json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "a" }, "spec": { "ports": [{ "port": 80 }] } });
     assert!(api.update("services/default/a", &service).is_ok());
     let missing = api.update("configmaps/default/a", &config_map("a"));
     assert_eq!(missing, Err((404, "configmaps \"a\" not found".into())));
@@ -79,7 +80,10 @@ fn lease_should_not_be_updated_blindly() {
     api.create("leases/default", &lease).unwrap();
     let (code, message) = api.update("leases/default/a", &lease).unwrap_err();
     assert_eq!(code, 422);
-    assert!(message.contains("metadata.resourceVersion: Invalid value: 0: must be specified for an update"), "{message}");
+    assert!(
+        message.contains("metadata.resourceVersion: Invalid value: 0: must be specified for an update"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -104,7 +108,8 @@ fn status_and_the_rest_should_not_reach_each_other() {
 fn pods_generation_should_count_changes_of_its_spec() {
     let api = api();
     api.create("pods/default", &pod("web")).unwrap();
-    let generation = |change| api.merge("pods/default/web", change).unwrap()["metadata"]["generation"].clone();
+    let generation =
+        |change| api.merge("pods/default/web", change).unwrap()["metadata"]["generation"].clone();
     assert_eq!(generation(json!({ "metadata": { "labels": { "a": "b" }, "generation": 9 } })), 1);
     let image = json!({ "spec": { "activeDeadlineSeconds": 30 } });
     assert_eq!(generation(image), 2);
@@ -129,9 +134,7 @@ fn last_finalizer_should_take_a_deleted_object_along() {
 fn pod_should_be_bound_once() {
     let api = api();
     api.create("pods/default", &pod("web")).unwrap();
-    let binding = |uid: Option<&str>| {
-        json!({ "apiVersion": "v1", "kind": "Binding", "metadata": { "name": "web", "uid": uid }, "target": { "kind": "Node", "name": "node-1" } })
-    };
+    let binding = |uid: Option<&str>| json!({ "apiVersion": "v1", "kind": "Binding", "metadata": { "name": "web", "uid": uid }, "target": { "kind": "Node", "name": "node-1" } });
     let (code, message) = api.create("pods/default/web/binding", &binding(Some("other"))).unwrap_err();
     assert_eq!(code, 409);
     assert!(message.contains("UID in precondition: other"), "{message}");

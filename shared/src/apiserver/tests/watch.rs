@@ -26,7 +26,9 @@ fn now(stream: &mut WatchStream) -> Vec<String> {
             WatchEvent::Deleted(object) => format!("-{}", object.name()),
             WatchEvent::Bookmark { initial_events_end: true, .. } => "end of state".into(),
             WatchEvent::Bookmark { .. } => continue,
-            WatchEvent::Error(status) => format!("{} {}", refusal(&status).0, status.reason.unwrap_or_default()),
+            WatchEvent::Error(status) => {
+                format!("{} {}", refusal(&status).0, status.reason.unwrap_or_default())
+            }
         });
     }
     told
@@ -37,7 +39,8 @@ fn from(revision: u64) -> ListOptions {
 }
 
 fn label(api: &Api, name: &str, value: Value) {
-    api.merge(&format!("configmaps/default/{name}"), json!({ "metadata": { "labels": { "app": value } } })).unwrap();
+    api.merge(&format!("configmaps/default/{name}"), json!({ "metadata": { "labels": { "app": value } } }))
+        .unwrap();
 }
 
 #[test]
@@ -121,7 +124,11 @@ fn contradicting_options_should_be_refused() {
     let api = api();
     let prefix = "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden:";
     let cases = [
-        (Some(true), VersionMatch::Unset, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+        (
+            Some(true),
+            VersionMatch::Unset,
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        ),
         (
             None,
             VersionMatch::NotOlderThan,

@@ -13,7 +13,11 @@ use super::content::Content;
 /// Each condition with its reason and message while nothing is wrong, in upstream's order.
 const CONDITIONS: [(&str, &str, &str); 5] = [
     ("NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered"),
-    ("NamespaceDeletionGroupVersionParsingFailure", "ParsedGroupVersions", "All legacy kube types successfully parsed"),
+    (
+        "NamespaceDeletionGroupVersionParsingFailure",
+        "ParsedGroupVersions",
+        "All legacy kube types successfully parsed",
+    ),
     (
         "NamespaceDeletionContentFailure",
         "ContentDeleted",
@@ -50,12 +54,18 @@ fn trouble(type_: &str, content: &Content) -> Option<(&'static str, String)> {
             Some(("ContentDeletionFailed", why))
         }
         "NamespaceContentRemaining" if !content.remaining.is_empty() => {
-            let rest = sentence(&content.remaining, |resource, count| format!("{resource} has {count} resource instances"));
+            let rest = sentence(&content.remaining, |resource, count| {
+                format!("{resource} has {count} resource instances")
+            });
             Some(("SomeResourcesRemain", format!("Some resources are remaining: {rest}")))
         }
         "NamespaceFinalizersRemaining" if !content.finalizers.is_empty() => {
-            let rest = sentence(&content.finalizers, |name, count| format!("{name} in {count} resource instances"));
-            Some(("SomeFinalizersRemain", format!("Some content in the namespace has finalizers remaining: {rest}")))
+            let rest =
+                sentence(&content.finalizers, |name, count| format!("{name} in {count} resource instances"));
+            Some((
+                "SomeFinalizersRemain",
+                format!("Some content in the namespace has finalizers remaining: {rest}"),
+            ))
         }
         _ => None,
     }

@@ -58,7 +58,10 @@ fn other_content_should_stay_until_the_last_pod_is_gone() {
     pump.run();
     assert!(pump.get::<Pod>("team", "web").unwrap().metadata.deletion_timestamp.is_some());
     assert!(pump.exists::<ConfigMap>("team", "settings"));
-    assert_eq!(conditions(&pump), ["SomeResourcesRemain: Some resources are remaining: pods. has 1 resource instances"]);
+    assert_eq!(
+        conditions(&pump),
+        ["SomeResourcesRemain: Some resources are remaining: pods. has 1 resource instances"]
+    );
     pump.delete_now::<Pod>("team", "web");
     pump.run();
     assert!(!pump.exists::<Namespace>("", "team"));
