@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod discovery;
 mod events;
 mod list;
 mod refusals;
