@@ -69,6 +69,12 @@ pub fn is_mirror(pod: &Pod) -> bool {
     pod.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(MIRROR_ANNOTATION))
 }
 
+/// Whether the pod is a static one, of a manifest file, rather than one of the API or a mirror in it.
+pub fn is_static(pod: &Pod) -> bool {
+    let source = pod.metadata.annotations.as_ref().and_then(|all| all.get(SOURCE_ANNOTATION));
+    source.is_some_and(|source| source == "file") && !is_mirror(pod)
+}
+
 fn hash(pod: &Pod, node: &str) -> String {
     let mut hasher = Sha256::new();
     hasher.update(node.as_bytes());
