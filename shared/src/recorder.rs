@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::json;
 
-use crate::apiserver::Result;
 use crate::api::patch::PatchType;
+use crate::apiserver::Result;
 use crate::apiserver::request::Request;
 
 /// How many different events are remembered.
@@ -179,7 +179,9 @@ mod tests {
         for message in ["a", "b", "c"] {
             for recorder in &mut recorders {
                 let request = recorder.record(&note(message), now).unwrap();
-                let Operation::Create(Input::Typed(event), _) = request.operation else { panic!("not created") };
+                let Operation::Create(Input::Typed(event), _) = request.operation else {
+                    panic!("not created")
+                };
                 names.insert(event.metadata().name.clone());
             }
         }

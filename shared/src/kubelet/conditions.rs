@@ -17,7 +17,8 @@ pub struct Facts<'a> {
 }
 
 /// The conditions that a kubelet writes, in the order in which it writes them.
-const OWN: [&str; 5] = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+const OWN: [&str; 5] =
+    ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
 
 /// Whether the condition is a kubelet's (`pkg/kubelet/types/pod_status.go`).
 pub fn is_own(condition: &PodCondition) -> bool {
@@ -65,8 +66,12 @@ fn containers_ready(facts: &Facts<'_>) -> Verdict {
     if facts.phase == "Failed" {
         return (false, Some(("PodFailed", String::new())));
     }
-    let unready: Vec<&str> =
-        facts.containers.iter().filter(|container| !container.ready).map(|container| container.name.as_str()).collect();
+    let unready: Vec<&str> = facts
+        .containers
+        .iter()
+        .filter(|container| !container.ready)
+        .map(|container| container.name.as_str())
+        .collect();
     if unready.is_empty() {
         return (true, None);
     }
@@ -90,9 +95,10 @@ fn closed_gate(type_: &str, others: &[PodCondition]) -> Option<String> {
     match others.iter().find(|condition| condition.type_ == type_) {
         None => Some(format!("corresponding condition of pod readiness gate {type_:?} does not exist.")),
         Some(condition) if condition.status == "True" => None,
-        Some(condition) => {
-            Some(format!("the status of pod readiness gate {type_:?} is not \"True\", but {}", condition.status))
-        }
+        Some(condition) => Some(format!(
+            "the status of pod readiness gate {type_:?} is not \"True\", but {}",
+            condition.status
+        )),
     }
 }
 
@@ -121,7 +127,8 @@ mod tests {
         let pod: Pod = serde_json::from_value(pod.clone()).unwrap();
         let facts = Facts { pod: &pod, phase, containers, has_sandbox: true };
         let short = |condition: PodCondition| {
-            let why = [condition.reason, condition.message].into_iter().flatten().collect::<Vec<_>>().join(": ");
+            let why =
+                [condition.reason, condition.message].into_iter().flatten().collect::<Vec<_>>().join(": ");
             format!("{} {} {why}", condition.type_, condition.status).trim_end().to_owned()
         };
         conditions(&facts, &[], Timestamp::UNIX_EPOCH).into_iter().map(short).collect()
@@ -133,15 +140,25 @@ mod tests {
         let cases = [
             ("Running", [("b", true), ("a", true)], "Initialized True", "Ready True".to_owned()),
             ("Pending", [("b", false), ("a", false)], "Initialized True", format!("Ready False {waiting}")),
-            ("Succeeded", [("b", false), ("a", false)], "Initialized True PodCompleted", "Ready False PodCompleted".into()),
+            (
+                "Succeeded",
+                [("b", false), ("a", false)],
+                "Initialized True PodCompleted",
+                "Ready False PodCompleted".into(),
+            ),
             ("Failed", [("b", false), ("a", false)], "Initialized True", "Ready False PodFailed".into()),
         ];
         for (phase, containers, initialized, ready) in cases {
             let containers = containers.map(|(name, ready)| container(name, ready));
             let found = in_short(phase, &containers, &json!({}));
             let containers_ready = ready.replace("Ready ", "ContainersReady ");
-            let expected =
-                ["PodReadyToStartContainers True", initialized, &ready, &containers_ready, "PodScheduled True"];
+            let expected = [
+                "PodReadyToStartContainers True",
+                initialized,
+                &ready,
+                &containers_ready,
+                "PodScheduled True",
+            ];
             assert_eq!(found, expected, "{phase}");
         }
     }
@@ -149,8 +166,14 @@ mod tests {
     #[test]
     fn readiness_gate_should_keep_a_pod_from_being_ready() {
         let cases = [
-            (json!([]), "Ready False ReadinessGatesNotReady: corresponding condition of pod readiness gate \"x/y\" does not exist."),
-            (json!([{"type": "x/y", "status": "False"}]), "Ready False ReadinessGatesNotReady: the status of pod readiness gate \"x/y\" is not \"True\", but False"),
+            (
+                json!([]),
+                "Ready False ReadinessGatesNotReady: corresponding condition of pod readiness gate \"x/y\" does not exist.",
+            ),
+            (
+                json!([{"type": "x/y", "status": "False"}]),
+                "Ready False ReadinessGatesNotReady: the status of pod readiness gate \"x/y\" is not \"True\", but False",
+            ),
             (json!([{"type": "x/y", "status": "True"}]), "Ready True"),
         ];
         for (others, expected) in cases {
@@ -173,8 +196,10 @@ mod tests {
         let first = conditions(&pending, &[], at(1));
         let sandboxed = Facts { has_sandbox: true, ..pending };
         let second = conditions(&sandboxed, &first, at(2));
-        let times: Vec<i64> =
-            second.iter().map(|condition| condition.last_transition_time.as_ref().unwrap().0.as_second()).collect();
+        let times: Vec<i64> = second
+            .iter()
+            .map(|condition| condition.last_transition_time.as_ref().unwrap().0.as_second())
+            .collect();
         assert_eq!(times, [2, 1, 1, 1, 1]);
     }
 }

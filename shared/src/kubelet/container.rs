@@ -166,7 +166,9 @@ impl ContainerWork {
         match self.stage {
             Stage::Pulled { .. } => self.stage = Stage::Waiting,
             Stage::Pulling => self.changed = true,
-            Stage::Running { .. } | Stage::Starting { .. } => return !std::mem::replace(&mut self.changed, true),
+            Stage::Running { .. } | Stage::Starting { .. } => {
+                return !std::mem::replace(&mut self.changed, true);
+            }
             Stage::Waiting | Stage::Exited => {}
         }
         false
@@ -182,7 +184,9 @@ impl Default for ContainerWork {
 /// The image with its registry and tag, as container runtimes report it.
 fn qualified(image: &str) -> String {
     let (registry, rest) = match image.split_once('/') {
-        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (first.to_owned(), rest.to_owned()),
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => {
+            (first.to_owned(), rest.to_owned())
+        }
         Some(_) => ("docker.io".to_owned(), image.to_owned()),
         None => ("docker.io".to_owned(), format!("library/{image}")),
     };

@@ -43,7 +43,9 @@ impl PodWorker {
 
     /// A container's image is not on the node, or is to be asked for anew: it is being fetched now.
     pub fn on_pulling(&mut self, container: &str) {
-        if let Some(index) = self.index(container).filter(|index| self.containers[*index].stage == Stage::Pulling) {
+        if let Some(index) =
+            self.index(container).filter(|index| self.containers[*index].stage == Stage::Pulling)
+        {
             let message = format!("Pulling image {:?}", self.image(index));
             self.note("Normal", "Pulling", &message, Some(container));
         }

@@ -85,7 +85,9 @@ impl PodWorker {
                 step.actions.push(Action::CreateSandbox);
             }
             Sandbox::Creating | Sandbox::Removing => {}
-            Sandbox::Ready => (0..self.containers.len()).for_each(|index| self.run_container(index, now, step)),
+            Sandbox::Ready => {
+                (0..self.containers.len()).for_each(|index| self.run_container(index, now, step))
+            }
         }
     }
 
@@ -174,7 +176,10 @@ impl PodWorker {
         let (name, pod) = (self.name(index), full_name(&self.pod));
         let work = &mut self.containers[index];
         let wait = in_words(work.restarts.duration());
-        work.wait("CrashLoopBackOff", format!("back-off {wait} restarting failed container={name} pod={pod}"));
+        work.wait(
+            "CrashLoopBackOff",
+            format!("back-off {wait} restarting failed container={name} pod={pod}"),
+        );
         let told = format!("Back-off restarting failed container {name} in pod {pod}");
         self.note("Warning", "BackOff", &told, Some(&name));
     }

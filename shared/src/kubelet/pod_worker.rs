@@ -86,7 +86,12 @@ impl PodWorker {
             pod,
         };
         if worker.end() == End::None && worker.containers.iter().any(ran_before) {
-            worker.note("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.", None);
+            worker.note(
+                "Normal",
+                "SandboxChanged",
+                "Pod sandbox changed, it will be killed and re-created.",
+                None,
+            );
         }
         worker
     }
@@ -162,7 +167,8 @@ impl PodWorker {
 
     /// Adds the events and the status that the step leaves to tell, before the pod is let go.
     fn report(&mut self, now: Timestamp, step: &mut Step) {
-        let at = step.actions.iter().position(|action| *action == Action::DeletePod).unwrap_or(step.actions.len());
+        let at =
+            step.actions.iter().position(|action| *action == Action::DeletePod).unwrap_or(step.actions.len());
         let status = self.status(now);
         let changed = self.reported.as_ref().map(own_part) != Some(own_part(&status));
         let write = (changed || self.outdated).then(|| Action::WriteStatus(Box::new(status.clone())));

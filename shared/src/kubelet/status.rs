@@ -184,7 +184,8 @@ mod tests {
     fn phase_should_follow_containers_and_restart_policy() {
         let running = || json!({"state": {"running": {}}});
         let creating = || json!({"state": {"waiting": {}}});
-        let crash_looping = || json!({"state": {"waiting": {}}, "lastState": {"terminated": {"exitCode": 1}}});
+        let crash_looping =
+            || json!({"state": {"waiting": {}}, "lastState": {"terminated": {"exitCode": 1}}});
         let cases = [
             (vec![creating()], "Always", false, "Pending"),
             (vec![running(), creating()], "Always", false, "Pending"),

@@ -57,8 +57,15 @@ impl Node {
         let api: Pod = serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": spec})).unwrap();
         let now = Timestamp::UNIX_EPOCH;
         let worker = PodWorker::new(api.clone(), "172.18.0.3", now);
-        let mut node =
-            Node { api, worker, now, open: vec![], running: BTreeSet::new(), final_phase: None, deleted: false };
+        let mut node = Node {
+            api,
+            worker,
+            now,
+            open: vec![],
+            running: BTreeSet::new(),
+            final_phase: None,
+            deleted: false,
+        };
         node.step();
         node
     }
@@ -101,7 +108,9 @@ impl Node {
     }
 
     fn starts(&self, container: &str) -> bool {
-        self.open.iter().any(|open| matches!(open, Action::Start { container: other, .. } if other == container))
+        self.open
+            .iter()
+            .any(|open| matches!(open, Action::Start { container: other, .. } if other == container))
     }
 
     fn write(&mut self, phase: String) {
@@ -157,7 +166,11 @@ impl Node {
                 if well {
                     self.running.insert(container.clone());
                 }
-                self.worker.on_started(&container, if well { Ok("kijabi://1".into()) } else { Err(error) }, self.now);
+                self.worker.on_started(
+                    &container,
+                    if well { Ok("kijabi://1".into()) } else { Err(error) },
+                    self.now,
+                );
             }
             Action::Stop { container, .. } => self.exit(&container, 143),
             Action::WriteStatus(_) | Action::Record(_) | Action::DeletePod => unreachable!(),
@@ -168,7 +181,8 @@ impl Node {
         self.running.remove(container);
         self.open.retain(|open| !matches!(open, Action::Stop { container: other, .. } if other == container));
         let finished_at = Some(Time(self.now));
-        self.worker.on_exited(container, ContainerStateTerminated { exit_code, finished_at, ..Default::default() });
+        let exit = ContainerStateTerminated { exit_code, finished_at, ..ContainerStateTerminated::default() };
+        self.worker.on_exited(container, exit);
     }
 }
 

@@ -28,7 +28,10 @@ fn pods_should_live_as_their_scripts_say() {
     for script in include_str!("life.txt").split("\n# ").skip(1) {
         let (sentence, lines) = script.split_once('\n').unwrap();
         let mut play = Play::default();
-        lines.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).for_each(|line| play.line(line));
+        lines
+            .lines()
+            .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()))
+            .for_each(|line| play.line(line));
         if play.transcript.trim() != lines.trim() {
             writeln!(differing, "\n# {sentence}\n{}", play.transcript.trim_end()).unwrap();
         }
@@ -109,7 +112,8 @@ impl Play {
         let spec = self.api.spec.as_mut().unwrap();
         match words[0] {
             "image" => {
-                let container = spec.containers.iter_mut().find(|container| container.name == words[1]).unwrap();
+                let container =
+                    spec.containers.iter_mut().find(|container| container.name == words[1]).unwrap();
                 container.image = Some(words[2].into());
                 *self.api.metadata.generation.as_mut().unwrap() += 1;
             }
@@ -148,7 +152,12 @@ impl Play {
         let worker = self.worker.as_mut().unwrap();
         worker.on_pod(self.api.clone());
         let again = worker.step(now);
-        assert_eq!((again.actions, again.wake_at), (vec![], wake_at.filter(|_| !worker.is_finished())), "{}", self.transcript);
+        assert_eq!(
+            (again.actions, again.wake_at),
+            (vec![], wake_at.filter(|_| !worker.is_finished())),
+            "{}",
+            self.transcript
+        );
     }
 }
 
@@ -184,19 +193,26 @@ fn status_in_short(status: &PodStatus) -> String {
     words.extend(status.pod_ip.clone());
     words.extend(ready.then(|| "ready".to_owned()));
     words.extend(status.container_statuses.iter().flatten().map(container_in_short));
-    let waiting = status.container_statuses.iter().flatten().filter_map(|status| status.state.as_ref()?.waiting.as_ref());
+    let waiting = status
+        .container_statuses
+        .iter()
+        .flatten()
+        .filter_map(|status| status.state.as_ref()?.waiting.as_ref());
     words.extend(waiting.filter_map(|waiting| Some(format!("({})", waiting.message.as_ref()?))));
     words.join(" ")
 }
 
 fn container_in_short(status: &ContainerStatus) -> String {
-    let ended = |exit: &ContainerStateTerminated| format!("{}/{}", exit.reason.as_deref().unwrap_or_default(), exit.exit_code);
+    let ended = |exit: &ContainerStateTerminated| {
+        format!("{}/{}", exit.reason.as_deref().unwrap_or_default(), exit.exit_code)
+    };
     let state = status.state.clone().unwrap_or_default();
     let waiting = state.waiting.and_then(|waiting| waiting.reason);
     let running = state.running.map(|_| "running".to_owned());
     let state = waiting.or(running).or(state.terminated.as_ref().map(ended)).unwrap();
     let last = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
     let last = last.map(|exit| format!("<{}", ended(exit))).unwrap_or_default();
-    let restarts = if status.restart_count > 0 { format!("+{}", status.restart_count) } else { String::new() };
+    let restarts =
+        if status.restart_count > 0 { format!("+{}", status.restart_count) } else { String::new() };
     format!("{}:{state}{restarts}{last}", status.name)
 }
