@@ -34,7 +34,8 @@ pub(super) async fn v2(
     headers: HeaderMap,
 ) -> Result<Response> {
     permitted(&context, &caller, uri.path())?;
-    let content_type = negotiate(&headers, &[(JSON, JSON), (V2_PROTOBUF_ASKED, V2_PROTOBUF), (V2_PROTOBUF, V2_PROTOBUF)])?;
+    let content_type =
+        negotiate(&headers, &[(JSON, JSON), (V2_PROTOBUF_ASKED, V2_PROTOBUF), (V2_PROTOBUF, V2_PROTOBUF)])?;
     let document = match content_type {
         JSON => context.openapi.v2_json(),
         _ => context.openapi.v2_protobuf(),
@@ -85,7 +86,10 @@ pub(super) async fn v3(
 fn negotiate(headers: &HeaderMap, offered: &[(&'static str, &'static str)]) -> Result<&'static str> {
     let accepted = negotiation::accepted(headers);
     if accepted.is_empty() {
-        return offered.first().map(|(_, answered)| *answered).ok_or_else(|| status::not_acceptable(&[]).into());
+        return offered
+            .first()
+            .map(|(_, answered)| *answered)
+            .ok_or_else(|| status::not_acceptable(&[]).into());
     }
     let found = accepted.iter().find_map(|clause| {
         let media_type = clause.split(';').next().unwrap_or_default().trim();
@@ -113,15 +117,19 @@ fn respond(headers: &HeaderMap, content_type: &'static str, document: &Document)
 /// Whether one of the tags of `If-None-Match` is this one; weak tags count.
 fn has(headers: &HeaderMap, tag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).any(|given| {
-        given == "*" || given.trim_start_matches("W/") == tag
-    })
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|given| given == "*" || given.trim_start_matches("W/") == tag)
 }
 
 fn immutable(mut response: Response, now: Timestamp) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, immutable"));
-    let expires = now.checked_add(YEAR).ok().and_then(|at| DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok());
+    let expires = now
+        .checked_add(YEAR)
+        .ok()
+        .and_then(|at| DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok());
     if let Some(expires) = expires.and_then(|text| HeaderValue::from_str(&text).ok()) {
         headers.insert(header::EXPIRES, expires);
     }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::types::{self, REFERENCE};
 use super::{field, kinds, scalars};
-use crate::api::scheme::{KINDS, Kind};
 use crate::api::schema::{Schema, Type};
+use crate::api::scheme::{KINDS, Kind};
 
 /// Schemas by upstream's names.
 pub(super) type Definitions = BTreeMap<String, Map<String, Value>>;
@@ -112,7 +112,11 @@ pub(super) fn reachable(definitions: &Definitions, roots: impl IntoIterator<Item
             seen.insert(name);
         }
     }
-    definitions.iter().filter(|(name, _)| seen.contains(*name)).map(|(name, schema)| (name.clone(), schema.clone())).collect()
+    definitions
+        .iter()
+        .filter(|(name, _)| seen.contains(*name))
+        .map(|(name, schema)| (name.clone(), schema.clone()))
+        .collect()
 }
 
 /// The definition that a schema refers to.

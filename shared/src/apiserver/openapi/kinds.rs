@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::api::scheme::{KINDS, Kind};
 use crate::api::schema::Schema;
+use crate::api::scheme::{KINDS, Kind};
 
 /// A group, a version and a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,8 +72,10 @@ pub(super) fn by_definition(
         kinds.insert(meta(kind), vec![GroupVersionKind { group: "", version: "v1", kind }]);
     }
     for kind in CROSS_REGISTERED {
-        let mut all: Vec<_> =
-            group_versions.iter().map(|&(group, version)| GroupVersionKind { group, version, kind }).collect();
+        let mut all: Vec<_> = group_versions
+            .iter()
+            .map(|&(group, version)| GroupVersionKind { group, version, kind })
+            .collect();
         all.push(GroupVersionKind { group: "", version: "v1", kind });
         all.sort();
         all.dedup();

@@ -54,8 +54,11 @@ pub(super) const CREATED: (&str, &str) = ("201", "Created");
 pub(super) const ACCEPTED: (&str, &str) = ("202", "Accepted");
 const ANY: &[&str] = &["*/*"];
 /// The forms of patches that the server takes.
-const PATCHES: &[&str] =
-    &["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
+const PATCHES: &[&str] = &[
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+];
 
 /// Every path of a group version.
 pub(super) fn paths(group: &str, version: &str) -> Vec<PathItem> {
@@ -153,7 +156,14 @@ fn create(kind: &'static Kind) -> Operation {
         parameters: parameters::WRITE,
         body: Some(Body::object(definition.clone())),
         codes: &[OK, CREATED, ACCEPTED],
-        ..Operation::new(kind, "post", "post", operation_id(kind, "create", ""), text, Answer::Object(definition))
+        ..Operation::new(
+            kind,
+            "post",
+            "post",
+            operation_id(kind, "create", ""),
+            text,
+            Answer::Object(definition),
+        )
     }
 }
 
@@ -177,7 +187,14 @@ fn delete(kind: &'static Kind) -> Operation {
         parameters: parameters::DELETE,
         body: Some(Body::delete_options()),
         codes: &[OK, ACCEPTED],
-        ..Operation::new(kind, "delete", "delete", operation_id(kind, "delete", ""), text, Answer::Object(answer))
+        ..Operation::new(
+            kind,
+            "delete",
+            "delete",
+            operation_id(kind, "delete", ""),
+            text,
+            Answer::Object(answer),
+        )
     }
 }
 
@@ -196,7 +213,14 @@ pub(super) fn replace(kind: &'static Kind, suffix: &str) -> Operation {
         parameters: parameters::WRITE,
         body: Some(Body::object(definition.clone())),
         codes: &[OK, CREATED],
-        ..Operation::new(kind, "put", "put", operation_id(kind, "replace", suffix), text, Answer::Object(definition))
+        ..Operation::new(
+            kind,
+            "put",
+            "put",
+            operation_id(kind, "replace", suffix),
+            text,
+            Answer::Object(definition),
+        )
     }
 }
 
@@ -236,7 +260,18 @@ impl Operation {
     ) -> Operation {
         let tag = format!("{}_{}", kinds::short_group(kind.group), kind.version);
         let kind = Some(GroupVersionKind::of(kind));
-        Operation { method, id, tag, description, action, kind, parameters: &[], body: None, answer, codes: &[OK] }
+        Operation {
+            method,
+            id,
+            tag,
+            description,
+            action,
+            kind,
+            parameters: &[],
+            body: None,
+            answer,
+            codes: &[OK],
+        }
     }
 }
 

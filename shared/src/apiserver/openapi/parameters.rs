@@ -47,28 +47,39 @@ static PROPAGATION: Parameter = query(
 
 static ALLOW_BOOKMARKS: Parameter =
     query("allowWatchBookmarks", "boolean", "Whether a watch may send events of type BOOKMARK.");
-static CONTINUE: Parameter =
-    query("continue", "string", "The token of the previous part's answer, to read the next part of a collection.");
+static CONTINUE: Parameter = query(
+    "continue",
+    "string",
+    "The token of the previous part's answer, to read the next part of a collection.",
+);
 static FIELD_SELECTOR: Parameter =
     query("fieldSelector", "string", "Which objects, by their fields. The default is all.");
 static LABEL_SELECTOR: Parameter =
     query("labelSelector", "string", "Which objects, by their labels. The default is all.");
-static LIMIT: Parameter =
-    query("limit", "integer", "The most objects that one answer holds; `continue` in its metadata leads to the rest.");
+static LIMIT: Parameter = query(
+    "limit",
+    "integer",
+    "The most objects that one answer holds; `continue` in its metadata leads to the rest.",
+);
 static RESOURCE_VERSION: Parameter =
     query("resourceVersion", "string", "The state to read, or after which a watch begins.");
 static RESOURCE_VERSION_MATCH: Parameter =
     query("resourceVersionMatch", "string", "How resourceVersion is meant: `Exact` or `NotOlderThan`.");
-static SEND_INITIAL_EVENTS: Parameter =
-    query("sendInitialEvents", "boolean", "Whether a watch begins with the objects there are, ended by a bookmark.");
+static SEND_INITIAL_EVENTS: Parameter = query(
+    "sendInitialEvents",
+    "boolean",
+    "Whether a watch begins with the objects there are, ended by a bookmark.",
+);
 static TIMEOUT: Parameter = query("timeoutSeconds", "integer", "Seconds after which a watch ends.");
-static WATCH: Parameter = query("watch", "boolean", "Follow the collection's changes in place of reading it.");
+static WATCH: Parameter =
+    query("watch", "boolean", "Follow the collection's changes in place of reading it.");
 
 static CONTAINER: Parameter =
     query("container", "string", "The container to read, needed where the pod has more than one.");
 static FOLLOW: Parameter = query("follow", "boolean", "Whether the answer goes on as the container writes.");
 static LIMIT_BYTES: Parameter = query("limitBytes", "integer", "The most bytes to answer.");
-static PREVIOUS: Parameter = query("previous", "boolean", "Read the container's instance before its last restart.");
+static PREVIOUS: Parameter =
+    query("previous", "boolean", "Read the container's instance before its last restart.");
 static SINCE_SECONDS: Parameter = query("sinceSeconds", "integer", "Only lines of the last so many seconds.");
 static SINCE_TIME: Parameter = query("sinceTime", "string", "Only lines since this time, in RFC 3339.");
 static TAIL_LINES: Parameter = query("tailLines", "integer", "Only so many lines from the end.");
@@ -104,13 +115,5 @@ pub(super) static DELETE_COLLECTION: &[&Parameter] = &[
     &RESOURCE_VERSION_MATCH,
 ];
 /// Of a pod's logs.
-pub(super) static LOG: &[&Parameter] = &[
-    &CONTAINER,
-    &FOLLOW,
-    &LIMIT_BYTES,
-    &PREVIOUS,
-    &SINCE_SECONDS,
-    &SINCE_TIME,
-    &TAIL_LINES,
-    &TIMESTAMPS,
-];
+pub(super) static LOG: &[&Parameter] =
+    &[&CONTAINER, &FOLLOW, &LIMIT_BYTES, &PREVIOUS, &SINCE_SECONDS, &SINCE_TIME, &TAIL_LINES, &TIMESTAMPS];

@@ -2,24 +2,29 @@
 
 use super::kinds::GroupVersionKind;
 use super::operations::{
-    ACCEPTED, Answer, Body, CREATED, OK, Operation, PathItem, capitalized, group_version, name_of, object_path,
-    operation_id, patch, read, replace,
+    ACCEPTED, Answer, Body, CREATED, OK, Operation, PathItem, capitalized, group_version, name_of,
+    object_path, operation_id, patch, read, replace,
 };
 use super::parameters::{self, PROXY_PATH};
-use crate::api::scheme::{Kind, Subresource, Verb};
 use crate::api::schema::Schema;
+use crate::api::scheme::{Kind, Subresource, Verb};
 
 /// The paths of a subresource; `proxy` has two.
 pub(super) fn paths(kind: &'static Kind, subresource: &Subresource) -> Vec<PathItem> {
     let path = format!("{}/{}", object_path(kind), subresource.name);
     if subresource.name != "proxy" {
-        let operations = subresource.verbs.iter().filter_map(|verb| operation(kind, subresource, *verb)).collect();
+        let operations =
+            subresource.verbs.iter().filter_map(|verb| operation(kind, subresource, *verb)).collect();
         return vec![PathItem { path, parameters: name_of(kind), operations }];
     }
     let mut with_path = name_of(kind);
     with_path.push(&PROXY_PATH);
     vec![
-        PathItem { path: format!("{path}/{{path}}"), parameters: with_path, operations: proxy(kind, subresource, "WithPath") },
+        PathItem {
+            path: format!("{path}/{{path}}"),
+            parameters: with_path,
+            operations: proxy(kind, subresource, "WithPath"),
+        },
         PathItem { path, parameters: name_of(kind), operations: proxy(kind, subresource, "") },
     ]
 }
@@ -38,8 +43,14 @@ fn operation(kind: &'static Kind, subresource: &Subresource, verb: Verb) -> Opti
 
 fn log(kind: &'static Kind) -> Operation {
     let text = format!("read log of the specified {}", kind.kind);
-    let operation =
-        Operation::new(kind, "get", "get", operation_id(kind, "read", "Log"), text, Answer::Text("text/plain"));
+    let operation = Operation::new(
+        kind,
+        "get",
+        "get",
+        operation_id(kind, "read", "Log"),
+        text,
+        Answer::Text("text/plain"),
+    );
     Operation { parameters: parameters::LOG, ..operation }
 }
 

@@ -5,15 +5,21 @@ use std::collections::BTreeSet;
 use prost::Message;
 
 use super::*;
-use crate::api::scheme::KINDS;
 use crate::api::schema::Schema;
+use crate::api::scheme::KINDS;
 
 fn parsed(document: &Document) -> Value {
     serde_json::from_slice(&document.bytes).unwrap()
 }
 
 fn v3_of(path: &str) -> Value {
-    parsed(OpenApi::default().v3(path).unwrap())
+    parsed(open_api().v3(path).unwrap())
+}
+
+/// The documents, made once for all tests.
+fn open_api() -> &'static OpenApi {
+    static OPEN_API: OnceLock<OpenApi> = OnceLock::new();
+    OPEN_API.get_or_init(OpenApi::default)
 }
 
 /// Every `$ref` of a document.
@@ -44,7 +50,7 @@ fn assert_references_resolve(document: &Value) {
 
 #[test]
 fn every_reference_should_resolve() {
-    let open_api = OpenApi::default();
+    let open_api = open_api();
     assert_references_resolve(&parsed(open_api.v2_json()));
     for document in open_api.documents().v3.values() {
         assert_references_resolve(&parsed(document));
@@ -53,10 +59,12 @@ fn every_reference_should_resolve() {
 
 #[test]
 fn every_kind_and_its_list_should_name_its_group_version_and_kind() {
-    let swagger = parsed(OpenApi::default().v2_json());
+    let swagger = parsed(open_api().v2_json());
     for kind in KINDS {
         let definition = kinds::definition(kind);
-        for (name, expected) in [(definition.clone(), kind.kind), (format!("{definition}List"), kind.list_kind)] {
+        for (name, expected) in
+            [(definition.clone(), kind.kind), (format!("{definition}List"), kind.list_kind)]
+        {
             let expected = json!([{ "group": kind.group, "kind": expected, "version": kind.version }]);
             for schema in [
                 &swagger["definitions"][&name],
@@ -77,7 +85,7 @@ fn containers_should_merge_by_name_in_both_dialects() {
         schema
     };
     let pod_spec = "io.k8s.api.core.v1.PodSpec";
-    let swagger = parsed(OpenApi::default().v2_json());
+    let swagger = parsed(open_api().v2_json());
     assert_eq!(
         containers(&swagger["definitions"][pod_spec]["properties"]),
         json!({
@@ -106,7 +114,7 @@ fn containers_should_merge_by_name_in_both_dialects() {
 
 #[test]
 fn scalars_should_look_as_upstream_publishes_them() {
-    let swagger = parsed(OpenApi::default().v2_json());
+    let swagger = parsed(open_api().v2_json());
     let core = v3_of("api/v1");
     let cases = [
         (
@@ -126,7 +134,9 @@ fn scalars_should_look_as_upstream_publishes_them() {
         ),
     ];
     for (name, v2, v3) in cases {
-        for (schema, expected) in [(&swagger["definitions"][name], v2), (&core["components"]["schemas"][name], v3)] {
+        for (schema, expected) in
+            [(&swagger["definitions"][name], v2), (&core["components"]["schemas"][name], v3)]
+        {
             let mut schema = schema.clone();
             assert!(schema.as_object_mut().unwrap().remove("description").is_some(), "{name}");
             assert_eq!(schema, expected, "{name}");
@@ -144,36 +154,48 @@ fn fields_should_have_defaults_and_enumerations() {
     assert_eq!(property("Container", "name")["default"], "");
     assert_eq!(property("PodSpec", "restartPolicy")["enum"], json!(["Always", "Never", "OnFailure"]));
     let description = property("PodSpec", "restartPolicy")["description"].as_str().unwrap().to_owned();
-    assert!(description.ends_with("Possible enum values:\n - `\"Always\"`\n - `\"Never\"`\n - `\"OnFailure\"`"));
-    let swagger = parsed(OpenApi::default().v2_json());
+    assert!(
+        description.ends_with("Possible enum values:\n - `\"Always\"`\n - `\"Never\"`\n - `\"OnFailure\"`")
+    );
+    let swagger = parsed(open_api().v2_json());
     let port = &swagger["definitions"]["io.k8s.api.core.v1.ContainerPort"]["properties"]["protocol"];
     assert!(port.get("default").is_none(), "swagger has no defaults");
 }
 
 #[test]
 fn every_property_of_a_type_should_be_in_the_facts_table() {
+    let mut missing = Vec::new();
     for (name, schema) in types::generated() {
         let Some(facts) = Schema::for_openapi_name(&name) else { continue };
-        for property in schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name) {
-            assert!(facts.field(property).is_some(), "{name}.{property}");
-        }
+        let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        let unknown = properties.filter(|(property, _)| facts.field(property).is_none());
+        missing.extend(unknown.map(|(property, _)| format!("{name}.{property}")));
     }
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 /// What kubectl's `QueryParamVerifier` looks for.
 #[test]
 fn patch_of_every_kind_should_take_dry_run_and_field_validation() {
-    let swagger = parsed(OpenApi::default().v2_json());
+    let swagger = parsed(open_api().v2_json());
     for kind in KINDS {
         let gvk = json!({ "group": kind.group, "kind": kind.kind, "version": kind.version });
         for paths in [&swagger["paths"], &v3_of(&group_path(kind.group, kind.version))["paths"]] {
             let patches = paths.as_object().unwrap().values().filter_map(|item| item.get("patch"));
-            let mut found = patches.filter(|patch| patch["x-kubernetes-group-version-kind"] == gvk).peekable();
+            let mut found =
+                patches.filter(|patch| patch["x-kubernetes-group-version-kind"] == gvk).peekable();
             assert!(found.peek().is_some(), "{kind:?}");
             for patch in found {
-                let names: Vec<_> =
-                    patch["parameters"].as_array().unwrap().iter().map(|parameter| &parameter["name"]).collect();
-                assert!(names.contains(&&json!("dryRun")) && names.contains(&&json!("fieldValidation")), "{kind:?}");
+                let names: Vec<_> = patch["parameters"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|parameter| &parameter["name"])
+                    .collect();
+                assert!(
+                    names.contains(&&json!("dryRun")) && names.contains(&&json!("fieldValidation")),
+                    "{kind:?}"
+                );
             }
         }
     }
@@ -181,18 +203,38 @@ fn patch_of_every_kind_should_take_dry_run_and_field_validation() {
 
 #[test]
 fn operations_should_have_upstreams_names() {
-    let swagger = parsed(OpenApi::default().v2_json());
+    let swagger = parsed(open_api().v2_json());
     let cases = [
         ("/api/v1/", "get", "getCoreV1APIResources", ""),
         ("/api/v1/pods", "get", "listCoreV1PodForAllNamespaces", "list"),
         ("/api/v1/namespaces/{namespace}/pods", "get", "listCoreV1NamespacedPod", "list"),
         ("/api/v1/namespaces/{namespace}/pods", "post", "createCoreV1NamespacedPod", "post"),
-        ("/api/v1/namespaces/{namespace}/pods", "delete", "deleteCoreV1CollectionNamespacedPod", "deletecollection"),
+        (
+            "/api/v1/namespaces/{namespace}/pods",
+            "delete",
+            "deleteCoreV1CollectionNamespacedPod",
+            "deletecollection",
+        ),
         ("/api/v1/namespaces/{namespace}/pods/{name}", "put", "replaceCoreV1NamespacedPod", "put"),
-        ("/api/v1/namespaces/{namespace}/pods/{name}/status", "patch", "patchCoreV1NamespacedPodStatus", "patch"),
+        (
+            "/api/v1/namespaces/{namespace}/pods/{name}/status",
+            "patch",
+            "patchCoreV1NamespacedPodStatus",
+            "patch",
+        ),
         ("/api/v1/namespaces/{namespace}/pods/{name}/log", "get", "readCoreV1NamespacedPodLog", "get"),
-        ("/api/v1/namespaces/{namespace}/pods/{name}/binding", "post", "createCoreV1NamespacedPodBinding", "post"),
-        ("/api/v1/namespaces/{namespace}/pods/{name}/proxy", "get", "connectCoreV1GetNamespacedPodProxy", "connect"),
+        (
+            "/api/v1/namespaces/{namespace}/pods/{name}/binding",
+            "post",
+            "createCoreV1NamespacedPodBinding",
+            "post",
+        ),
+        (
+            "/api/v1/namespaces/{namespace}/pods/{name}/proxy",
+            "get",
+            "connectCoreV1GetNamespacedPodProxy",
+            "connect",
+        ),
         (
             "/api/v1/namespaces/{namespace}/pods/{name}/proxy/{path}",
             "post",
@@ -218,9 +260,10 @@ fn operations_should_have_upstreams_names() {
 
 #[test]
 fn operation_names_should_be_unique() {
-    let swagger = parsed(OpenApi::default().v2_json());
+    let swagger = parsed(open_api().v2_json());
     let items = swagger["paths"].as_object().unwrap().values();
-    let operations = items.flat_map(|item| item.as_object().unwrap().values()).filter(|value| value.is_object());
+    let operations =
+        items.flat_map(|item| item.as_object().unwrap().values()).filter(|value| value.is_object());
     let mut seen = BTreeSet::new();
     for operation in operations {
         let id = operation["operationId"].as_str().unwrap();
@@ -230,7 +273,7 @@ fn operation_names_should_be_unique() {
 
 #[test]
 fn index_should_lead_to_every_document_by_its_hash() {
-    let open_api = OpenApi::default();
+    let open_api = open_api();
     let index = parsed(open_api.v3_index());
     let paths = index["paths"].as_object().unwrap();
     let names: Vec<_> = paths.keys().map(String::as_str).collect();
@@ -244,7 +287,7 @@ fn index_should_lead_to_every_document_by_its_hash() {
 
 #[test]
 fn documents_should_not_differ_from_one_server_to_the_next() {
-    let (one, other) = (OpenApi::default(), OpenApi::default());
+    let (one, other) = (open_api(), OpenApi::default());
     assert_eq!(one.v2_json().hash, other.v2_json().hash);
     assert_eq!(one.v2_protobuf().hash, other.v2_protobuf().hash);
     assert_eq!(one.v3_index().hash, other.v3_index().hash);
@@ -252,7 +295,7 @@ fn documents_should_not_differ_from_one_server_to_the_next() {
 
 #[test]
 fn protobuf_should_say_what_the_json_says() {
-    let open_api = OpenApi::default();
+    let open_api = open_api();
     let swagger = parsed(open_api.v2_json());
     let document = gnostic::Document::decode(&*open_api.v2_protobuf().bytes).unwrap();
     assert_eq!(document.swagger, "2.0");
@@ -265,10 +308,21 @@ fn protobuf_should_say_what_the_json_says() {
     assert_eq!(paths.len(), swagger["paths"].as_object().unwrap().len());
     for entry in paths {
         let item = entry.value.unwrap();
-        let methods = [("get", item.get), ("put", item.put), ("post", item.post), ("delete", item.delete), ("patch", item.patch)];
+        let methods = [
+            ("get", item.get),
+            ("put", item.put),
+            ("post", item.post),
+            ("delete", item.delete),
+            ("patch", item.patch),
+        ];
         for (method, operation) in methods {
             let expected = swagger["paths"][&entry.name].get(method);
-            assert_eq!(operation.map(|operation| operation_json(&operation)).as_ref(), expected, "{}", entry.name);
+            assert_eq!(
+                operation.map(|operation| operation_json(&operation)).as_ref(),
+                expected,
+                "{}",
+                entry.name
+            );
         }
     }
 }
@@ -276,7 +330,9 @@ fn protobuf_should_say_what_the_json_says() {
 fn schema_json(schema: &gnostic::Schema) -> Value {
     let mut object = serde_json::Map::new();
     let mut put = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
-    for (name, text) in [("$ref", &schema.reference), ("format", &schema.format), ("description", &schema.description)] {
+    for (name, text) in
+        [("$ref", &schema.reference), ("format", &schema.format), ("description", &schema.description)]
+    {
         if !text.is_empty() {
             put(name, json!(text));
         }
@@ -298,7 +354,13 @@ fn schema_json(schema: &gnostic::Schema) -> Value {
     }
     if let Some(properties) = &schema.properties {
         let entries = properties.additional_properties.iter();
-        put("properties", entries.map(|entry| (entry.name.clone(), schema_json(entry.value.as_ref().unwrap()))).collect::<serde_json::Map<_, _>>().into());
+        put(
+            "properties",
+            entries
+                .map(|entry| (entry.name.clone(), schema_json(entry.value.as_ref().unwrap())))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        );
     }
     schema.vendor_extension.iter().for_each(|entry| put(&entry.name, any_json(entry.value.as_ref())));
     object.into()
@@ -337,8 +399,7 @@ fn operation_json(operation: &gnostic::Operation) -> Value {
 fn parameter_json(item: &gnostic::ParametersItem) -> Value {
     let parameter = item.parameter.as_ref().unwrap();
     if let Some(body) = &parameter.body_parameter {
-        let mut value =
-            json!({ "in": body.r#in, "name": body.name, "schema": schema_json(body.schema.as_ref().unwrap()) });
+        let mut value = json!({ "in": body.r#in, "name": body.name, "schema": schema_json(body.schema.as_ref().unwrap()) });
         if body.required {
             value["required"] = true.into();
         }

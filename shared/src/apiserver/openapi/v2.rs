@@ -59,10 +59,14 @@ fn reference(definition: &str) -> String {
 }
 
 fn path_item(item: &PathItem) -> Value {
-    let mut object: Map<String, Value> =
-        item.operations.iter().map(|operation| (operation.method.to_owned(), self::operation(operation))).collect();
+    let mut object: Map<String, Value> = item
+        .operations
+        .iter()
+        .map(|operation| (operation.method.to_owned(), self::operation(operation)))
+        .collect();
     if !item.parameters.is_empty() {
-        object.insert("parameters".to_owned(), item.parameters.iter().map(|given| parameter(given)).collect());
+        object
+            .insert("parameters".to_owned(), item.parameters.iter().map(|given| parameter(given)).collect());
     }
     object.into()
 }
@@ -102,7 +106,8 @@ fn produces(answer: &Answer) -> Value {
 /// A request's body is a parameter here.
 fn parameters(operation: &Operation) -> Vec<Value> {
     let body = operation.body.iter().map(|body| {
-        let mut object = json!({ "in": "body", "name": "body", "schema": { "$ref": reference(&body.definition) } });
+        let mut object =
+            json!({ "in": "body", "name": "body", "schema": { "$ref": reference(&body.definition) } });
         if body.required {
             object["required"] = true.into();
         }
@@ -127,7 +132,9 @@ fn parameter(parameter: &Parameter) -> Value {
 
 fn responses(operation: &Operation) -> Value {
     let schema = match &operation.answer {
-        Answer::Object(definition) | Answer::Watchable(definition) => json!({ "$ref": reference(definition) }),
+        Answer::Object(definition) | Answer::Watchable(definition) => {
+            json!({ "$ref": reference(definition) })
+        }
         Answer::Text(_) => json!({ "type": "string" }),
     };
     let mut responses = json!({ "401": { "description": "Unauthorized" } });

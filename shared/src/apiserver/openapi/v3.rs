@@ -32,7 +32,11 @@ pub(super) fn document(definitions: &Definitions, group: &'static str, version: 
     document
 }
 
-fn schemas(definitions: &Definitions, paths: &[PathItem], group_version: (&'static str, &'static str)) -> Value {
+fn schemas(
+    definitions: &Definitions,
+    paths: &[PathItem],
+    group_version: (&'static str, &'static str),
+) -> Value {
     let roots = paths.iter().flat_map(|item| &item.operations).flat_map(used);
     let mut reached = reachable(definitions, roots);
     for (name, kinds) in kinds::by_definition(&[group_version]) {
@@ -66,10 +70,14 @@ fn wrap_reference(schema: &mut Map<String, Value>) {
 }
 
 fn path_item(item: &PathItem) -> Value {
-    let mut object: Map<String, Value> =
-        item.operations.iter().map(|operation| (operation.method.to_owned(), self::operation(operation))).collect();
+    let mut object: Map<String, Value> = item
+        .operations
+        .iter()
+        .map(|operation| (operation.method.to_owned(), self::operation(operation)))
+        .collect();
     if !item.parameters.is_empty() {
-        object.insert("parameters".to_owned(), item.parameters.iter().map(|given| parameter(given)).collect());
+        object
+            .insert("parameters".to_owned(), item.parameters.iter().map(|given| parameter(given)).collect());
     }
     object.into()
 }
@@ -131,7 +139,11 @@ fn responses(operation: &Operation) -> Value {
 }
 
 fn content(media_types: &[&str], schema: &Value) -> Value {
-    media_types.iter().map(|media_type| ((*media_type).to_owned(), json!({ "schema": schema }))).collect::<Map<_, _>>().into()
+    media_types
+        .iter()
+        .map(|media_type| ((*media_type).to_owned(), json!({ "schema": schema })))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn schema_of(definition: &str) -> Value {

@@ -7,8 +7,12 @@ use super::*;
 pub(super) fn document(swagger: &Value) -> Document {
     Document {
         swagger: text(swagger, "swagger"),
-        info: swagger.get("info").map(|info| Info { title: text(info, "title"), version: text(info, "version") }),
-        paths: Some(Paths { path: named(swagger, "paths", |name, item| NamedPathItem { name, value: Some(path_item(item)) }) }),
+        info: swagger
+            .get("info")
+            .map(|info| Info { title: text(info, "title"), version: text(info, "version") }),
+        paths: Some(Paths {
+            path: named(swagger, "paths", |name, item| NamedPathItem { name, value: Some(path_item(item)) }),
+        }),
         definitions: swagger.get("definitions").map(|_| schemas(swagger, "definitions")),
         security: elements(swagger, "security").map(requirement).collect(),
         security_definitions: swagger.get("securityDefinitions").map(|_| security_definitions(swagger)),
@@ -17,7 +21,10 @@ pub(super) fn document(swagger: &Value) -> Document {
 
 fn requirement(requirement: &Value) -> SecurityRequirement {
     let entries = requirement.as_object().into_iter().flatten();
-    let entry = |(name, _): (&String, _)| NamedStringArray { name: name.clone(), value: Some(StringArray::default()) };
+    let entry = |(name, _): (&String, _)| NamedStringArray {
+        name: name.clone(),
+        value: Some(StringArray::default()),
+    };
     SecurityRequirement { additional_properties: entries.map(entry).collect() }
 }
 
@@ -29,9 +36,11 @@ fn security_definitions(swagger: &Value) -> SecurityDefinitions {
         description: text(key, "description"),
     };
     SecurityDefinitions {
-        additional_properties: named(swagger, "securityDefinitions", |name, value| NamedSecurityDefinitionsItem {
-            name,
-            value: Some(SecurityDefinitionsItem { api_key_security: Some(key(value)) }),
+        additional_properties: named(swagger, "securityDefinitions", |name, value| {
+            NamedSecurityDefinitionsItem {
+                name,
+                value: Some(SecurityDefinitionsItem { api_key_security: Some(key(value)) }),
+            }
         }),
     }
 }
@@ -75,8 +84,14 @@ fn response(response: &Value) -> Response {
 fn parameter(parameter: &Value) -> ParametersItem {
     let case = match text(parameter, "in").as_str() {
         "body" => Parameter { body_parameter: Some(body_parameter(parameter)), non_body_parameter: None },
-        "path" => non_body(NonBodyParameter { path_parameter_sub_schema: Some(path_parameter(parameter)), ..Default::default() }),
-        _ => non_body(NonBodyParameter { query_parameter_sub_schema: Some(query_parameter(parameter)), ..Default::default() }),
+        "path" => non_body(NonBodyParameter {
+            path_parameter_sub_schema: Some(path_parameter(parameter)),
+            ..Default::default()
+        }),
+        _ => non_body(NonBodyParameter {
+            query_parameter_sub_schema: Some(query_parameter(parameter)),
+            ..Default::default()
+        }),
     };
     ParametersItem { parameter: Some(case) }
 }
@@ -121,7 +136,9 @@ fn schemas(parent: &Value, name: &str) -> NamedSchemas {
 }
 
 fn schema(value: &Value) -> Schema {
-    let values = value.get("additionalProperties").map(|inner| AdditionalPropertiesItem { schema: Some(Box::new(schema(inner))) });
+    let values = value
+        .get("additionalProperties")
+        .map(|inner| AdditionalPropertiesItem { schema: Some(Box::new(schema(inner))) });
     Schema {
         reference: text(value, "$ref"),
         format: text(value, "format"),
