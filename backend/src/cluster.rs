@@ -108,6 +108,7 @@ impl Cluster {
             nodes: nodes.clone(),
             network: network.clone(),
             decisions: decisions.clone(),
+            openapi: Arc::default(),
             secure_address: secure_address.to_string().into(),
         };
         let connections = TaskTracker::new();

@@ -74,7 +74,7 @@ pub fn architecture() -> &'static str {
 }
 
 fn memory_bytes() -> u64 {
-    let mut system = sysinfo::System::new();
+    let Ok(mut system) = sysinfo::System::new() else { return 0 };
     system.refresh_memory();
     system.total_memory()
 }
@@ -82,7 +82,7 @@ fn memory_bytes() -> u64 {
 /// The size of the disk that the data directory lies on.
 fn storage_bytes(data_dir: &Path) -> u64 {
     let absolute = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
-    let disks = sysinfo::Disks::new_with_refreshed_list();
+    let Ok(disks) = sysinfo::Disks::new_with_refreshed_list() else { return 0 };
     let holding = disks.iter().filter(|disk| absolute.starts_with(disk.mount_point()));
     let nearest = holding.max_by_key(|disk| disk.mount_point().as_os_str().len());
     nearest.map_or(0, sysinfo::Disk::total_space)

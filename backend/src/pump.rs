@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::Resource;
+use shared::api::object::SharedObject;
+use shared::api::scheme::{self, Kind};
 use shared::apiserver::request::{ListOptions, WatchEvent};
 use shared::client::Client;
 use shared::informer::{Change, Informer};
-use shared::api::object::SharedObject;
 use tokio::sync::mpsc;
 
 /// How long to wait before a failed list is tried again.
@@ -24,32 +25,33 @@ pub enum Told {
 }
 
 /// Follows a collection for ever, telling `owner` of every change; ends when the owner is gone.
-pub async fn inform<K: Resource>(client: Client, selection: ListOptions, owner: impl Fn(Told) -> bool) {
+pub async fn inform_kind(client: Client, kind: &'static Kind, selection: ListOptions, owner: impl Fn(Told) -> bool) {
     let mut informer = Informer::default();
     loop {
-        if !list::<K>(&client, &selection, &mut informer, &owner).await {
+        if !list(&client, kind, &selection, &mut informer, &owner).await {
             return;
         }
-        if !watch::<K>(&client, &selection, &mut informer, &owner).await {
+        if !watch(&client, kind, &selection, &mut informer, &owner).await {
             return;
         }
     }
 }
 
 /// Lists once; false where the owner is gone.
-async fn list<K: Resource>(
+async fn list(
     client: &Client,
+    kind: &'static Kind,
     selection: &ListOptions,
     informer: &mut Informer,
     owner: &impl Fn(Told) -> bool,
 ) -> bool {
-    match client.list::<K>("", selection.clone()).await {
+    match client.list(kind, "", selection.clone()).await {
         Ok(list) => {
             let deltas = informer.replace(list.items, list.revision);
             deltas.into_iter().all(|(change, object)| owner(Told::Changed(change, object))) && owner(Told::Synced)
         }
         Err(error) => {
-            tracing::warn!(kind = K::KIND, message = error.message, "list failed");
+            tracing::warn!(kind = kind.kind, message = error.message, "list failed");
             tokio::time::sleep(RETRY).await;
             true
         }
@@ -57,8 +59,9 @@ async fn list<K: Resource>(
 }
 
 /// Watches until the watch ends; false where the owner is gone.
-async fn watch<K: Resource>(
+async fn watch(
     client: &Client,
+    kind: &'static Kind,
     selection: &ListOptions,
     informer: &mut Informer,
     owner: &impl Fn(Told) -> bool,
@@ -71,17 +74,17 @@ async fn watch<K: Resource>(
         allow_bookmarks: true,
         ..selection.clone()
     };
-    let mut events = match client.watch::<K>("", options).await {
+    let mut events = match client.watch(kind, "", options).await {
         Ok(events) => events,
         Err(error) => {
-            tracing::warn!(kind = K::KIND, message = error.message, "watch failed");
+            tracing::warn!(kind = kind.kind, message = error.message, "watch failed");
             tokio::time::sleep(RETRY).await;
             return true;
         }
     };
     while let Some(event) = events.next().await {
         if let WatchEvent::Error(status) = &event {
-            tracing::debug!(kind = K::KIND, message = status.message, "watch ended");
+            tracing::debug!(kind = kind.kind, message = status.message, "watch ended");
         }
         if let Some((change, object)) = informer.apply(&event)
             && !owner(Told::Changed(change, object))
@@ -103,7 +106,11 @@ where
     K: Resource + 'static,
     T: Send + 'static,
 {
-    tokio::spawn(inform::<K>(client, selection, move |told| inputs.send(wrap(told)).is_ok()))
+    tokio::spawn(async move {
+        if let Some(kind) = scheme::of_type::<K>() {
+            inform_kind(client, kind, selection, move |told| inputs.send(wrap(told)).is_ok()).await;
+        }
+    })
 }
 
 /// A component's way to record events, shared by its tasks.

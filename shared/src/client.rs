@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::api::object::{ApiObject, SharedObject};
 use crate::api::status;
 use crate::api::patch::PatchType;
-use crate::apiserver::request::{Answer, List, ListOptions, Reply, Request, WatchStream};
+use crate::api::scheme::Kind;
+use crate::apiserver::request::{Answer, List, ListOptions, Operation, Reply, Request, WatchStream};
 use crate::apiserver::user::{Caller, User};
 use crate::apiserver::{ApiServer, Result};
 
@@ -48,16 +49,16 @@ impl Client {
     }
 
     /// Reads a collection; `namespace` empty means all.
-    pub async fn list<K: Resource>(&self, namespace: &str, options: ListOptions) -> Result<List> {
-        match self.send(Request::list::<K>(namespace, options)?).await?.reply {
+    pub async fn list(&self, kind: &'static Kind, namespace: &str, options: ListOptions) -> Result<List> {
+        match self.send(Request::collection(kind, namespace, Operation::List(options))).await?.reply {
             Reply::List(list) => Ok(list),
             _ => Err(Box::new(status::internal("the answer is not a list"))),
         }
     }
 
     /// Follows a collection; `namespace` empty means all.
-    pub async fn watch<K: Resource>(&self, namespace: &str, options: ListOptions) -> Result<WatchStream> {
-        match self.send(Request::watch::<K>(namespace, options)?).await?.reply {
+    pub async fn watch(&self, kind: &'static Kind, namespace: &str, options: ListOptions) -> Result<WatchStream> {
+        match self.send(Request::collection(kind, namespace, Operation::Watch(options))).await?.reply {
             Reply::Watch(stream) => Ok(stream),
             _ => Err(Box::new(status::internal("the answer is not a watch"))),
         }

@@ -2,12 +2,14 @@
 
 use axum::Extension;
 use axum::body::Body;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{RawQuery, State, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::StreamExt;
 use serde_json::json;
+use shared::apiserver::audit::Event;
 use shared::apiserver::authorization::authorize_path;
 use shared::apiserver::user::Caller;
 
@@ -20,14 +22,16 @@ pub(super) async fn handle(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
-    upgrade: Option<WebSocketUpgrade>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     if let Err(status) = authorize_path(&caller.user, "/kijabi/audit", "get") {
         return Failure(status).into_response();
     }
     let audit = &context.server.audit;
     if !Query::parse(&query.unwrap_or_default()).watch() {
-        let list = json!({ "kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": audit.events() });
+        let events = audit.events();
+        let items: Vec<&Event> = events.iter().map(|event| &**event).collect();
+        let list = json!({ "kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": items });
         return reply::json(StatusCode::OK, &list);
     }
     let lines = audit.follow().map(|event| {
@@ -35,7 +39,7 @@ pub(super) async fn handle(
         line.push(b'\n');
         Bytes::from(line)
     });
-    stream(lines.boxed(), upgrade)
+    stream(lines.boxed(), upgrade.ok())
 }
 
 /// Lines as a chunked answer, or as messages of a WebSocket.

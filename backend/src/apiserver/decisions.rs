@@ -1,6 +1,7 @@
 //! `/kijabi/scheduler/decisions`: what the scheduler decided for each pod, and why.
 
 use axum::Extension;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{RawQuery, State, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -9,6 +10,7 @@ use futures::StreamExt;
 use serde_json::json;
 use shared::apiserver::authorization::authorize_path;
 use shared::apiserver::user::Caller;
+use shared::scheduler::Decision;
 
 use super::query::Query;
 use super::reply::{self, Failure};
@@ -19,18 +21,20 @@ pub(super) async fn handle(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
-    upgrade: Option<WebSocketUpgrade>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     if let Err(status) = authorize_path(&caller.user, "/kijabi/scheduler/decisions", "get") {
         return Failure(status).into_response();
     }
     if !Query::parse(&query.unwrap_or_default()).watch() {
-        return reply::json(StatusCode::OK, &json!({ "items": context.decisions.newest() }));
+        let newest = context.decisions.newest();
+        let items: Vec<&Decision> = newest.iter().map(|decision| &**decision).collect();
+        return reply::json(StatusCode::OK, &json!({ "items": items }));
     }
     let lines = context.decisions.follow().map(|decision| {
         let mut line = serde_json::to_vec(&*decision).unwrap_or_default();
         line.push(b'\n');
         Bytes::from(line)
     });
-    audit_stream::stream(lines.boxed(), upgrade)
+    audit_stream::stream(lines.boxed(), upgrade.ok())
 }

@@ -5,9 +5,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared::api::object::{Object, SharedObject};
+use shared::api::object::{ApiObject, Object, SharedObject};
 use shared::api::scheme::Kind;
-use shared::api::table::{self, IncludeObject};
+use shared::api::table::{self, IncludeObject, ListMetadata, TableOptions};
 use shared::apiserver::request::{List, Reply};
 
 use super::Context;
@@ -41,8 +41,11 @@ impl View {
     pub(super) fn object(&self, object: &Object) -> Bytes {
         match self.form.shape {
             Shape::Object => object.json(),
-            Shape::PartialMetadata => text(&table::partial_metadata(object.body())),
-            Shape::Table => text(&self.table(&[object.body()], &json!({"resourceVersion": object.resource_version()}))),
+            Shape::PartialMetadata => text(&table::partial_object(object.body(), table::META_V1)),
+            Shape::Table => {
+                let metadata = ListMetadata { resource_version: object.resource_version().to_owned(), ..ListMetadata::default() };
+                text(&self.table(&[object.body()], &metadata))
+            }
         }
     }
 
@@ -60,35 +63,30 @@ impl View {
     /// Upstream puts the annotated object into the one row of the Table.
     fn bookmark_table(&self, metadata: &Value) -> Value {
         let object = json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata });
-        let mut table = self.table(&[], &json!({ "resourceVersion": metadata["resourceVersion"] }));
+        let revision = metadata["resourceVersion"].as_str().unwrap_or_default().to_owned();
+        let mut table = self.table(&[], &ListMetadata { resource_version: revision, ..ListMetadata::default() });
         table["rows"] = json!([{ "cells": [], "object": object }]);
         table
     }
 
-    fn table(&self, objects: &[&dyn shared::api::object::ApiObject], metadata: &Value) -> Value {
-        table::render(self.kind, objects, metadata, self.include, self.now())
+    fn table(&self, objects: &[&dyn ApiObject], metadata: &ListMetadata) -> Value {
+        let options = TableOptions { include_object: self.include, ..TableOptions::default() };
+        table::render(self.kind.api_version, self.kind.kind, objects, metadata, &options, self.now())
     }
 
     /// A collection as JSON text.
     fn list(&self, list: &List) -> Bytes {
-        let metadata = list_metadata(list);
+        let objects: Vec<&dyn ApiObject> = list.items.iter().map(|object| object.body()).collect();
         match self.form.shape {
-            Shape::Object => self.plain_list(list, &metadata),
-            Shape::Table => {
-                let objects: Vec<_> = list.items.iter().map(|object| object.body()).collect();
-                text(&self.table(&objects, &metadata))
-            }
-            Shape::PartialMetadata => text(&json!({
-                "kind": "PartialObjectMetadataList",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": metadata,
-                "items": list.items.iter().map(|object| table::partial_metadata(object.body())).collect::<Vec<_>>(),
-            })),
+            Shape::Object => self.plain_list(list),
+            Shape::Table => text(&self.table(&objects, &list_metadata(list))),
+            Shape::PartialMetadata => text(&table::partial_object_list(&objects, &list_metadata(list), table::META_V1)),
         }
     }
 
     /// The items' own JSON, put together without decoding it.
-    fn plain_list(&self, list: &List, metadata: &Value) -> Bytes {
+    fn plain_list(&self, list: &List) -> Bytes {
+        let metadata = list_metadata(list).to_value();
         let items: Vec<Bytes> = list.items.iter().map(|object| object.json()).collect();
         let size = items.iter().map(|item| item.len() + 1).sum::<usize>();
         let mut out = BytesMut::with_capacity(size + 256);
@@ -120,15 +118,12 @@ fn text(value: &Value) -> Bytes {
     Bytes::from(value.to_string())
 }
 
-fn list_metadata(list: &List) -> Value {
-    let mut metadata = json!({ "resourceVersion": list.revision.to_string() });
-    if !list.continue_token.is_empty() {
-        metadata["continue"] = list.continue_token.as_str().into();
-        if let Some(remaining) = list.remaining {
-            metadata["remainingItemCount"] = remaining.into();
-        }
+fn list_metadata(list: &List) -> ListMetadata {
+    ListMetadata {
+        resource_version: list.revision.to_string(),
+        continue_token: list.continue_token.clone(),
+        remaining_item_count: list.remaining.and_then(|remaining| i64::try_from(remaining).ok()),
     }
-    metadata
 }
 
 /// The response to everything but a watch.

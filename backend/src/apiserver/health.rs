@@ -6,6 +6,8 @@ use axum::response::Response;
 use serde_json::json;
 use shared::apiserver::VERSION;
 
+use crate::machine::architecture;
+
 use super::reply;
 use super::{Context, query::Query};
 
@@ -57,13 +59,4 @@ pub(super) async fn version() -> Response {
         "platform": format!("{}/{}", std::env::consts::OS, architecture()),
     });
     reply::json(StatusCode::OK, &info)
-}
-
-/// The machine as Go names it, which is how every Kubernetes client writes it.
-pub fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use shared::api::status;
@@ -47,23 +47,22 @@ pub(super) async fn authenticate(
         },
         Door::Secure => request.extensions().get::<Certified>().and_then(|certified| certified.0.clone()),
     };
-    let caller = |user| Caller {
-        user,
+    let known = user.is_some();
+    let caller = Caller {
+        user: user.unwrap_or_else(|| User { name: String::new(), groups: Vec::new() }),
         user_agent: text(request.headers(), header::USER_AGENT).to_owned(),
-        source_ip: peer(&request),
+        source_ip: peer(request.extensions()),
     };
-    let Some(user) = user else {
-        let nobody = caller(User { name: String::new(), groups: Vec::new() });
-        context.server.audit.record_path(&context.server, &nobody, "", request.uri().path(), 401);
+    if !known {
+        context.server.audit.record_path(&context.server, &caller, "", request.uri().path(), 401);
         return Failure::from(status::unauthorized()).into_response();
-    };
-    let caller = caller(user);
+    }
     request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
-fn peer(request: &Request) -> String {
-    let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
+fn peer(extensions: &Extensions) -> String {
+    let info = extensions.get::<ConnectInfo<SocketAddr>>();
     info.map(|ConnectInfo(address)| address.ip().to_string()).unwrap_or_default()
 }
 

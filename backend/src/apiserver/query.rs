@@ -2,7 +2,8 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Status};
 use shared::api::status;
-use shared::apiserver::request::{FieldValidation, ListOptions, VersionMatch, WriteOptions};
+use shared::api::strict::FieldValidation;
+use shared::apiserver::request::{ListOptions, VersionMatch, WriteOptions};
 
 type Result<T> = std::result::Result<T, Box<Status>>;
 
@@ -76,16 +77,12 @@ impl Query {
 
     /// Options of create, update and patch.
     pub(super) fn write_options(&self) -> Result<WriteOptions> {
-        let field_validation = match self.get("fieldValidation") {
-            None | Some("Warn") => FieldValidation::Warn,
-            Some("Ignore") => FieldValidation::Ignore,
-            Some("Strict") => FieldValidation::Strict,
-            Some(other) => {
-                return Err(Box::new(status::bad_request(format!(
-                    "fieldValidation: Unsupported value: {other:?}: supported values: \"\", \"Ignore\", \"Strict\", \"Warn\""
-                ))));
-            }
-        };
+        let word = self.get("fieldValidation").unwrap_or_default();
+        let field_validation = FieldValidation::from_parameter(word).ok_or_else(|| {
+            Box::new(status::bad_request(format!(
+                "fieldValidation: Unsupported value: {word:?}: supported values: \"\", \"Ignore\", \"Strict\", \"Warn\""
+            )))
+        })?;
         Ok(WriteOptions { dry_run: self.dry_run()?, field_validation })
     }
 

@@ -8,9 +8,10 @@ use axum::response::{IntoResponse, Response};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Status};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use shared::api::patch::PatchType;
 use shared::api::scheme::Verb;
 use shared::api::status;
-use shared::apiserver::request::{Input, Operation, Patch, PatchForm, Reply, Request};
+use shared::apiserver::request::{Input, Operation, Patch, Reply, Request};
 use shared::apiserver::request_info::{Path, ResourcePath, parse};
 use shared::apiserver::user::Caller;
 
@@ -132,18 +133,10 @@ fn not_allowed(method: &Method) -> Failure {
 }
 
 async fn patch(headers: &HeaderMap, body: Body) -> Result<Patch> {
-    const ACCEPTED: [&str; 3] = [
-        "application/json-patch+json",
-        "application/merge-patch+json",
-        "application/strategic-merge-patch+json",
-    ];
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    let form = match media_type {
-        "application/json-patch+json" => PatchForm::Json,
-        "application/merge-patch+json" => PatchForm::Merge,
-        "application/strategic-merge-patch+json" => PatchForm::Strategic,
-        _ => return Err(status::unsupported_media_type(media_type, &ACCEPTED).into()),
+    let Some(form) = PatchType::from_content_type(content_type) else {
+        let accepted = PatchType::ALL.map(PatchType::content_type);
+        return Err(status::unsupported_media_type(content_type, &accepted).into());
     };
     let text = body::read(body).await?;
     let body: Value = serde_json::from_slice(&text).map_err(|error| {

@@ -27,6 +27,7 @@ pub(super) struct PodOnNode {
     uid: String,
     sandbox: Option<SharedSandbox>,
     running: BTreeMap<String, Running>,
+    orphaned: bool,
     reports: mpsc::UnboundedSender<Report>,
     inputs: mpsc::UnboundedSender<Input>,
 }
@@ -44,7 +45,18 @@ impl PodOnNode {
         };
         tokio::spawn(reporter::run(kubelet.clone(), identity, received, inputs.clone()));
         let worker = PodWorker::new(pod, &kubelet.address.to_string(), kubelet.now());
-        PodOnNode { worker, wake_at: None, kubelet, uid, sandbox: None, running: BTreeMap::new(), reports, inputs }
+        PodOnNode { worker, wake_at: None, kubelet, uid, sandbox: None, running: BTreeMap::new(), orphaned: false, reports, inputs }
+    }
+
+    /// The API has no such pod any more.
+    pub(super) fn orphan(&mut self, now: Timestamp) {
+        self.orphaned = true;
+        self.worker.on_removed(now);
+    }
+
+    /// Whether the API has no such pod any more.
+    pub(super) fn is_orphan(&self) -> bool {
+        self.orphaned
     }
 
     /// Lets the worker decide, and does what it says.
@@ -109,7 +121,7 @@ impl PodOnNode {
         });
     }
 
-    fn pull(&self, container: String) {
+    fn pull(&mut self, container: String) {
         let kubelet = self.kubelet.clone();
         let image = self.spec(&container).and_then(|spec| spec.image).unwrap_or_default();
         self.spawn(async move {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, OwnerReference, Preconditions};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 use shared::api::status;
 use shared::kubelet::mirror;
 use tokio::sync::mpsc;
@@ -85,25 +85,14 @@ pub(super) fn reconcile(kubelet: &Arc<Kubelet>, lacking: Vec<Pod>, superfluous: 
 
 async fn create(kubelet: &Kubelet, pod: &Pod) {
     let mut mirror = mirror::mirror(pod);
-    mirror.metadata.owner_references = owner(kubelet).await.map(|owner| vec![owner]);
+    if let Ok(node) = kubelet.client.get::<Node>("", kubelet.name()).await {
+        mirror::own(&mut mirror, kubelet.name(), node.metadata().uid.as_deref().unwrap_or_default());
+    }
     if let Err(error) = kubelet.client.create(mirror).await
         && !status::is(&error, "AlreadyExists")
     {
         tracing::warn!(message = error.message, "a mirror pod was not created");
     }
-}
-
-/// The node owns the mirrors of its static pods.
-async fn owner(kubelet: &Kubelet) -> Option<OwnerReference> {
-    let node = kubelet.client.get::<Node>("", kubelet.name()).await.ok()?;
-    Some(OwnerReference {
-        api_version: "v1".into(),
-        kind: "Node".into(),
-        name: kubelet.name().to_owned(),
-        uid: node.metadata().uid.clone()?,
-        controller: Some(true),
-        ..OwnerReference::default()
-    })
 }
 
 async fn delete(kubelet: &Kubelet, pod: &Pod) {

@@ -161,19 +161,14 @@ impl SyncLoop {
     fn forget(&mut self, uid: &str) {
         let Some(mut pod) = self.pods.remove(uid) else { return };
         if !pod.worker.is_finished() {
-            let mut gone = pod.worker.pod().clone();
-            gone.metadata.deletion_timestamp.get_or_insert_with(|| {
-                k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(self.kubelet.now())
-            });
-            gone.metadata.deletion_grace_period_seconds = Some(0);
-            pod.worker.on_pod(gone);
+            pod.orphan(self.kubelet.now());
             pod.step();
-            if !pod.worker.is_finished() {
-                self.pods.insert(uid.to_owned(), pod);
-                return;
-            }
         }
-        self.clean_up(&pod);
+        if pod.worker.is_finished() {
+            self.clean_up(&pod);
+        } else {
+            self.pods.insert(uid.to_owned(), pod);
+        }
     }
 
     /// Removes what a pod leaves behind on the node: its logs.
@@ -228,6 +223,16 @@ impl SyncLoop {
             }
         }
         pod.step();
+        self.sweep(uid);
+    }
+
+    /// Lets go of a pod that ended after the API had forgotten it.
+    fn sweep(&mut self, uid: &str) {
+        if self.pods.get(uid).is_some_and(|pod| pod.is_orphan() && pod.worker.is_finished())
+            && let Some(pod) = self.pods.remove(uid)
+        {
+            self.clean_up(&pod);
+        }
     }
 
     fn on_static_pods(&mut self, pods: Vec<Pod>) {

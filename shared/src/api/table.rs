@@ -49,7 +49,8 @@ pub struct ListMetadata {
 }
 
 impl ListMetadata {
-    fn to_value(&self) -> Value {
+    /// As it stands in a list.
+    pub fn to_value(&self) -> Value {
         let mut metadata = Map::new();
         if !self.resource_version.is_empty() {
             metadata.insert("resourceVersion".to_owned(), self.resource_version.as_str().into());

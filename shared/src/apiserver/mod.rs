@@ -75,6 +75,11 @@ impl ApiServer {
         &*self.entropy
     }
 
+    /// Whether the store answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.store.get("/registry/health").await.map(drop).map_err(registry::store_status)
+    }
+
     /// The whole chain for one request.
     ///
     /// A failed request has no effect. A watch that began reports later failures as its last event.

@@ -192,14 +192,9 @@ impl Request {
         Request::on::<K>(namespace, name, Operation::Get)
     }
 
-    /// Reads a collection; `namespace` empty means all.
-    pub fn list<K: Resource>(namespace: &str, options: ListOptions) -> Result<Request, Box<Status>> {
-        Request::on::<K>(namespace, "", Operation::List(options))
-    }
-
-    /// Follows a collection; `namespace` empty means all.
-    pub fn watch<K: Resource>(namespace: &str, options: ListOptions) -> Result<Request, Box<Status>> {
-        Request::on::<K>(namespace, "", Operation::Watch(options))
+    /// Reads or follows a collection; `namespace` empty means all.
+    pub fn collection(kind: &'static Kind, namespace: &str, operation: Operation) -> Request {
+        Request::new(kind, namespace, "", operation)
     }
 
     /// Writes a new object.
