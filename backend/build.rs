@@ -55,8 +55,13 @@ fn write_programs(source: &mut String, folder: &Path) -> Result<(), Box<dyn Erro
 
 fn write_page(source: &mut String, folder: &Path) -> Result<(), Box<dyn Error>> {
     source.push_str("/// The files of the page, sorted by path.\npub static PAGE: &[PageFile] = &[\n");
+    let mut page = Vec::new();
     for file in files(folder)? {
-        let path = file.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
+        page.push((file.strip_prefix(folder)?.to_string_lossy().replace('\\', "/"), file));
+    }
+    // In the order of the texts, which is not that of the paths: they are searched by text.
+    page.sort();
+    for (path, file) in page {
         writeln!(source, "PageFile {{ path: {path:?}, bytes: include_bytes!({file:?}) }},")?;
     }
     source.push_str("];\n");

@@ -1,6 +1,7 @@
 //! The runtime with a real program, built from `backend/images/testguest`.
 
 mod endings;
+mod images;
 mod limits;
 mod networking;
 mod programs;

@@ -76,9 +76,9 @@ pub(super) async fn uniq(shell: &mut Shell, arguments: &[String]) -> io::Result<
             (Some((text, count)), Some(line)) if text == line => *count += 1,
             _ => {
                 if let Some((text, count)) = current.take() {
-                    let is_shown = !(flags.has('d') && count == 1) && !(flags.has('u') && count > 1);
+                    let is_hidden = (flags.has('d') && count == 1) || (flags.has('u') && count > 1);
                     let count = if flags.has('c') { format!("{count:7} ") } else { String::new() };
-                    if is_shown {
+                    if !is_hidden {
                         shell.print(&format!("{count}{text}\n")).await?;
                     }
                 }

@@ -110,11 +110,7 @@ applets! {
 #[must_use]
 pub fn find(command: &str) -> Option<&'static Applet> {
     let name = match command.rsplit_once('/') {
-        Some((folder, name))
-            if matches!(folder, "/bin" | "/sbin" | "/usr/bin" | "/usr/sbin" | "/usr/local/bin") =>
-        {
-            name
-        }
+        Some(("/bin" | "/sbin" | "/usr/bin" | "/usr/sbin" | "/usr/local/bin", name)) => name,
         Some(_) => return None,
         None => command,
     };

@@ -189,8 +189,10 @@ pub(super) async fn seq(shell: &mut Shell, arguments: &[String]) -> io::Result<u
     let is_number = |text: &String| text.parse::<f64>().is_ok();
     let split = 1 + arguments[1..].iter().position(is_number).unwrap_or(arguments.len() - 1);
     let flags = Flags::read(&arguments[..split], "ws:")?;
-    let texts: Vec<&String> =
-        flags.operands.is_empty().then(|| arguments[split..].iter().collect()).unwrap_or_default();
+    if let Some(word) = flags.operands.first() {
+        return Err(invalid_number(word));
+    }
+    let texts: Vec<&String> = arguments[split..].iter().collect();
     let numbers = texts.iter().map(|text| real(text)).collect::<io::Result<Vec<f64>>>()?;
     let (first, step, last) = match numbers[..] {
         [last] => (1.0, 1.0, last),

@@ -285,12 +285,7 @@ impl Parser {
                 simple.assignments.push((name, self.word()?.unwrap_or_default()));
             } else if let Some(word) = self.word()? {
                 simple.words.push(word);
-            } else if simple.words.is_empty()
-                && simple.assignments.is_empty()
-                && simple.redirections.is_empty()
-            {
-                return Err(self.unexpected());
-            } else if self.peek() == Some('(') {
+            } else if self.peek() == Some('(') || simple.is_empty() {
                 return Err(self.unexpected());
             } else {
                 return Ok(simple);

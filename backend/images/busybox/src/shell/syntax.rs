@@ -43,6 +43,13 @@ pub(super) struct Simple {
     pub redirections: Vec<Redirection>,
 }
 
+impl Simple {
+    /// Whether there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.assignments.is_empty() && self.redirections.is_empty()
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum Compound {
     Group(List),
