@@ -25,7 +25,7 @@ enum Input {
 }
 
 /// Runs the controllers until the task is dropped.
-pub async fn run(client: Client, clock: Arc<ClusterClock>, log: ComponentLog) {
+pub(crate) async fn run(client: Client, clock: Arc<ClusterClock>, log: ComponentLog) {
     let mut tasks = JoinSet::new();
     for controller in controllers::all() {
         log.info(&format!("\"Started controller\" controller={:?}", controller.name()));

@@ -15,7 +15,7 @@ use crate::images::builtin::CATALOG;
 const MAX_PODS: u32 = 110;
 
 /// A node of the given name. Every node offers the whole machine, as kind's nodes do.
-pub fn describe(name: &str, address: Ipv4Addr, data_dir: &Path) -> Machine {
+pub(crate) fn describe(name: &str, address: Ipv4Addr, data_dir: &Path) -> Machine {
     let architecture = architecture();
     Machine {
         name: name.to_owned(),
@@ -65,7 +65,7 @@ fn identity(name: &str, data_dir: &Path) -> String {
 }
 
 /// The processor as Go names it, which is how every Kubernetes client writes it.
-pub fn architecture() -> &'static str {
+pub(crate) fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

@@ -32,6 +32,9 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::Serve(options) => tokio::runtime::Runtime::new()?.block_on(async {
             let cluster = Cluster::start(options.into()).await?;
+            if !backend::assets::ARE_EMBEDDED {
+                eprintln!("kijabi: {}", backend::assets::MISSING);
+            }
             println!("The page:   http://{}", cluster.address);
             println!("The API:    https://{}", cluster.secure_address);
             println!("kubectl:    kubectl --kubeconfig {} get nodes", cluster.kubeconfig.display());

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// What an informer's owner is told.
-pub enum Told {
+pub(crate) enum Told {
     /// The collection was read whole; what differs follows as changes before this.
     Synced,
     /// An object changed.
@@ -25,7 +25,7 @@ pub enum Told {
 }
 
 /// Follows a collection for ever, telling `owner` of every change; ends when the owner is gone.
-pub async fn inform_kind(client: Client, kind: &'static Kind, selection: ListOptions, owner: impl Fn(Told) -> bool) {
+pub(crate) async fn inform_kind(client: Client, kind: &'static Kind, selection: ListOptions, owner: impl Fn(Told) -> bool) {
     let mut informer = Informer::default();
     loop {
         if !list(&client, kind, &selection, &mut informer, &owner).await {
@@ -96,7 +96,7 @@ async fn watch(
 }
 
 /// Follows a collection and sends what comes to a channel, wrapped as the receiver wants it.
-pub fn spawn_informer<K, T>(
+pub(crate) fn spawn_informer<K, T>(
     client: Client,
     selection: ListOptions,
     inputs: mpsc::UnboundedSender<T>,
@@ -115,20 +115,20 @@ where
 
 /// A component's way to record events, shared by its tasks.
 #[derive(Clone)]
-pub struct EventSink {
+pub(crate) struct EventSink {
     client: Client,
     recorder: Arc<std::sync::Mutex<shared::recorder::Recorder>>,
 }
 
 impl EventSink {
     /// A sink for `component`, which speaks for the node `host`, if that is not empty.
-    pub fn new(client: Client, component: &str, host: &str) -> EventSink {
+    pub(crate) fn new(client: Client, component: &str, host: &str) -> EventSink {
         let recorder = shared::recorder::Recorder::new(component, host);
         EventSink { client, recorder: Arc::new(std::sync::Mutex::new(recorder)) }
     }
 
     /// Records a note; a note that cannot be recorded is logged and lost, as upstream's are.
-    pub async fn record(&self, note: &shared::recorder::Note) {
+    pub(crate) async fn record(&self, note: &shared::recorder::Note) {
         for _ in 0..2 {
             let now = self.client.server().clock().now();
             let request = {

@@ -12,7 +12,7 @@ const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; 
     img-src 'self' data:; connect-src 'self' ws://127.0.0.1:* ws://localhost:*; frame-ancestors 'none'; base-uri 'none'";
 
 /// Answers every path with the page's file of that name, `/` with `index.html`.
-pub fn page() -> Router {
+pub(crate) fn page() -> Router {
     Router::new().fallback(file)
 }
 

@@ -14,7 +14,7 @@ use super::Context;
 use super::reply::Failure;
 
 /// The name under which the page's requests stand in the audit.
-pub const PAGE_USER: &str = "kijabi:page";
+pub(super) const PAGE_USER: &str = "kijabi:page";
 
 /// Which door a request came through.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub enum Door {
 /// The user that a client certificate names: its common name, in the groups of its organizations
 /// (`pkg/authentication/request/x509` of kubernetes/apiserver).
 #[derive(Clone, Debug)]
-pub struct Certified(pub Option<User>);
+pub(super) struct Certified(pub(super) Option<User>);
 
 /// Finds out who asks and hands it on as [`Caller`]; 401 and 403 end here.
 pub(super) async fn authenticate(
