@@ -1,0 +1,46 @@
+//! The plugins, one a file, in upstream's order.
+
+mod image_locality;
+mod node_affinity;
+mod node_name;
+mod node_ports;
+mod node_resources_balanced_allocation;
+mod node_resources_fit;
+mod node_selector_term;
+mod node_unschedulable;
+pub(crate) mod scheduling_gates;
+mod taint_toleration;
+mod toleration;
+
+#[cfg(test)]
+mod tests;
+
+use super::framework::Plugin;
+
+/// A plugin and how much its score counts; 0 for plugins that give none.
+pub struct Registered {
+    /// The plugin.
+    pub plugin: &'static dyn Plugin,
+    /// Upstream's default weight.
+    pub weight: i64,
+}
+
+/// The plugins in the order in which they are asked, with upstream's weights.
+///
+/// See `getDefaultPlugins` in upstream's `pkg/scheduler/apis/config/v1/default_plugins.go`.
+pub const PLUGINS: &[Registered] = &[
+    Registered { plugin: &scheduling_gates::SchedulingGates, weight: 0 },
+    Registered { plugin: &node_unschedulable::NodeUnschedulable, weight: 0 },
+    Registered { plugin: &node_name::NodeName, weight: 0 },
+    Registered { plugin: &taint_toleration::TaintToleration, weight: 3 },
+    Registered { plugin: &node_affinity::NodeAffinity, weight: 2 },
+    Registered { plugin: &node_ports::NodePorts, weight: 0 },
+    Registered { plugin: &node_resources_fit::NodeResourcesFit, weight: 1 },
+    Registered { plugin: &node_resources_balanced_allocation::NodeResourcesBalancedAllocation, weight: 1 },
+    Registered { plugin: &image_locality::ImageLocality, weight: 1 },
+];
+
+/// The plugin of that name.
+pub fn plugin(name: &str) -> Option<&'static dyn Plugin> {
+    PLUGINS.iter().map(|entry| entry.plugin).find(|plugin| plugin.name() == name)
+}

@@ -1,0 +1,212 @@
+//! Amounts of resources: what a pod asks for, what a node has.
+//!
+//! Follows upstream's `component-helpers/resource/helpers.go` (`PodRequests`) and
+//! `pkg/scheduler/framework/types.go` (`Resource`, `CalculateResource`).
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+/// The resource name of processor time.
+pub const CPU: &str = "cpu";
+/// The resource name of memory.
+pub const MEMORY: &str = "memory";
+/// The resource name of the node's local disk.
+pub const EPHEMERAL_STORAGE: &str = "ephemeral-storage";
+/// The resource name under which a node says how many pods it takes.
+pub const PODS: &str = "pods";
+
+/// What a container without a CPU request counts for in scores, in thousandths of a core.
+pub const DEFAULT_MILLI_CPU: i64 = 100;
+/// What a container without a memory request counts for in scores, in bytes.
+pub const DEFAULT_MEMORY_BYTES: i64 = 200 * 1024 * 1024;
+
+/// Amounts by resource name: CPU in thousandths of a core, everything else in whole units (bytes).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources(BTreeMap<String, i64>);
+
+/// A list of resources as objects carry it.
+pub type ResourceList = BTreeMap<String, Quantity>;
+
+impl Resources {
+    /// The amounts of an object's list; a quantity that is no number counts as 0.
+    pub fn of(list: Option<&ResourceList>) -> Resources {
+        let amounts = list.into_iter().flatten();
+        Resources(amounts.map(|(name, quantity)| (name.clone(), amount(name, quantity))).collect())
+    }
+
+    /// The amount of one resource, 0 where it is not named.
+    pub fn get(&self, name: &str) -> i64 {
+        self.0.get(name).copied().unwrap_or(0)
+    }
+
+    /// Sets the amount of one resource.
+    pub fn set(&mut self, name: &str, amount: i64) {
+        self.0.insert(name.to_owned(), amount);
+    }
+
+    /// Every resource that is named, with its amount.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.0.iter().map(|(name, amount)| (name.as_str(), *amount))
+    }
+
+    /// Adds each amount of `other`.
+    pub fn add(&mut self, other: &Resources) {
+        for (name, amount) in &other.0 {
+            let sum = self.get(name).saturating_add(*amount);
+            self.set(name, sum);
+        }
+    }
+
+    /// Takes each amount of `other` away.
+    pub fn subtract(&mut self, other: &Resources) {
+        for (name, amount) in &other.0 {
+            let rest = self.get(name).saturating_sub(*amount);
+            self.set(name, rest);
+        }
+    }
+
+    /// Raises each amount to that of `other`.
+    pub fn raise_to(&mut self, other: &Resources) {
+        for (name, amount) in &other.0 {
+            let larger = self.get(name).max(*amount);
+            self.set(name, larger);
+        }
+    }
+}
+
+/// What a pod asks of its node: the sum of its containers and sidecars, or of its start-up if that
+/// needs more, or what `spec.resources` says for the pod as a whole; and its overhead.
+pub fn pod_requests(pod: &Pod) -> Resources {
+    requests_with(pod, |container| container_requests(container))
+}
+
+/// As [`pod_requests`], with a default for containers that name no CPU or memory, so that many
+/// pods without requests do not all score the same node highest.
+pub fn non_zero_pod_requests(pod: &Pod) -> Resources {
+    requests_with(pod, |container| {
+        let mut requests = container_requests(container);
+        for (name, default) in [(CPU, DEFAULT_MILLI_CPU), (MEMORY, DEFAULT_MEMORY_BYTES)] {
+            if !requests.0.contains_key(name) {
+                requests.set(name, default);
+            }
+        }
+        requests
+    })
+}
+
+fn requests_with(pod: &Pod, of_container: impl Fn(&Container) -> Resources) -> Resources {
+    let Some(spec) = &pod.spec else { return Resources::default() };
+    let mut sum = Resources::default();
+    for container in &spec.containers {
+        sum.add(&of_container(container));
+    }
+    let (sidecars, startup) =
+        startup_requests(spec.init_containers.as_deref().unwrap_or_default(), of_container);
+    sum.add(&sidecars);
+    sum.raise_to(&startup);
+    if let Some(whole) = &spec.resources {
+        let whole = Resources::of(whole.requests.as_ref());
+        for (name, amount) in whole.iter().filter(|(name, _)| is_pod_level(name)) {
+            sum.set(name, amount);
+        }
+    }
+    sum.add(&Resources::of(spec.overhead.as_ref()));
+    sum
+}
+
+/// What all sidecars need together, and the most that start-up needs at any moment: an init
+/// container runs alone beside the sidecars that were started before it.
+fn startup_requests(
+    init_containers: &[Container],
+    of_container: impl Fn(&Container) -> Resources,
+) -> (Resources, Resources) {
+    let (mut sidecars, mut peak) = (Resources::default(), Resources::default());
+    for container in init_containers {
+        let requests = of_container(container);
+        if is_sidecar(container) {
+            sidecars.add(&requests);
+            peak.raise_to(&sidecars);
+        } else {
+            let mut together = sidecars.clone();
+            together.add(&requests);
+            peak.raise_to(&together);
+        }
+    }
+    (sidecars, peak)
+}
+
+/// Whether an init container keeps running beside the pod's containers.
+pub fn is_sidecar(container: &Container) -> bool {
+    container.restart_policy.as_deref() == Some("Always")
+}
+
+fn container_requests(container: &Container) -> Resources {
+    Resources::of(container.resources.as_ref().and_then(|resources| resources.requests.as_ref()))
+}
+
+/// Which resources a pod may ask for as a whole, in `spec.resources`.
+fn is_pod_level(name: &str) -> bool {
+    name == CPU || name == MEMORY || name.starts_with("hugepages-")
+}
+
+/// A quantity in the unit that [`Resources`] counts in, rounded up as upstream does.
+fn amount(name: &str, quantity: &Quantity) -> i64 {
+    let nano = nano_units(&quantity.0).unwrap_or(0);
+    let unit: i128 = if name == CPU { 1_000_000 } else { 1_000_000_000 };
+    let rounded_up = nano.div_euclid(unit) + i128::from(nano.rem_euclid(unit) != 0);
+    i64::try_from(rounded_up).unwrap_or(i64::MAX)
+}
+
+fn nano_units(text: &str) -> Option<i128> {
+    let end =
+        text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '+' || c == '-')).unwrap_or(text.len());
+    let (number, suffix) = text.split_at(end);
+    let (multiplier, divisor) = scale(suffix)?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let fraction: String = format!("{fraction:0<9}").chars().take(9).collect();
+    let nano: i128 = format!("{whole}{fraction}").parse().ok()?;
+    nano.checked_mul(multiplier).map(|scaled| scaled / divisor)
+}
+
+fn scale(suffix: &str) -> Option<(i128, i128)> {
+    let power = |base: i128, exponent| Some((base.pow(exponent), 1));
+    match suffix {
+        "" => Some((1, 1)),
+        "n" => Some((1, 1_000_000_000)),
+        "u" => Some((1, 1_000_000)),
+        "m" => Some((1, 1_000)),
+        "k" => power(1000, 1),
+        "M" => power(1000, 2),
+        "G" => power(1000, 3),
+        "T" => power(1000, 4),
+        "P" => power(1000, 5),
+        "E" => power(1000, 6),
+        "Ki" => power(1024, 1),
+        "Mi" => power(1024, 2),
+        "Gi" => power(1024, 3),
+        "Ti" => power(1024, 4),
+        "Pi" => power(1024, 5),
+        "Ei" => power(1024, 6),
+        exponent => power(10, exponent.strip_prefix(['e', 'E'])?.parse().ok()?),
+    }
+}
+
+/// An amount as people write it: `1500m`, `2`, `512Mi`.
+pub fn format_amount(name: &str, amount: i64) -> String {
+    if name == CPU {
+        return if amount % 1000 == 0 { (amount / 1000).to_string() } else { format!("{amount}m") };
+    }
+    if !matches!(name, MEMORY | EPHEMERAL_STORAGE) && !name.starts_with("hugepages-") {
+        return amount.to_string();
+    }
+    let (mut value, mut suffix) = (amount, "");
+    for next in ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"] {
+        if value == 0 || value % 1024 != 0 {
+            break;
+        }
+        (value, suffix) = (value / 1024, next);
+    }
+    format!("{value}{suffix}")
+}
