@@ -1,0 +1,19 @@
+//! What components share: contexts and effects.
+
+mod use_clock;
+mod use_cluster;
+mod use_draft;
+mod use_log;
+mod use_preferences;
+mod use_sender;
+mod use_snapshot;
+mod use_ui;
+
+pub use use_clock::use_clock;
+pub use use_cluster::{ClusterContext, ClusterProvider, use_cluster};
+pub use use_draft::{DraftState, use_draft};
+pub use use_log::{LogState, use_log};
+pub use use_preferences::{PreferencesContext, PreferencesProvider, Theme, use_preferences, use_words};
+pub use use_sender::{Sender, Sending, use_sender};
+pub use use_snapshot::{SharedSnapshot, use_snapshot};
+pub use use_ui::{UiContext, UiProvider, use_ui};
