@@ -1,5 +1,6 @@
 //! The server: what acts where `shared` decides.
 
+pub mod assets;
 pub mod store;
 pub mod network;
 pub mod runtime;

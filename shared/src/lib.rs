@@ -4,6 +4,7 @@
 //! Nothing here does I/O, reads a clock, draws a random number or starts a task
 //! (see "Invariants" in ARCHITECTURE.md); time and entropy are given by the caller.
 
+pub mod given;
 pub mod api;
 pub mod yaml;
 pub mod defaults;
@@ -12,7 +13,7 @@ pub mod store;
 pub mod apiserver;
 pub mod client;
 pub mod informer;
-pub mod work_queue;
+pub mod recorder;
 pub mod scheduler;
 pub mod controllers;
 pub mod kubelet;

@@ -1,1 +1,68 @@
-//! To be written.
+//! The API server's outside: HTTP, TLS, WebSockets, and the streams to pods. What a request means and
+//! whether it may be is decided in `shared::apiserver`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get};
+use shared::apiserver::ApiServer;
+
+use crate::kubelet::Nodes;
+use crate::network::Network;
+use crate::scheduler::DecisionLog;
+
+mod audit_stream;
+mod body;
+mod decisions;
+mod discovery;
+mod encode;
+mod health;
+mod identity;
+mod listen;
+mod log;
+mod negotiation;
+mod openapi;
+mod proxy;
+mod query;
+mod reply;
+mod resource;
+pub mod tls;
+mod watch;
+
+pub use identity::Door;
+pub use listen::{Listening, serve_plain, serve_secure};
+
+/// What the handlers need of the cluster.
+#[derive(Clone)]
+pub struct Context {
+    /// The chain that every request goes through.
+    pub server: ApiServer,
+    /// The kubelets, for logs.
+    pub nodes: Arc<Nodes>,
+    /// The pod network, for the pod proxy.
+    pub network: Network,
+    /// What the scheduler decided, and why.
+    pub decisions: Arc<DecisionLog>,
+    /// Where clients reach the API server with TLS, as `host:port`.
+    pub secure_address: Arc<str>,
+}
+
+/// Every path of the API server; `page` answers what is none of them.
+pub fn router(context: Context, page: Router) -> Router {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/version", get(health::version))
+        .route("/openapi/v2", get(openapi::v2))
+        .route("/openapi/v3", get(openapi::v3_index))
+        .route("/openapi/v3/{*path}", get(openapi::v3))
+        .route("/kijabi/audit", get(audit_stream::handle))
+        .route("/kijabi/scheduler/decisions", get(decisions::handle))
+        .route("/api", get(discovery::core))
+        .route("/apis", get(discovery::groups))
+        .route("/api/{*path}", any(resource::handle))
+        .route("/apis/{*path}", any(resource::handle))
+        .with_state(context)
+        .fallback_service(page)
+}

@@ -4,6 +4,7 @@ pub use k8s_openapi;
 
 pub mod object;
 pub mod scheme;
+pub mod events;
 pub mod schema;
 pub mod status;
 pub mod quantity;

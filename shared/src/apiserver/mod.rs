@@ -1,1 +1,107 @@
-//! To be written.
+//! The API server's chain: authorize → admit → default → validate → registry → audit.
+//!
+//! Its verbs are async functions over the [`Store`] trait that start nothing and never sleep.
+//! Authentication, HTTP, TLS and streams are the backend's; it hands every request to
+//! [`ApiServer::handle`], as the components of the process do.
+
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+
+use crate::given::{Clock, Entropy};
+use crate::store::Store;
+
+pub mod user;
+pub mod request;
+pub mod request_info;
+pub mod authorization;
+pub mod admission;
+pub mod registry;
+pub mod input;
+pub mod get;
+pub mod list;
+pub mod watch;
+pub mod create;
+pub mod update;
+pub mod patch;
+pub mod delete;
+pub mod binding;
+pub mod service_ip;
+pub mod audit;
+pub mod discovery;
+pub mod bootstrap;
+#[cfg(feature = "schemars")]
+pub mod openapi;
+
+use audit::AuditLog;
+use request::{Answer, Operation, Reply, Request};
+use user::Caller;
+
+/// The `gitVersion` that `/version` reports.
+pub const VERSION: &str = "v1.37.0";
+
+/// Errors are `Status` objects; they are large, so they travel boxed.
+pub type Result<T, E = Box<Status>> = std::result::Result<T, E>;
+
+/// The API server of one cluster.
+#[derive(Clone)]
+pub struct ApiServer {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    /// What was asked, by whom, and what came of it.
+    pub audit: Arc<AuditLog>,
+}
+
+impl ApiServer {
+    /// An API server over a store; see [`bootstrap`](Self::bootstrap) for what must exist in it.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> ApiServer {
+        ApiServer { store, clock, entropy, audit: Arc::new(AuditLog::default()) }
+    }
+
+    /// The cluster's clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Where the cluster's random numbers come from.
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    /// The whole chain for one request.
+    ///
+    /// A failed request has no effect. A watch that began reports later failures as its last event.
+    pub async fn handle(&self, caller: &Caller, request: Request) -> Result<Answer> {
+        let mut entry = self.audit.begin(self, caller, &request);
+        let answer = self.authorized(caller, request).await;
+        entry.finish(self.clock.now(), &answer);
+        self.audit.record(entry);
+        answer
+    }
+
+    async fn authorized(&self, caller: &Caller, request: Request) -> Result<Answer> {
+        authorization::authorize(&caller.user, &request)?;
+        let mut warnings = Vec::new();
+        let reply = self.dispatch(caller, request, &mut warnings).await?;
+        Ok(Answer { reply, warnings })
+    }
+
+    async fn dispatch(&self, caller: &Caller, request: Request, warnings: &mut Vec<String>) -> Result<Reply> {
+        let Request { kind, namespace, name, subresource, operation } = request;
+        let target = registry::Target { kind, namespace, name, subresource };
+        match operation {
+            Operation::Get => self.get(&target).await.map(Reply::Object),
+            Operation::List(options) => self.list(&target, &options).await.map(Reply::List),
+            Operation::Watch(options) => self.watch(&target, &options).await.map(Reply::Watch),
+            Operation::Create(input, options) => self.create(caller, &target, input, &options, warnings).await,
+            Operation::Update(input, options) => self.update(caller, &target, input, &options, warnings).await,
+            Operation::Patch(patch, options) => self.patch(caller, &target, &patch, &options, warnings).await,
+            Operation::Delete(options) => self.delete(caller, &target, &options).await,
+            Operation::DeleteCollection(selection, options) => {
+                self.delete_collection(caller, &target, &selection, &options).await
+            }
+            Operation::Connect(_) => self.get(&target).await.map(Reply::Connect),
+        }
+    }
+}

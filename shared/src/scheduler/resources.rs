@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, Pod};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as WireQuantity;
+
+use crate::api::quantity::{Format, Quantity};
 
 /// The resource name of processor time.
 pub const CPU: &str = "cpu";
@@ -27,7 +29,7 @@ pub const DEFAULT_MEMORY_BYTES: i64 = 200 * 1024 * 1024;
 pub struct Resources(BTreeMap<String, i64>);
 
 /// A list of resources as objects carry it.
-pub type ResourceList = BTreeMap<String, Quantity>;
+pub type ResourceList = BTreeMap<String, WireQuantity>;
 
 impl Resources {
     /// The amounts of an object's list; a quantity that is no number counts as 0.
@@ -79,7 +81,7 @@ impl Resources {
 /// What a pod asks of its node: the sum of its containers and sidecars, or of its start-up if that
 /// needs more, or what `spec.resources` says for the pod as a whole; and its overhead.
 pub fn pod_requests(pod: &Pod) -> Resources {
-    requests_with(pod, |container| container_requests(container))
+    requests_with(pod, container_requests)
 }
 
 /// As [`pod_requests`], with a default for containers that name no CPU or memory, so that many
@@ -152,61 +154,18 @@ fn is_pod_level(name: &str) -> bool {
 }
 
 /// A quantity in the unit that [`Resources`] counts in, rounded up as upstream does.
-fn amount(name: &str, quantity: &Quantity) -> i64 {
-    let nano = nano_units(&quantity.0).unwrap_or(0);
-    let unit: i128 = if name == CPU { 1_000_000 } else { 1_000_000_000 };
-    let rounded_up = nano.div_euclid(unit) + i128::from(nano.rem_euclid(unit) != 0);
-    i64::try_from(rounded_up).unwrap_or(i64::MAX)
-}
-
-fn nano_units(text: &str) -> Option<i128> {
-    let end =
-        text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '+' || c == '-')).unwrap_or(text.len());
-    let (number, suffix) = text.split_at(end);
-    let (multiplier, divisor) = scale(suffix)?;
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let fraction: String = format!("{fraction:0<9}").chars().take(9).collect();
-    let nano: i128 = format!("{whole}{fraction}").parse().ok()?;
-    nano.checked_mul(multiplier).map(|scaled| scaled / divisor)
-}
-
-fn scale(suffix: &str) -> Option<(i128, i128)> {
-    let power = |base: i128, exponent| Some((base.pow(exponent), 1));
-    match suffix {
-        "" => Some((1, 1)),
-        "n" => Some((1, 1_000_000_000)),
-        "u" => Some((1, 1_000_000)),
-        "m" => Some((1, 1_000)),
-        "k" => power(1000, 1),
-        "M" => power(1000, 2),
-        "G" => power(1000, 3),
-        "T" => power(1000, 4),
-        "P" => power(1000, 5),
-        "E" => power(1000, 6),
-        "Ki" => power(1024, 1),
-        "Mi" => power(1024, 2),
-        "Gi" => power(1024, 3),
-        "Ti" => power(1024, 4),
-        "Pi" => power(1024, 5),
-        "Ei" => power(1024, 6),
-        exponent => power(10, exponent.strip_prefix(['e', 'E'])?.parse().ok()?),
-    }
+fn amount(name: &str, quantity: &WireQuantity) -> i64 {
+    let Ok(quantity) = Quantity::try_from(quantity) else { return 0 };
+    if name == CPU { quantity.milli_value() } else { quantity.value() }
 }
 
 /// An amount as people write it: `1500m`, `2`, `512Mi`.
 pub fn format_amount(name: &str, amount: i64) -> String {
-    if name == CPU {
-        return if amount % 1000 == 0 { (amount / 1000).to_string() } else { format!("{amount}m") };
+    let is_bytes = matches!(name, MEMORY | EPHEMERAL_STORAGE) || name.starts_with("hugepages-");
+    match name {
+        CPU => Quantity::from_milli(amount, Format::DecimalSi),
+        _ if is_bytes => Quantity::from_bytes(amount),
+        _ => Quantity::new(amount, Format::DecimalSi),
     }
-    if !matches!(name, MEMORY | EPHEMERAL_STORAGE) && !name.starts_with("hugepages-") {
-        return amount.to_string();
-    }
-    let (mut value, mut suffix) = (amount, "");
-    for next in ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"] {
-        if value == 0 || value % 1024 != 0 {
-            break;
-        }
-        (value, suffix) = (value / 1024, next);
-    }
-    format!("{value}{suffix}")
+    .canonical()
 }

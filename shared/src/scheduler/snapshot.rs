@@ -4,7 +4,7 @@
 //! `pkg/scheduler/backend/cache`. Built incrementally from events of pods and nodes, or at once
 //! with [`Snapshot::of`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -122,7 +122,7 @@ impl NodeInfo {
         self.allocatable.get(PODS)
     }
 
-    /// Takes the pods away for which `gone` holds.
+    /// The node as it would be without the pods for which `gone` holds.
     pub fn without_pods(&self, gone: impl Fn(&PodInfo) -> bool) -> NodeInfo {
         let mut info = self.clone();
         for pod in self.pods.values().filter(|pod| gone(pod)) {
@@ -249,11 +249,6 @@ impl Snapshot {
             info.remove_pod(uid);
         }
         Some(pod)
-    }
-
-    /// The names of all nodes.
-    pub fn node_names(&self) -> BTreeSet<&str> {
-        self.nodes.keys().map(String::as_str).collect()
     }
 }
 

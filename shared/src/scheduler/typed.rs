@@ -17,11 +17,6 @@ impl<K: 'static> Typed<K> {
         object.downcast_ref::<K>()?;
         Some(Typed { object, kind: PhantomData })
     }
-
-    /// The object with its kind forgotten.
-    pub fn object(&self) -> &SharedObject {
-        &self.object
-    }
 }
 
 impl<K: 'static> Deref for Typed<K> {

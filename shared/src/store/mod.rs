@@ -12,8 +12,10 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
-pub mod mvcc;
+pub mod compactor;
 pub mod memory;
+pub mod mvcc;
+pub mod published;
 
 /// The store's logical clock: 1 when it is empty, one more with every write.
 pub type Revision = u64;
@@ -44,7 +46,8 @@ pub struct KeyValue {
 /// What a key must be for a write to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
-    /// The key must not exist: a create.
+    /// The key must not exist: a create. Deleting what is absent changes nothing and is answered
+    /// as a conflict with `None`.
     Absent,
     /// The key must be at exactly this `mod_revision`: compare-and-swap.
     At(Revision),
@@ -88,7 +91,7 @@ pub struct Range {
 pub struct RangeRequest {
     /// Keys that start with this.
     pub prefix: String,
-    /// Only keys strictly after this one, for the next page.
+    /// Only keys strictly after this one (byte order), for the next page.
     pub after: Option<String>,
     /// The revision to read at; `None` for the newest.
     pub revision: Option<Revision>,
@@ -165,9 +168,13 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// The watcher pulls from the store's own log of events, so that a slow one costs nothing and
     /// never holds up a writer; one that falls behind the compaction gets
-    /// [`StoreError::Compacted`] as its last item.
+    /// [`StoreError::Compacted`] as its last item, and so does at once one that begins before it.
+    /// A watch from a future revision waits for it, as in etcd. The stream ends without an error
+    /// when the store is closed.
     fn watch(&self, prefix: &str, after: Revision) -> BoxStream<'static, Result<WatchItem, StoreError>>;
 
-    /// Forgets every value that was overwritten or deleted at or before `revision`.
+    /// Forgets every value that was overwritten or deleted at or before `revision`, which itself
+    /// stays readable. As in etcd, [`StoreError::Compacted`] where that was done already, and
+    /// [`StoreError::Future`] where there is no such revision yet.
     fn compact(&self, revision: Revision) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -47,7 +47,7 @@ impl YamlError {
 }
 
 /// The event parser's words and libyaml's for the same problem.
-const TRANSLATIONS: [(&str, &str); 13] = [
+const TRANSLATIONS: [(&str, &str); 14] = [
     ("simple key expect", "could not find expected ':'"),
     ("illegal placement of ':'", "mapping values are not allowed in this context"),
     ("':' may not precede", "mapping values are not allowed in this context"),
@@ -61,6 +61,7 @@ const TRANSLATIONS: [(&str, &str); 13] = [
     ("unexpected character", "found character that cannot start any token"),
     ("plain scalar cannot start", "block sequence entries are not allowed in this context"),
     ("expected ',' or ']'", "did not find expected ',' or ']'"),
+    ("invalid indentation in quoted scalar", "found unexpected end of stream"),
     ("misplaced bracket", "did not find expected node content"),
     ("invalid trailing content after", "did not find expected key"),
     ("recursion limit exceeded", "exceeded max depth of 255"),

@@ -7,6 +7,7 @@
 mod build;
 mod compose;
 mod error;
+mod json;
 mod position;
 mod scalar;
 mod spans;
@@ -15,10 +16,8 @@ mod split;
 mod tests;
 mod write;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 pub use error::YamlError;
@@ -110,7 +109,7 @@ pub fn parse_within(text: &str, budget: &Budget) -> Result<Vec<Document>, Vec<Ya
         Some(content) => (content, 1),
         None => (text, 0),
     };
-    let content = without_json_tabs(content);
+    let content = json::in_yaml_words(content);
     let (mut documents, mut errors) = (Vec::new(), Vec::new());
     for chunk in split::split(&content, byte_order_mark, &index, &mut errors) {
         match read_chunk(&chunk, &index, budget) {
@@ -132,15 +131,4 @@ fn read_chunk(
     let is_empty =
         |document: &Result<Document, _>| matches!(document, Ok(document) if document.value.is_null());
     documents.filter(|document| !is_empty(document)).collect()
-}
-
-/// JSON may be indented with tabs, YAML may not; in JSON a tab stands only between tokens, so a space
-/// says the same and keeps every offset.
-fn without_json_tabs(text: &str) -> Cow<'_, str> {
-    let is_json = || serde_json::from_str::<IgnoredAny>(text).is_ok();
-    if text.contains('\t') && text.trim_start().starts_with(['{', '[']) && is_json() {
-        Cow::Owned(text.replace('\t', " "))
-    } else {
-        Cow::Borrowed(text)
-    }
 }

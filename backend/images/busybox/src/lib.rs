@@ -1,1 +1,3 @@
 //! Placeholder
+/// The commands.
+pub const COMMANDS: &[&str] = &["sh", "echo", "env", "sleep", "busybox"];

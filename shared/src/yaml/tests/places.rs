@@ -149,3 +149,12 @@ fn duplicate_keys_should_be_reported_and_the_last_should_count() {
 fn keys_over_a_merge_should_not_be_duplicates() {
     assert_eq!(parse("a: &a {x: 1}\nb:\n  <<: *a\n  x: 2\n").unwrap()[0].duplicates, []);
 }
+
+#[test]
+fn places_in_json_should_not_move_by_what_is_said_otherwise() {
+    let text = "{\n\t\"a\": \"\\ud83d\\ude00\",\n\t\"b\": [1, 2]\n}\n";
+    let document = parse(text).unwrap().remove(0);
+    assert_eq!(document.value, json!({"a": "😀", "b": [1, 2]}));
+    let second = document.spans.locate("b[1]").value;
+    assert_eq!((covered(text, second).as_str(), second.start.line, second.start.column), ("2", 3, 11));
+}

@@ -135,6 +135,10 @@ fn json_should_be_read_as_yaml() {
         ("{\"a\": [1, true, null, \"x\"], \"b\": {}}", json!({"a": [1, true, null, "x"], "b": {}})),
         ("{\n\t\"a\": {\n\t\t\"b\": \"c\\td\"\n\t}\n}\n", json!({"a": {"b": "c\td"}})),
         ("[]", json!([])),
+        (
+            r#"{"a": "x \ud83d\ude00 \uD83D\uDE00", "b": "\\ud83d\\ude00 \ud55c"}"#,
+            json!({"a": "x 😀 😀", "b": r"\ud83d\ude00 한"}),
+        ),
         ("{\"url\":\"http:\\/\\/a\"}", json!({"url": "http://a"})),
     ]);
 }

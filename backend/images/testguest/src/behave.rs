@@ -1,0 +1,99 @@
+//! What a program can do to the machine it runs on.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+/// Ends with a code, also one that `std` cannot pass on in WASI 0.2.
+pub(crate) fn exit(code: u8) -> io::Result<()> {
+    #[cfg(all(target_os = "wasi", target_env = "p2"))]
+    wasip2::cli::exit::exit_with_code(code);
+    std::process::exit(code.into())
+}
+
+pub(crate) fn print(text: &[&str]) -> io::Result<()> {
+    for (number, line) in text.iter().enumerate() {
+        if number % 2 == 0 { println!("{line}") } else { eprintln!("{line}") }
+    }
+    Ok(())
+}
+
+pub(crate) fn print_env() -> io::Result<()> {
+    for (name, value) in std::env::vars() {
+        println!("{name}={value}");
+    }
+    Ok(())
+}
+
+/// Reads its standard input to the end.
+pub(crate) fn read_stdin() -> io::Result<()> {
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text)?;
+    println!("read {text:?}");
+    Ok(())
+}
+
+pub(crate) fn read_file(path: &str) -> io::Result<()> {
+    print!("{}", std::fs::read_to_string(path)?);
+    Ok(())
+}
+
+/// Never gives the processor away by itself.
+pub(crate) fn spin() -> io::Result<()> {
+    println!("spinning");
+    loop {
+        std::hint::black_box(());
+    }
+}
+
+/// Counts rounds of work for a while and prints how many.
+pub(crate) fn work(milliseconds: u64) -> io::Result<()> {
+    let end = Instant::now() + Duration::from_millis(milliseconds);
+    let mut rounds = 0_u64;
+    while Instant::now() < end {
+        rounds = std::hint::black_box(rounds + 1);
+    }
+    println!("{rounds}");
+    Ok(())
+}
+
+pub(crate) fn sleep() -> io::Result<()> {
+    println!("sleeping");
+    loop {
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+pub(crate) fn panic() -> io::Result<()> {
+    panic!("on demand")
+}
+
+pub(crate) fn recurse() -> io::Result<()> {
+    println!("{}", deeper(std::hint::black_box(0)));
+    Ok(())
+}
+
+fn deeper(depth: u64) -> u64 {
+    let frame = std::hint::black_box([depth; 16]);
+    if depth == u64::MAX {
+        return depth;
+    }
+    deeper(depth + 1) + frame[usize::try_from(depth % 16).unwrap_or(0)]
+}
+
+pub(crate) fn eat_memory() -> io::Result<()> {
+    let mut eaten = Vec::new();
+    loop {
+        eaten.push(vec![1_u8; 1 << 20]);
+        std::hint::black_box(&eaten);
+    }
+}
+
+/// Writes as fast as it can.
+pub(crate) fn flood() -> io::Result<()> {
+    let line = [b'x'; 120];
+    let mut out = io::stdout().lock();
+    loop {
+        out.write_all(&line)?;
+        out.write_all(b"\n")?;
+    }
+}

@@ -1,0 +1,48 @@
+//! A program that behaves well or badly on demand, for the tests of the container runtime and the pod network.
+//! `testguest COMMAND [ARGUMENT…]`; each command is one function.
+
+mod behave;
+mod network;
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+mod poll;
+
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("error: {:?}", error.kind());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> io::Result<()> {
+    match arguments {
+        ["exit", code] => behave::exit(code.parse().map_err(io::Error::other)?),
+        ["print", text @ ..] => behave::print(text),
+        ["print-env"] => behave::print_env(),
+        ["read-stdin"] => behave::read_stdin(),
+        ["write-file", path, text] => std::fs::write(path, text),
+        ["read-file", path] => behave::read_file(path),
+        ["spin"] => behave::spin(),
+        ["work", milliseconds] => behave::work(milliseconds.parse().map_err(io::Error::other)?),
+        ["sleep"] => behave::sleep(),
+        ["panic"] => behave::panic(),
+        ["recurse"] => behave::recurse(),
+        ["eat-memory"] => behave::eat_memory(),
+        ["flood"] => behave::flood(),
+        ["echo-server", address] => network::echo_server(address),
+        #[cfg(all(target_os = "wasi", target_env = "p2"))]
+        ["poll-server", port] => poll::server(port.parse().map_err(io::Error::other)?),
+        ["connect", address] => network::connect(address),
+        ["half-close", address] => network::half_close(address),
+        ["lookup", name] => network::lookup(name),
+        ["udp"] => network::udp(),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}

@@ -1,0 +1,65 @@
+//! What a program can do on a network, with `std::net` alone.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+
+/// Serves one connection after the other: says who is there, then returns every byte until the client is done.
+pub(crate) fn echo_server(address: &str) -> io::Result<()> {
+    let listener = TcpListener::bind(address)?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        let (mut stream, peer) = listener.accept()?;
+        if let Err(error) = echo(&mut stream, &peer.ip().to_string()) {
+            println!("lost {peer}: {:?}", error.kind());
+        }
+    }
+}
+
+fn echo(stream: &mut TcpStream, peer: &str) -> io::Result<()> {
+    writeln!(stream, "hello {peer}")?;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let read = stream.read(&mut buffer)?;
+        if read == 0 {
+            return stream.shutdown(Shutdown::Write);
+        }
+        stream.write_all(&buffer[..read])?;
+    }
+}
+
+/// Connects, prints its greeting and sends a line to and fro.
+pub(crate) fn connect(address: &str) -> io::Result<()> {
+    let stream = TcpStream::connect(address)?;
+    println!("connected to {}", stream.peer_addr()?);
+    let mut reader = BufReader::new(&stream);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    print!("{line}");
+    writeln!(&stream, "ping")?;
+    line.clear();
+    reader.read_line(&mut line)?;
+    print!("{line}");
+    Ok(())
+}
+
+/// Sends until it is done, then reads what the other side still has to say.
+pub(crate) fn half_close(address: &str) -> io::Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(b"last words")?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    println!("{}", text.replace('\n', "|"));
+    Ok(())
+}
+
+pub(crate) fn lookup(name: &str) -> io::Result<()> {
+    for address in (name, 80).to_socket_addrs()? {
+        println!("{address}");
+    }
+    Ok(())
+}
+
+pub(crate) fn udp() -> io::Result<()> {
+    UdpSocket::bind("0.0.0.0:0").map(drop)
+}

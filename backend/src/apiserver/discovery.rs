@@ -1,0 +1,71 @@
+//! `/api`, `/apis` and the versions below: what is served.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use shared::api::status;
+use shared::apiserver::authorization::authorize_path;
+use shared::apiserver::discovery;
+use shared::apiserver::user::Caller;
+
+use super::reply::{self, Failure};
+use super::{Context, negotiation};
+
+const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+/// `GET /api`.
+pub(super) async fn core(
+    State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let plain = discovery::core_versions(&context.secure_address);
+    answer(&context, &caller, &uri, &headers, true, plain)
+}
+
+/// `GET /apis`.
+pub(super) async fn groups(
+    State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    answer(&context, &caller, &uri, &headers, false, discovery::group_list())
+}
+
+fn answer(context: &Context, caller: &Caller, uri: &Uri, headers: &HeaderMap, core: bool, plain: Value) -> Response {
+    if let Err(refused) = permitted(context, caller, uri.path()) {
+        return refused.into_response();
+    }
+    if !negotiation::wants_aggregated_discovery(headers) {
+        return reply::json(StatusCode::OK, &plain);
+    }
+    reply::bytes(StatusCode::OK, AGGREGATED, discovery::aggregated(core).to_string())
+}
+
+/// `GET /api/VERSION`, `/apis/GROUP` and `/apis/GROUP/VERSION`.
+pub(super) fn versions(context: &Context, caller: &Caller, path: &str) -> Result<Response, Failure> {
+    permitted(context, caller, path)?;
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let found = match segments.as_slice() {
+        ["api", version] => discovery::resource_list("", version),
+        ["apis", group] => discovery::group(group),
+        ["apis", group, version] => discovery::resource_list(group, version),
+        _ => None,
+    };
+    match found {
+        Some(found) => Ok(reply::json(StatusCode::OK, &found)),
+        None => Err(status::no_such_path().into()),
+    }
+}
+
+/// Records the request, and 403 unless the user may read the path.
+pub(super) fn permitted(context: &Context, caller: &Caller, path: &str) -> Result<(), Failure> {
+    let outcome = authorize_path(&caller.user, path, "get");
+    let code = if outcome.is_ok() { 200 } else { 403 };
+    context.server.audit.record_path(&context.server, caller, "get", path, code);
+    outcome.map_err(Failure)
+}

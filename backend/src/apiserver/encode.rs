@@ -1,0 +1,149 @@
+//! From an answer of the chain to bytes: objects, lists, Tables, metadata alone.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bytes::{BufMut, Bytes, BytesMut};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared::api::object::{Object, SharedObject};
+use shared::api::scheme::Kind;
+use shared::api::table::{self, IncludeObject};
+use shared::apiserver::request::{List, Reply};
+
+use super::Context;
+use super::negotiation::{Encoding, Form, Shape};
+use super::query::Query;
+use super::reply::{self, Failure, StatusObject};
+
+/// How one client wants to see objects of one kind.
+pub(super) struct View {
+    pub(super) kind: &'static Kind,
+    form: Form,
+    include: IncludeObject,
+    context: Context,
+}
+
+impl View {
+    pub(super) fn new(context: &Context, kind: &'static Kind, form: Form, query: &Query) -> View {
+        let include = match query.get("includeObject") {
+            Some("None") => IncludeObject::None,
+            Some("Object") => IncludeObject::Object,
+            _ => IncludeObject::Metadata,
+        };
+        View { kind, form, include, context: context.clone() }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.context.server.clock().now()
+    }
+
+    /// One object as JSON text.
+    pub(super) fn object(&self, object: &Object) -> Bytes {
+        match self.form.shape {
+            Shape::Object => object.json(),
+            Shape::PartialMetadata => text(&table::partial_metadata(object.body())),
+            Shape::Table => text(&self.table(&[object.body()], &json!({"resourceVersion": object.resource_version()}))),
+        }
+    }
+
+    /// An object that bears nothing but the metadata of a bookmark.
+    pub(super) fn bookmark(&self, metadata: Value) -> Value {
+        match self.form.shape {
+            Shape::Object => json!({ "kind": self.kind.kind, "apiVersion": self.kind.api_version, "metadata": metadata }),
+            Shape::PartialMetadata => {
+                json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata })
+            }
+            Shape::Table => self.bookmark_table(&metadata),
+        }
+    }
+
+    /// Upstream puts the annotated object into the one row of the Table.
+    fn bookmark_table(&self, metadata: &Value) -> Value {
+        let object = json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata });
+        let mut table = self.table(&[], &json!({ "resourceVersion": metadata["resourceVersion"] }));
+        table["rows"] = json!([{ "cells": [], "object": object }]);
+        table
+    }
+
+    fn table(&self, objects: &[&dyn shared::api::object::ApiObject], metadata: &Value) -> Value {
+        table::render(self.kind, objects, metadata, self.include, self.now())
+    }
+
+    /// A collection as JSON text.
+    fn list(&self, list: &List) -> Bytes {
+        let metadata = list_metadata(list);
+        match self.form.shape {
+            Shape::Object => self.plain_list(list, &metadata),
+            Shape::Table => {
+                let objects: Vec<_> = list.items.iter().map(|object| object.body()).collect();
+                text(&self.table(&objects, &metadata))
+            }
+            Shape::PartialMetadata => text(&json!({
+                "kind": "PartialObjectMetadataList",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": metadata,
+                "items": list.items.iter().map(|object| table::partial_metadata(object.body())).collect::<Vec<_>>(),
+            })),
+        }
+    }
+
+    /// The items' own JSON, put together without decoding it.
+    fn plain_list(&self, list: &List, metadata: &Value) -> Bytes {
+        let items: Vec<Bytes> = list.items.iter().map(|object| object.json()).collect();
+        let size = items.iter().map(|item| item.len() + 1).sum::<usize>();
+        let mut out = BytesMut::with_capacity(size + 256);
+        let head = format!(
+            "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",\"metadata\":{metadata},\"items\":[",
+            self.kind.list_kind, self.kind.api_version
+        );
+        out.put_slice(head.as_bytes());
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                out.put_u8(b',');
+            }
+            out.put_slice(item);
+        }
+        out.put_slice(b"]}");
+        out.freeze()
+    }
+
+    fn encoded(&self, code: StatusCode, json: Bytes) -> Response {
+        if self.form.encoding == Encoding::Json {
+            return reply::bytes(code, "application/json", json);
+        }
+        let value: Value = serde_json::from_slice(&json).unwrap_or_default();
+        reply::bytes(code, "application/yaml", shared::yaml::write(&value))
+    }
+}
+
+fn text(value: &Value) -> Bytes {
+    Bytes::from(value.to_string())
+}
+
+fn list_metadata(list: &List) -> Value {
+    let mut metadata = json!({ "resourceVersion": list.revision.to_string() });
+    if !list.continue_token.is_empty() {
+        metadata["continue"] = list.continue_token.as_str().into();
+        if let Some(remaining) = list.remaining {
+            metadata["remainingItemCount"] = remaining.into();
+        }
+    }
+    metadata
+}
+
+/// The response to everything but a watch.
+pub(super) fn respond(view: View, answer: Reply, warnings: &[String]) -> Response {
+    let object = |code, object: SharedObject| view.encoded(code, view.object(&object));
+    let mut response = match answer {
+        Reply::Object(found) | Reply::Connect(found) => object(StatusCode::OK, found),
+        Reply::Created(created) => object(StatusCode::CREATED, created),
+        Reply::List(list) => view.encoded(StatusCode::OK, view.list(&list)),
+        Reply::Status(status) => {
+            let code = StatusCode::from_u16(shared::api::status::code(&status)).unwrap_or(StatusCode::OK);
+            reply::json(code, &StatusObject::from(&status))
+        }
+        Reply::Watch(_) => Failure::from(shared::api::status::internal("a watch is not answered at once")).into_response(),
+    };
+    reply::warn(response.headers_mut(), warnings);
+    response
+}

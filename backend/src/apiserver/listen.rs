@@ -1,0 +1,125 @@
+//! Listening: plain HTTP for the page, TLS for everyone else; both serve the same router.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router, middleware};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::identity::{self, Certified, Door};
+use super::{Context, tls};
+
+/// How long a client may take to finish the TLS handshake.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a client may take to send the head of a request.
+const HEADER_LIMIT: Duration = Duration::from_secs(30);
+
+/// What a listener needs to stop in order.
+#[derive(Clone)]
+pub struct Listening {
+    /// Cancelled when no more connections are to be accepted.
+    pub shutdown: CancellationToken,
+    /// Every connection that is open.
+    pub connections: TaskTracker,
+}
+
+fn guarded(router: Router, door: Door, context: Context) -> Router {
+    router.layer(middleware::from_fn_with_state((door, context), identity::authenticate))
+}
+
+/// Serves the page's door until shutdown.
+pub async fn serve_plain(listener: TcpListener, router: Router, context: Context, listening: Listening) {
+    let port = listener.local_addr().map_or(0, |address| address.port());
+    let hosts = ["127.0.0.1", "localhost", "[::1]"];
+    let authorities = hosts.iter().map(|host| format!("{host}:{port}")).collect();
+    let router = guarded(router, Door::Page { authorities }, context);
+    accept(&listener, &listening, |stream, peer| {
+        serve(stream, router.clone().layer(Extension(ConnectInfo(peer))), listening.shutdown.clone())
+    })
+    .await;
+}
+
+/// Serves the TLS door until shutdown.
+pub async fn serve_secure(
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+    router: Router,
+    context: Context,
+    listening: Listening,
+) {
+    let router = guarded(router, Door::Secure, context);
+    let acceptor = TlsAcceptor::from(config);
+    accept(&listener, &listening, |stream, peer| {
+        let (acceptor, router, shutdown) = (acceptor.clone(), router.clone(), listening.shutdown.clone());
+        async move {
+            let handshake = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await;
+            let Ok(Ok(stream)) = handshake else {
+                tracing::debug!(%peer, "TLS handshake failed");
+                return;
+            };
+            let user = tls::user(stream.get_ref().1.peer_certificates());
+            let router = router.layer(Extension(Certified(user))).layer(Extension(ConnectInfo(peer)));
+            serve(stream, router, shutdown).await;
+        }
+    })
+    .await;
+}
+
+async fn accept<F>(
+    listener: &TcpListener,
+    listening: &Listening,
+    serve: impl Fn(tokio::net::TcpStream, SocketAddr) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = listening.shutdown.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%peer, %error, "TCP_NODELAY");
+                }
+                listening.connections.spawn(serve(stream, peer));
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: wait for some to be closed.
+                tracing::warn!(%error, "accepting a connection failed");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve<S>(stream: S, router: Router, shutdown: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_LIMIT);
+    builder.http2().timer(TokioTimer::new());
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "connection ended");
+    }
+}

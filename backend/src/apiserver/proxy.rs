@@ -1,0 +1,225 @@
+//! `pods/proxy`: HTTP to a port of a pod, through the pod network.
+//!
+//! Follows `pkg/registry/core/pod/rest/subresources.go` of kubernetes/kubernetes and
+//! `pkg/util/proxy` of kubernetes/apimachinery.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, StatusCode, Uri, header};
+use axum::response::Response;
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+use shared::api::scheme::Verb;
+use shared::api::status;
+use shared::apiserver::request::{Operation, Reply, Request};
+use shared::apiserver::request_info::ResourcePath;
+use shared::apiserver::user::Caller;
+
+use super::Context;
+use super::identity::PAGE_USER;
+use super::reply::Failure;
+
+/// What concerns one connection and is not passed on (RFC 9110, 7.6.1).
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Any method on `…/pods/NAME[:PORT]/proxy/PATH`.
+pub(super) async fn handle(
+    context: &Context,
+    caller: &Caller,
+    place: &ResourcePath<'_>,
+    parts: Parts,
+    body: Body,
+) -> Result<Response, Failure> {
+    if lacks_slash(&parts.uri) && matches!(parts.method, Method::GET | Method::HEAD) {
+        return Ok(redirect(&format!("{}/", parts.uri.path())));
+    }
+    let (scheme, name, port) = split_name(place.name)?;
+    let request = Request {
+        kind: place.kind,
+        namespace: place.namespace.to_owned(),
+        name: name.to_owned(),
+        subresource: place.subresource,
+        operation: Operation::Connect(verb(&parts.method)),
+    };
+    let Reply::Connect(object) = context.server.handle(caller, request).await?.reply else {
+        return Err(status::internal("no object to connect to").into());
+    };
+    let Some(pod) = object.downcast_ref::<Pod>() else {
+        return Err(status::internal("a pod that is none").into());
+    };
+    if scheme == "https" {
+        return Err(status::service_unavailable("TLS to pods is not supported by the pod proxy").into());
+    }
+    let address = address(pod, port)?;
+    let from_page = caller.user.name == PAGE_USER;
+    let mut response = forward(context, address, place, parts, body).await?;
+    if from_page {
+        isolate(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// A pod's page must not act as the cluster's page: it gets an origin of its own.
+fn isolate(headers: &mut HeaderMap) {
+    const POLICY: HeaderValue = HeaderValue::from_static("sandbox allow-scripts allow-forms allow-popups allow-downloads");
+    headers.append(header::CONTENT_SECURITY_POLICY, POLICY);
+}
+
+fn lacks_slash(uri: &Uri) -> bool {
+    uri.path().ends_with("/proxy")
+}
+
+fn redirect(to: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    if let Ok(location) = HeaderValue::from_str(to) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// The verb that upstream authorizes for a method.
+fn verb(method: &Method) -> Verb {
+    match *method {
+        Method::POST => Verb::Create,
+        Method::PUT => Verb::Update,
+        Method::PATCH => Verb::Patch,
+        Method::DELETE => Verb::Delete,
+        _ => Verb::Get,
+    }
+}
+
+/// `[scheme:]name[:port]`, as `SplitSchemeNamePort` upstream.
+fn split_name(text: &str) -> Result<(&str, &str, Option<&str>), Box<Status>> {
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts.as_slice() {
+        [name] => Ok(("", name, None)),
+        [name, port] => Ok(("", name, Some(port))),
+        [scheme @ ("http" | "https"), name, port] => Ok((scheme, name, Some(port).filter(|port| !port.is_empty()).copied())),
+        _ => Err(Box::new(status::bad_request(format!("invalid pod request {text:?}")))),
+    }
+}
+
+/// Where to connect: the named or numbered port, else the first that the pod declares, else 80.
+fn address(pod: &Pod, port: Option<&str>) -> Result<SocketAddr, Box<Status>> {
+    let ports = || pod.spec.iter().flat_map(|spec| &spec.containers).flat_map(|container| container.ports.iter().flatten());
+    let number = match port {
+        Some(text) => text.parse().ok().or_else(|| {
+            let named = ports().find(|port| port.name.as_deref() == Some(text));
+            named.and_then(|port| u16::try_from(port.container_port).ok())
+        }),
+        None => Some(ports().find_map(|port| u16::try_from(port.container_port).ok()).unwrap_or(80)),
+    };
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    let unavailable = |why: String| Box::new(status::service_unavailable(why));
+    let number = number.ok_or_else(|| unavailable(format!("no port {port:?} in pod {name:?}")))?;
+    let ip = pod.status.as_ref().and_then(|status| status.pod_ip.as_deref()).unwrap_or_default();
+    let ip: IpAddr = ip.parse().map_err(|_| unavailable(format!("pod {name:?} does not have an IP address yet")))?;
+    Ok(SocketAddr::new(ip, number))
+}
+
+async fn forward(
+    context: &Context,
+    address: SocketAddr,
+    place: &ResourcePath<'_>,
+    parts: Parts,
+    body: Body,
+) -> Result<Response, Failure> {
+    let unreachable = |why: &dyn std::fmt::Display| {
+        Failure::from(status::service_unavailable(format!("error trying to reach service: {why}")))
+    };
+    let connection = context.network.dial(None, address).await.map_err(|error| {
+        unreachable(&format!("dial tcp {address}: connect: {error}"))
+    })?;
+    let (mut sender, driver) =
+        hyper::client::conn::http1::handshake(TokioIo::new(connection)).await.map_err(|error| unreachable(&error))?;
+    tokio::spawn(async move {
+        if let Err(error) = driver.await {
+            tracing::debug!(%address, %error, "proxied connection ended");
+        }
+    });
+    let prefix = prefix(&parts.uri, place.rest);
+    let request = outgoing(address, &prefix, parts, body)?;
+    let answer = sender.send_request(request).await.map_err(|error| unreachable(&error))?;
+    let mut response = answer.map(Body::new);
+    relocate(response.headers_mut(), &prefix);
+    strip(response.headers_mut());
+    Ok(response)
+}
+
+/// The path of the proxy itself, without a slash at its end.
+fn prefix(uri: &Uri, rest: &str) -> String {
+    let path = uri.path();
+    match path.find("/proxy/") {
+        Some(at) => path[..at + "/proxy".len()].to_owned(),
+        None => path.strip_suffix(rest).unwrap_or(path).trim_end_matches('/').to_owned(),
+    }
+}
+
+fn outgoing(address: SocketAddr, prefix: &str, parts: Parts, body: Body) -> Result<HttpRequest<Body>, Failure> {
+    let path = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let target = path.strip_prefix(prefix).filter(|rest| !rest.is_empty()).unwrap_or("/");
+    let bad = |error: &dyn std::fmt::Display| Failure::from(status::bad_request(error.to_string()));
+    let mut request = HttpRequest::new(body);
+    *request.method_mut() = parts.method;
+    *request.uri_mut() = target.parse::<Uri>().map_err(|error| bad(&error))?;
+    *request.headers_mut() = parts.headers;
+    strip(request.headers_mut());
+    let headers = request.headers_mut();
+    headers.remove(header::COOKIE);
+    headers.remove(header::AUTHORIZATION);
+    let host = HeaderValue::from_str(&address.to_string()).map_err(|error| bad(&error))?;
+    headers.insert(header::HOST, host);
+    let original = HeaderValue::from_str(&format!("{prefix}{target}")).map_err(|error| bad(&error))?;
+    headers.insert("x-forwarded-uri", original);
+    Ok(request)
+}
+
+fn strip(headers: &mut HeaderMap) {
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// A redirect to an absolute path of the pod is one below the proxy.
+fn relocate(headers: &mut HeaderMap, prefix: &str) {
+    let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let Some(path) = location.filter(|location| location.starts_with('/') && !location.starts_with("//")) else {
+        return;
+    };
+    if let Ok(value) = HeaderValue::from_str(&format!("{prefix}{path}")) {
+        headers.insert(header::LOCATION, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_should_be_split_as_upstream_splits_them() {
+        assert_eq!(split_name("web").ok(), Some(("", "web", None)));
+        assert_eq!(split_name("web:80").ok(), Some(("", "web", Some("80"))));
+        assert_eq!(split_name("http:web:").ok(), Some(("http", "web", None)));
+        assert_eq!(split_name("https:web:metrics").ok(), Some(("https", "web", Some("metrics"))));
+        assert!(split_name("ftp:web:21").is_err());
+    }
+
+    #[test]
+    fn prefix_should_end_with_the_proxy_segment() {
+        let uri: Uri = "/api/v1/namespaces/a/pods/b:80/proxy/x/proxy/y".parse().unwrap();
+        assert_eq!(prefix(&uri, "x/proxy/y"), "/api/v1/namespaces/a/pods/b:80/proxy");
+    }
+}

@@ -1,0 +1,164 @@
+//! `/api/…` and `/apis/…`: from method, path, query and body to a request of the chain.
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, State, WebSocketUpgrade};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Request as HttpRequest, header};
+use axum::response::{IntoResponse, Response};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Status};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use shared::api::scheme::Verb;
+use shared::api::status;
+use shared::apiserver::request::{Input, Operation, Patch, PatchForm, Reply, Request};
+use shared::apiserver::request_info::{Path, ResourcePath, parse};
+use shared::apiserver::user::Caller;
+
+use super::query::Query;
+use super::reply::Failure;
+use super::{Context, body, discovery, encode, log, negotiation, proxy, watch};
+
+type Result<T> = std::result::Result<T, Failure>;
+
+/// Subresources that are streams to the pod.
+const STREAMS: [&str; 2] = ["log", "proxy"];
+
+/// Answers every path below `/api/` and `/apis/`.
+pub(super) async fn handle(State(context): State<Context>, request: HttpRequest<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = decoded(parts.uri.path());
+    let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
+        return Failure::from(status::unauthorized()).into_response();
+    };
+    let outcome = match parse(&path) {
+        Path::Resource(place) => resource(&context, &caller, place, parts, body).await,
+        Path::Unknown => Err(status::no_such_path().into()),
+        Path::Other => discovery::versions(&context, &caller, &path),
+    };
+    outcome.unwrap_or_else(IntoResponse::into_response)
+}
+
+fn decoded(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+async fn resource(
+    context: &Context,
+    caller: &Caller,
+    place: ResourcePath<'_>,
+    mut parts: Parts,
+    body: Body,
+) -> Result<Response> {
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    if let Some(stream) = place.subresource.filter(|subresource| STREAMS.contains(&subresource.name)) {
+        return match stream.name {
+            "log" => log::handle(context, caller, &place, &parts.method, &query).await,
+            _ => proxy::handle(context, caller, &place, parts, body).await,
+        };
+    }
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, context).await.ok();
+    let form = negotiation::form(&parts.headers)?;
+    let operation = operation(&parts, &place, &query, body).await?;
+    let request = Request {
+        kind: place.kind,
+        namespace: place.namespace.to_owned(),
+        name: place.name.to_owned(),
+        subresource: place.subresource,
+        operation,
+    };
+    let answer = context.server.handle(caller, request).await?;
+    match answer.reply {
+        Reply::Watch(stream) => {
+            let view = encode::View::new(context, place.kind, form, &query);
+            Ok(watch::respond(view, stream, &query, upgrade)?)
+        }
+        reply => Ok(encode::respond(encode::View::new(context, place.kind, form, &query), reply, &answer.warnings)),
+    }
+}
+
+async fn operation(parts: &Parts, place: &ResourcePath<'_>, query: &Query, body: Body) -> Result<Operation> {
+    let verb = verb(&parts.method, place, query)?;
+    Ok(match verb {
+        Verb::Get => Operation::Get,
+        Verb::List => Operation::List(query.list_options()?),
+        Verb::Watch => Operation::Watch(watch_options(place, query)?),
+        Verb::Create => Operation::Create(Input::Text(body::read(body).await?), query.write_options()?),
+        Verb::Update => Operation::Update(Input::Text(body::read(body).await?), query.write_options()?),
+        Verb::Patch => Operation::Patch(patch(&parts.headers, body).await?, query.write_options()?),
+        Verb::Delete => Operation::Delete(delete_options(query, body).await?),
+        Verb::DeleteCollection => {
+            Operation::DeleteCollection(query.list_options()?, delete_options(query, body).await?)
+        }
+    })
+}
+
+/// A watch of one object is a watch of its collection that looks at this name alone.
+fn watch_options(place: &ResourcePath<'_>, query: &Query) -> Result<shared::apiserver::request::ListOptions> {
+    let options = query.list_options()?;
+    if !place.name.is_empty() && place.subresource.is_some() {
+        return Err(status::method_not_supported(place.kind.group_resource(), "watch of a subresource").into());
+    }
+    Ok(options)
+}
+
+/// What a method means for an object, a collection or a subresource; 405 where it means nothing.
+fn verb(method: &Method, place: &ResourcePath<'_>, query: &Query) -> Result<Verb> {
+    let one = !place.name.is_empty();
+    let verb = match *method {
+        Method::GET | Method::HEAD if query.watch() || place.watch => Verb::Watch,
+        Method::GET | Method::HEAD if one => Verb::Get,
+        Method::GET | Method::HEAD => Verb::List,
+        Method::POST if !one || place.subresource.is_some() => Verb::Create,
+        Method::PUT if one => Verb::Update,
+        Method::PATCH if one => Verb::Patch,
+        Method::DELETE if one => Verb::Delete,
+        Method::DELETE => Verb::DeleteCollection,
+        _ => return Err(not_allowed(method)),
+    };
+    let verbs = place.subresource.map_or(place.kind.verbs, |subresource| subresource.verbs);
+    let needs_namespace = verb == Verb::Create && place.kind.namespaced && place.namespace.is_empty();
+    match verbs.contains(&verb) && !needs_namespace {
+        true => Ok(verb),
+        false => Err(not_allowed(method)),
+    }
+}
+
+fn not_allowed(method: &Method) -> Failure {
+    let mut status = status::bad_request("the server does not allow this method on the requested resource");
+    status.code = Some(405);
+    status.reason = Some("MethodNotAllowed".into());
+    tracing::debug!(%method, "method not allowed");
+    status.into()
+}
+
+async fn patch(headers: &HeaderMap, body: Body) -> Result<Patch> {
+    const ACCEPTED: [&str; 3] = [
+        "application/json-patch+json",
+        "application/merge-patch+json",
+        "application/strategic-merge-patch+json",
+    ];
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    let form = match media_type {
+        "application/json-patch+json" => PatchForm::Json,
+        "application/merge-patch+json" => PatchForm::Merge,
+        "application/strategic-merge-patch+json" => PatchForm::Strategic,
+        _ => return Err(status::unsupported_media_type(media_type, &ACCEPTED).into()),
+    };
+    let text = body::read(body).await?;
+    let body: Value = serde_json::from_slice(&text).map_err(|error| {
+        Box::new(status::bad_request(format!("error decoding patch: {error}")))
+    })?;
+    Ok(Patch { form, body })
+}
+
+async fn delete_options(query: &Query, body: Body) -> std::result::Result<DeleteOptions, Box<Status>> {
+    let text = body::read(body).await?;
+    let options = match text.is_empty() {
+        true => DeleteOptions::default(),
+        false => serde_json::from_slice(&text).map_err(|error| {
+            Box::new(status::bad_request(format!("the body is no DeleteOptions: {error}")))
+        })?,
+    };
+    query.delete_options(options)
+}

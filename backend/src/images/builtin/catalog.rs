@@ -1,0 +1,111 @@
+//! The table of the built-in images. Entrypoints and commands are those of the images whose names they answer to.
+
+use super::{Builtin, Executable};
+
+/// All built-in images.
+pub static CATALOG: &[Builtin] = &[NGINX, HTTPD, BUSYBOX, STRESS];
+
+const NGINX: Builtin = Builtin {
+    name: "nginx",
+    repositories: &["docker.io/library/nginx"],
+    description: "a web server of Kijabi's own that stands in for nginx",
+    // The image's /docker-entrypoint.sh runs its arguments; without it they run all the same.
+    entrypoint: &[],
+    cmd: &["nginx", "-g", "daemon off;"],
+    env: &[("PATH", PATH), ("NGINX_VERSION", env!("CARGO_PKG_VERSION"))],
+    working_dir: "/",
+    exposed_ports: &[80],
+    directories: DIRECTORIES,
+    files: &[
+        OS_RELEASE,
+        PASSWD,
+        GROUP,
+        (
+            "/usr/share/nginx/html/index.html",
+            include_bytes!("../../../images/nginx/root/usr/share/nginx/html/index.html"),
+        ),
+    ],
+    executables: &[web_server(&["nginx"]), TOOLS],
+};
+
+const HTTPD: Builtin = Builtin {
+    name: "httpd",
+    repositories: &["docker.io/library/httpd"],
+    description: "a web server of Kijabi's own that stands in for httpd",
+    entrypoint: &[],
+    cmd: &["httpd-foreground"],
+    env: &[("PATH", PATH), ("HTTPD_PREFIX", "/usr/local/apache2")],
+    working_dir: "/usr/local/apache2",
+    exposed_ports: &[80],
+    directories: DIRECTORIES,
+    files: &[
+        OS_RELEASE,
+        PASSWD,
+        GROUP,
+        (
+            "/usr/local/apache2/htdocs/index.html",
+            include_bytes!("../../../images/nginx/root/usr/local/apache2/htdocs/index.html"),
+        ),
+    ],
+    executables: &[web_server(&["httpd", "httpd-foreground"]), TOOLS],
+};
+
+const BUSYBOX: Builtin = Builtin {
+    name: "busybox",
+    repositories: &["docker.io/library/busybox"],
+    description: "a shell with its tools of Kijabi's own that stands in for busybox",
+    entrypoint: &[],
+    cmd: &["sh"],
+    env: &[("PATH", PATH)],
+    working_dir: "/",
+    exposed_ports: &[],
+    directories: DIRECTORIES,
+    files: &[OS_RELEASE, PASSWD, GROUP],
+    executables: &[TOOLS],
+};
+
+const STRESS: Builtin = Builtin {
+    name: "stress",
+    repositories: &["docker.io/library/stress", "docker.io/polinux/stress"],
+    description: "a load generator of Kijabi's own that stands in for stress",
+    entrypoint: &[],
+    cmd: &["stress", "--help"],
+    env: &[("PATH", PATH)],
+    working_dir: "/",
+    exposed_ports: &[],
+    directories: DIRECTORIES,
+    files: &[OS_RELEASE, PASSWD, GROUP],
+    executables: &[
+        Executable { program: "stress", commands: &["stress"], drains_on_stdin_close: false },
+        TOOLS,
+    ],
+};
+
+/// The shell and its tools, which lie in every image.
+const TOOLS: Executable =
+    Executable { program: "busybox", commands: image_busybox::COMMANDS, drains_on_stdin_close: false };
+
+const fn web_server(commands: &'static [&'static str]) -> Executable {
+    Executable { program: "nginx", commands, drains_on_stdin_close: true }
+}
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const DIRECTORIES: &[&str] = &["/bin", "/etc", "/home", "/root", "/tmp", "/usr/bin", "/var/log", "/var/run"];
+
+const OS_RELEASE: (&str, &[u8]) = (
+    "/etc/os-release",
+    concat!(
+        "NAME=\"Kijabi\"\nID=kijabi\nVERSION_ID=",
+        env!("CARGO_PKG_VERSION"),
+        "\nPRETTY_NAME=\"Kijabi built-in image (WebAssembly)\"\n"
+    )
+    .as_bytes(),
+);
+
+const PASSWD: (&str, &[u8]) = (
+    "/etc/passwd",
+    b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n",
+);
+
+const GROUP: (&str, &[u8]) = ("/etc/group", b"root:x:0:\nnobody:x:65534:\n");

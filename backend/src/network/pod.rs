@@ -1,0 +1,135 @@
+//! A pod on the network: its address, its ports, its loopback, its connections.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::bindings::Bindings;
+use super::connection::{Connection, Link};
+use super::dial::{Network, WeakNetwork};
+use super::error::{BindError, DialError};
+use super::listener::{BoundPort, DEFAULT_BACKLOG, Listener, is_bindable};
+
+/// Connections remembered before ended ones are first swept out.
+const FIRST_SWEEP: usize = 32;
+
+/// Who a pod is; rules and name lookup ask for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodIdentity {
+    /// Namespace of the pod.
+    pub namespace: String,
+    /// Name of the pod.
+    pub name: String,
+    /// The pod's host name.
+    pub hostname: String,
+}
+
+/// The network namespace that the containers of a pod share. Clones are the same namespace.
+#[derive(Clone)]
+pub struct PodNetwork {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    network: WeakNetwork,
+    identity: PodIdentity,
+    ip: Ipv4Addr,
+    bindings: Mutex<Bindings>,
+    connections: Mutex<Connections>,
+}
+
+/// The open connections of a pod, to reset them when it goes.
+#[derive(Default)]
+struct Connections {
+    links: Vec<Weak<Link>>,
+    sweep_at: usize,
+    removed: bool,
+}
+
+impl PodNetwork {
+    pub(super) fn new(network: WeakNetwork, identity: PodIdentity, ip: Ipv4Addr) -> Self {
+        let (bindings, connections) = Default::default();
+        Self { shared: Arc::new(Shared { network, identity, ip, bindings, connections }) }
+    }
+
+    /// The pod's address.
+    pub fn ip(&self) -> Ipv4Addr {
+        self.shared.ip
+    }
+
+    /// Who the pod is.
+    pub fn identity(&self) -> &PodIdentity {
+        &self.shared.identity
+    }
+
+    /// The network that the pod is part of, while that is there.
+    pub fn network(&self) -> Option<Network> {
+        self.shared.network.upgrade()
+    }
+
+    /// Takes a port of the pod: on its IP, on loopback, or on all (`0.0.0.0`); port 0 takes any free one.
+    ///
+    /// # Errors
+    /// When the port is taken, the address is not the pod's, or the pod was removed.
+    pub fn bind(&self, address: SocketAddrV4) -> Result<BoundPort, BindError> {
+        if !is_bindable(*address.ip(), self.shared.ip) {
+            return Err(BindError::AddressNotAvailable);
+        }
+        if self.connections().removed {
+            return Err(BindError::PodRemoved);
+        }
+        let (port, id) = self.bindings().bind(*address.ip(), address.port())?;
+        Ok(BoundPort::new(self.clone(), SocketAddrV4::new(*address.ip(), port), id))
+    }
+
+    /// Binds a port and listens on it.
+    ///
+    /// # Errors
+    /// As [`PodNetwork::bind`].
+    pub fn listen(&self, address: SocketAddrV4) -> Result<Listener, BindError> {
+        Ok(self.bind(address)?.listen(DEFAULT_BACKLOG))
+    }
+
+    /// Dials from this pod, see [`Network::dial`].
+    ///
+    /// # Errors
+    /// As [`Network::dial`].
+    pub async fn dial(&self, to: SocketAddr) -> Result<Connection, DialError> {
+        self.network().ok_or(DialError::Unreachable)?.dial(Some(self), to).await
+    }
+
+    pub(super) fn bindings(&self) -> MutexGuard<'_, Bindings> {
+        self.shared.bindings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a connection until it ends. `false` when the pod was removed.
+    pub(super) fn remember(&self, connection: &Connection) -> bool {
+        let mut connections = self.connections();
+        if connections.removed {
+            return false;
+        }
+        if connections.links.len() >= connections.sweep_at {
+            connections.links.retain(|link| link.strong_count() > 0);
+            connections.sweep_at = (2 * connections.links.len()).max(FIRST_SWEEP);
+        }
+        connections.links.push(Arc::downgrade(connection.link()));
+        true
+    }
+
+    /// Frees all ports and resets all connections; nothing works from now on.
+    pub(super) fn shut_down(&self) {
+        let mut connections = self.connections();
+        connections.removed = true;
+        let links = std::mem::take(&mut connections.links);
+        drop(connections);
+        self.bindings().clear();
+        links.iter().filter_map(Weak::upgrade).for_each(|link| link.reset());
+    }
+
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.shared.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,220 @@
+//! The network from the host's side; guests are in `runtime/tests`.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+
+const ONE: Ipv4Addr = Ipv4Addr::new(10, 244, 1, 2);
+const TWO: Ipv4Addr = Ipv4Addr::new(10, 244, 2, 3);
+const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+fn two_pods() -> (Network, PodNetwork, PodNetwork) {
+    let network = Network::new();
+    let one = network.add_pod(PodIdentity::default(), ONE).unwrap();
+    let two = network.add_pod(PodIdentity::default(), TWO).unwrap();
+    (network, one, two)
+}
+
+fn v4(ip: Ipv4Addr, port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(ip, port)
+}
+
+fn at(ip: Ipv4Addr, port: u16) -> SocketAddr {
+    v4(ip, port).into()
+}
+
+#[tokio::test]
+async fn a_listener_should_be_reached_as_its_address_says() {
+    let (network, one, two) = two_pods();
+    let refused = Err(DialError::Refused);
+    let cases = [
+        (ANY, Some(&one), TWO, Ok(())),
+        (TWO, Some(&one), TWO, Ok(())),
+        (LOOPBACK, Some(&one), TWO, refused),
+        (ANY, Some(&one), LOOPBACK, refused),
+        (ANY, Some(&two), LOOPBACK, Ok(())),
+        (LOOPBACK, Some(&two), LOOPBACK, Ok(())),
+        (TWO, Some(&two), LOOPBACK, refused),
+        (TWO, Some(&two), TWO, Ok(())),
+        (ANY, None, TWO, Ok(())),
+        (ANY, None, LOOPBACK, Err(DialError::Unreachable)),
+        (ANY, None, Ipv4Addr::new(10, 244, 9, 9), Err(DialError::Unreachable)),
+    ];
+    for (bound, from, dialled, expected) in cases {
+        let listener = two.listen(v4(bound, 80)).unwrap();
+        let result = network.dial(from, at(dialled, 80)).await.map(drop);
+        assert_eq!(result, expected, "{dialled} where {bound} is bound");
+        drop(listener);
+        let result = network.dial(Some(&one), at(TWO, 80)).await.map(drop);
+        assert_eq!(result, refused, "after the listener is gone");
+    }
+}
+
+#[tokio::test]
+async fn both_ends_should_know_each_other() {
+    let (network, one, two) = two_pods();
+    let mut listener = two.listen(v4(ANY, 80)).unwrap();
+    let client = one.dial(at(TWO, 80)).await.unwrap();
+    let server = listener.accept().await.unwrap();
+    assert_eq!(client.peer_address(), at(TWO, 80));
+    assert_eq!(server.local_address(), at(TWO, 80));
+    assert_eq!(server.peer_address(), client.local_address());
+    assert_eq!(server.peer_address().ip(), ONE);
+    let _probe = network.dial(None, at(TWO, 80)).await.unwrap();
+    assert_eq!(listener.accept().await.unwrap().peer_address().ip(), Ipv4Addr::new(10, 244, 2, 1));
+}
+
+#[test]
+fn ports_should_be_taken_once() {
+    let (_network, one, two) = two_pods();
+    let held = one.bind(v4(ANY, 80)).unwrap();
+    assert_eq!(one.bind(v4(LOOPBACK, 80)).err(), Some(BindError::AddressInUse));
+    assert_eq!(one.bind(v4(TWO, 81)).err(), Some(BindError::AddressNotAvailable));
+    assert!(two.bind(v4(ANY, 80)).is_ok(), "another pod has its own ports");
+    let chosen = one.bind(v4(ANY, 0)).unwrap();
+    assert!(chosen.local_address().port() >= 32768);
+    drop(held);
+    assert!(one.bind(v4(ONE, 80)).is_ok());
+    assert!(one.bind(v4(LOOPBACK, 80)).is_ok(), "the port was freed again");
+}
+
+#[tokio::test]
+async fn removing_a_pod_should_reset_its_connections_and_free_its_address() {
+    let (network, one, two) = two_pods();
+    let mut listener = two.listen(v4(ANY, 80)).unwrap();
+    let mut client = one.dial(at(TWO, 80)).await.unwrap();
+    let _server = listener.accept().await.unwrap();
+    network.remove_pod(&two);
+    assert_eq!(client.read_u8().await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(listener.accept().await.err(), Some(BindError::PodRemoved));
+    assert_eq!(one.dial(at(TWO, 80)).await.err(), Some(DialError::Unreachable));
+    assert_eq!(two.bind(v4(ANY, 80)).err(), Some(BindError::PodRemoved));
+    assert!(network.add_pod(PodIdentity::default(), TWO).is_ok());
+}
+
+#[tokio::test]
+async fn a_connection_should_wait_for_room_in_the_backlog() {
+    let (_network, one, two) = two_pods();
+    let mut listener = two.bind(v4(ANY, 80)).unwrap().listen(1);
+    let _waiting = one.dial(at(TWO, 80)).await.unwrap();
+    let second = one.dial(at(TWO, 80));
+    tokio::pin!(second);
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut second).await.is_err());
+    listener.accept().await.unwrap();
+    assert!(second.await.is_ok());
+}
+
+/// Sends a service address to a pod, refuses port 81, counts.
+#[derive(Default)]
+struct Service {
+    seen: Mutex<Vec<Flow>>,
+    open: AtomicUsize,
+}
+
+impl ConnectionRule for Service {
+    fn decide(&self, attempt: &mut Attempt) -> Verdict {
+        if attempt.target.ip() == Ipv4Addr::new(10, 96, 0, 7) {
+            attempt.target.set_ip(TWO.into());
+        }
+        if attempt.target.port() == 81 { Verdict::Fail(DialError::TimedOut) } else { Verdict::Continue }
+    }
+
+    fn opened(&self, flow: &Flow) {
+        self.seen.lock().unwrap().push(*flow);
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn closed(&self, _: &Flow) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn rules_should_translate_forbid_and_count_connections() {
+    let (network, one, two) = two_pods();
+    let service = Arc::new(Service::default());
+    network.add_rule(Stage::Translate, service.clone());
+    let mut listener = two.listen(v4(ANY, 80)).unwrap();
+    let address = at(Ipv4Addr::new(10, 96, 0, 7), 80);
+    let client = one.dial(address).await.unwrap();
+    let server = listener.accept().await.unwrap();
+    assert_eq!(client.peer_address(), address, "the client sees what it dialled");
+    assert_eq!(server.local_address(), at(TWO, 80));
+    assert_eq!(service.seen.lock().unwrap()[0].target, at(TWO, 80));
+    assert_eq!(service.open.load(Ordering::Relaxed), 1);
+    drop((client, server));
+    assert_eq!(service.open.load(Ordering::Relaxed), 0);
+    assert_eq!(one.dial(at(TWO, 81)).await.err(), Some(DialError::TimedOut));
+}
+
+#[tokio::test]
+async fn names_of_the_pod_itself_should_resolve_and_others_not() {
+    let network = Network::new();
+    let identity = PodIdentity { hostname: "web-0".into(), ..PodIdentity::default() };
+    let pod = network.add_pod(identity, ONE).unwrap();
+    let cases = [
+        ("localhost", Ok(vec![LOOPBACK.into()])),
+        ("web-0", Ok(vec![ONE.into()])),
+        ("10.1.2.3", Ok(vec![Ipv4Addr::new(10, 1, 2, 3).into()])),
+        ("example.com", Err(ResolveError::NotFound)),
+        ("not a name", Err(ResolveError::Invalid)),
+    ];
+    for (name, expected) in cases {
+        assert_eq!(pod.resolve(name).await, expected, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_should_carry_a_hundred_megabytes_a_second() {
+    const MEGABYTES: usize = 256;
+    let (_network, one, two) = two_pods();
+    let mut listener = two.listen(v4(ANY, 80)).unwrap();
+    let mut client = one.dial(at(TWO, 80)).await.unwrap();
+    let mut server = listener.accept().await.unwrap();
+    let start = Instant::now();
+    let send = tokio::spawn(async move {
+        let chunk = vec![7; 1 << 20];
+        for _ in 0..MEGABYTES {
+            client.write_all(&chunk).await.unwrap();
+        }
+    });
+    let mut buffer = vec![0; 64 * 1024];
+    let mut received = 0;
+    while let read @ 1.. = server.read(&mut buffer).await.unwrap() {
+        received += read;
+    }
+    send.await.unwrap();
+    assert_eq!(received, MEGABYTES << 20);
+    assert!(start.elapsed() < Duration::from_millis(2560), "took {:?}", start.elapsed());
+}
+
+#[test]
+fn a_network_should_be_freed_although_pods_know_it() {
+    let (network, one, _two) = two_pods();
+    drop(network);
+    assert!(one.network().is_none());
+}
+
+#[tokio::test]
+async fn http_should_run_over_a_connection() {
+    let (network, _one, two) = two_pods();
+    let mut listener = two.listen(v4(ANY, 80)).unwrap();
+    tokio::spawn(async move {
+        let mut server = listener.accept().await.unwrap();
+        let mut request = [0; 1024];
+        let read = server.read(&mut request).await.unwrap();
+        assert!(request[..read].starts_with(b"GET /healthz HTTP/1.1\r\n"));
+        server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+    });
+    let connection = hyper_util::rt::TokioIo::new(network.dial(None, at(TWO, 80)).await.unwrap());
+    let (mut client, driver) = hyper::client::conn::http1::handshake(connection).await.unwrap();
+    tokio::spawn(driver);
+    let request = hyper::Request::get("/healthz").body(String::new()).unwrap();
+    assert_eq!(client.send_request(request).await.unwrap().status(), 200);
+}

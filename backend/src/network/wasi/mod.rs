@@ -1,0 +1,85 @@
+//! `wasi:sockets` on the pod network: each interface of WASI 0.2 answered here instead of by the host.
+//! UDP sockets cannot be created yet and say so; a cluster is IPv4 only and says so too.
+//!
+//! wasmtime-wasi's bindings name its own resource types, which cannot be made elsewhere; a handle is only a
+//! number, so the table holds types of this module under the same numbers.
+
+mod lookup;
+mod network;
+mod options;
+mod socket;
+mod streams;
+mod tcp;
+mod udp;
+
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+use wasmtime_wasi::p2::bindings::sockets;
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
+
+use super::pod::PodNetwork;
+
+/// The network of a guest.
+pub struct PodSockets {
+    pod: PodNetwork,
+}
+
+impl PodSockets {
+    /// A guest on a pod's network.
+    pub fn new(pod: PodNetwork) -> Self {
+        Self { pod }
+    }
+}
+
+/// What the host functions work on.
+pub struct PodSocketsView<'a> {
+    /// The guest's network.
+    pub sockets: &'a mut PodSockets,
+    /// The guest's resources.
+    pub table: &'a mut ResourceTable,
+}
+
+/// A store's state that has a pod network.
+pub trait WithPodSockets: Send {
+    /// Lends the network to a host function.
+    fn pod_sockets(&mut self) -> PodSocketsView<'_>;
+}
+
+struct PodSocketsData;
+
+impl HasData for PodSocketsData {
+    type Data<'a> = PodSocketsView<'a>;
+}
+
+/// Offers `wasi:sockets` to guests: all of it, and nothing of the host's.
+///
+/// # Errors
+/// When one of the interfaces is linked already.
+pub fn add_to_linker<T>(linker: &mut Linker<T>) -> wasmtime::Result<()>
+where
+    T: WithPodSockets + WasiSocketsView + 'static,
+{
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<T, PodSocketsData>(linker, &options, T::pod_sockets)?;
+    sockets::instance_network::add_to_linker::<T, PodSocketsData>(linker, T::pod_sockets)?;
+    sockets::ip_name_lookup::add_to_linker::<T, PodSocketsData>(linker, T::pod_sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<T, PodSocketsData>(linker, T::pod_sockets)?;
+    sockets::tcp::add_to_linker::<T, PodSocketsData>(linker, T::pod_sockets)?;
+    sockets::udp_create_socket::add_to_linker::<T, PodSocketsData>(linker, T::pod_sockets)?;
+    // Only its resource types are used: no UDP socket can be created.
+    sockets::udp::add_to_linker::<T, WasiSockets>(linker, T::sockets)
+}
+
+/// The handle of a bindings type as a borrowed handle of the type that the table holds.
+fn ours<Theirs: 'static, Ours: 'static>(handle: &Resource<Theirs>) -> Resource<Ours> {
+    Resource::new_borrow(handle.rep())
+}
+
+/// As [`ours`], for a handle that is given up.
+fn ours_owned<Theirs: 'static, Ours: 'static>(handle: &Resource<Theirs>) -> Resource<Ours> {
+    Resource::new_own(handle.rep())
+}
+
+/// The handle of an own resource as one of the bindings type.
+fn theirs<Ours: 'static, Theirs: 'static>(handle: &Resource<Ours>) -> Resource<Theirs> {
+    Resource::new_own(handle.rep())
+}

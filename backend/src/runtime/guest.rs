@@ -1,0 +1,163 @@
+//! A guest: the store that a program runs in, and what it may see of the world.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, InstancePre, Result, Store, UpdateDeadline};
+use wasmtime_wasi::cli::AsyncStdinStream;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use super::container::{ContainerSpec, StartError};
+use super::limits::{Limits, MemoryMeter};
+use super::logs::Source;
+use super::program::{Entry, Program};
+use crate::network::pipe::PipeReader;
+use crate::network::wasi::{PodSockets, PodSocketsView, WithPodSockets};
+
+/// Sockets, streams, files and pollables that a guest may hold at once.
+const MAX_RESOURCES: usize = 65_536;
+
+/// State of a component's store.
+pub(super) struct ComponentGuest {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    sockets: PodSockets,
+    limits: Limits,
+}
+
+impl WasiView for ComponentGuest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WithPodSockets for ComponentGuest {
+    fn pod_sockets(&mut self) -> PodSocketsView<'_> {
+        PodSocketsView { sockets: &mut self.sockets, table: &mut self.table }
+    }
+}
+
+/// State of a WASI 0.1 module's store. It has no sockets: WASI 0.1 has none that can be created.
+pub(super) struct ModuleGuest {
+    pub(super) wasi: WasiP1Ctx,
+    limits: Limits,
+}
+
+/// A guest that is ready to run.
+pub(super) struct Guest {
+    program: Arc<Program>,
+    wasi: WasiCtxBuilder,
+    sockets: PodSockets,
+    limits: Limits,
+}
+
+/// How far a guest got.
+pub(super) enum Outcome {
+    /// The program returned from its entry point with this exit code.
+    Returned(i32),
+    /// The program could not be instantiated.
+    NotStarted(wasmtime::Error),
+    /// The program exited through WASI, or trapped.
+    Ended(wasmtime::Error),
+}
+
+impl Guest {
+    pub(super) fn new(
+        spec: &ContainerSpec,
+        stdin: Option<PipeReader>,
+        memory: Arc<MemoryMeter>,
+    ) -> Result<Self, StartError> {
+        Ok(Self {
+            program: spec.program.clone(),
+            wasi: context(spec, stdin)?,
+            sockets: PodSockets::new(spec.pod.clone()),
+            limits: Limits::new(spec.memory_limit_bytes, memory),
+        })
+    }
+
+    /// Runs the program to its end.
+    pub(super) async fn run(mut self, engine: Engine) -> Outcome {
+        let program = self.program.clone();
+        match &program.entry {
+            Entry::Command(command) => {
+                let (wasi, table) = (self.wasi.build(), table());
+                let guest = ComponentGuest { wasi, table, sockets: self.sockets, limits: self.limits };
+                run_command(command, store(&engine, guest, |guest| &mut guest.limits)).await
+            }
+            Entry::Start(module) => {
+                let guest = ModuleGuest { wasi: self.wasi.build_p1(), limits: self.limits };
+                run_module(module, store(&engine, guest, |guest| &mut guest.limits)).await
+            }
+        }
+    }
+}
+
+fn table() -> ResourceTable {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(MAX_RESOURCES);
+    table
+}
+
+/// A store that yields to other guests at every epoch.
+fn store<T: Send + 'static>(engine: &Engine, guest: T, limits: fn(&mut T) -> &mut Limits) -> Store<T> {
+    let mut store = Store::new(engine, guest);
+    store.limiter(move |guest| limits(guest));
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+    store
+}
+
+async fn run_command(command: &CommandPre<ComponentGuest>, mut store: Store<ComponentGuest>) -> Outcome {
+    let instance = match command.instantiate_async(&mut store).await {
+        Ok(instance) => instance,
+        Err(error) => return Outcome::NotStarted(error),
+    };
+    match instance.wasi_cli_run().call_run(&mut store).await {
+        Ok(result) => Outcome::Returned(result.map_or(1, |()| 0)),
+        Err(error) => Outcome::Ended(error),
+    }
+}
+
+async fn run_module(module: &InstancePre<ModuleGuest>, mut store: Store<ModuleGuest>) -> Outcome {
+    let start = match module.instantiate_async(&mut store).await {
+        Ok(instance) => instance.get_typed_func::<(), ()>(&mut store, "_start"),
+        Err(error) => return Outcome::NotStarted(error),
+    };
+    let start = match start {
+        Ok(start) => start,
+        Err(error) => return Outcome::NotStarted(error),
+    };
+    match start.call_async(&mut store, ()).await {
+        Ok(()) => Outcome::Returned(0),
+        Err(error) => Outcome::Ended(error),
+    }
+}
+
+/// The world of a guest: its arguments, environment, streams and mounts, and nothing of the host's.
+fn context(spec: &ContainerSpec, stdin: Option<PipeReader>) -> Result<WasiCtxBuilder, StartError> {
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.args(&spec.args).envs(&spec.env);
+    if !spec.env.iter().any(|(name, _)| name == "HOSTNAME") {
+        wasi.env("HOSTNAME", &spec.hostname);
+    }
+    if let Some(directory) = &spec.working_dir {
+        wasi.initial_cwd(directory);
+    }
+    if let Some(stdin) = stdin {
+        wasi.stdin(AsyncStdinStream::new(stdin));
+    }
+    wasi.stdout(spec.log.stream(Source::Stdout)).stderr(spec.log.stream(Source::Stderr));
+    for mount in &spec.mounts {
+        preopen(&mut wasi, &mount.host_dir, &mount.guest_path, mount.read_only)?;
+    }
+    Ok(wasi)
+}
+
+fn preopen(wasi: &mut WasiCtxBuilder, host: &Path, guest: &str, read_only: bool) -> Result<(), StartError> {
+    let permissions = if read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+    let opened = wasi.preopened_dir(host, guest, permissions);
+    opened.map(drop).map_err(|error| StartError::Mount { guest_path: guest.to_owned(), error })
+}

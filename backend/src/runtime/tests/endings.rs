@@ -1,0 +1,88 @@
+//! How containers end.
+
+use std::time::{Duration, Instant};
+
+use crate::runtime::testing::Cluster;
+use crate::runtime::{ContainerState, ExitReason, Stdin, StopBehavior};
+
+#[tokio::test]
+async fn a_container_should_end_with_its_programs_exit_code() {
+    let cluster = Cluster::new().await;
+    let cases = [
+        ("print done", 0, ExitReason::Completed),
+        ("exit 0", 0, ExitReason::Completed),
+        ("exit 3", 3, ExitReason::Error),
+        ("exit 255", 255, ExitReason::Error),
+        ("no-such-command", 1, ExitReason::Error),
+        ("panic", 134, ExitReason::Error),
+        ("recurse", 139, ExitReason::Error),
+    ];
+    for (arguments, code, reason) in cases {
+        let (status, _) = cluster.run(arguments).await;
+        assert_eq!((status.code, status.reason), (code, reason), "{arguments}: {}", status.message);
+    }
+}
+
+#[tokio::test]
+async fn a_busy_loop_should_be_killed_at_once() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    let container = cluster.start(cluster.spec("spin", &pod, "spin"));
+    container.logged("spinning").await;
+    assert!(matches!(container.handle.state(), ContainerState::Running { .. }));
+    let start = Instant::now();
+    let status = container.handle.kill(Duration::from_secs(30)).await;
+    assert!(start.elapsed() < Duration::from_millis(100), "took {:?}", start.elapsed());
+    assert_eq!((status.code, status.reason), (143, ExitReason::Error));
+}
+
+#[tokio::test]
+async fn a_grace_period_of_zero_should_kill_by_force() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    let container = cluster.start(cluster.spec("sleep", &pod, "sleep"));
+    container.logged("sleeping").await;
+    assert_eq!(container.handle.kill(Duration::ZERO).await.code, 137);
+}
+
+#[tokio::test]
+async fn a_program_that_drains_should_have_its_grace_period() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    for (arguments, grace, code) in
+        [("read-stdin", Duration::from_secs(20), 0), ("sleep", Duration::from_millis(50), 137)]
+    {
+        let mut spec = cluster.spec(arguments, &pod, arguments);
+        spec.stop = StopBehavior::DrainWhenStdinEnds;
+        let container = cluster.start(spec);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(container.handle.kill(grace).await.code, code, "{arguments}");
+    }
+}
+
+#[tokio::test]
+async fn standard_input_should_be_piped() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    let mut spec = cluster.spec("stdin", &pod, "read-stdin");
+    spec.stdin = Stdin::Piped;
+    let container = cluster.start(spec);
+    let stdin = container.handle.take_stdin().unwrap();
+    stdin.try_write(b"some input").unwrap();
+    drop(stdin);
+    assert_eq!(container.handle.wait().await.code, 0);
+    assert_eq!(container.log().await, "read \"some input\"\n");
+}
+
+#[tokio::test]
+async fn the_states_of_a_container_should_be_seen_with_their_times() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    let container = cluster.start(cluster.spec("short", &pod, "print done"));
+    let mut states = container.handle.watch();
+    let ended = states.wait_for(|state| matches!(state, ContainerState::Exited { .. })).await.unwrap();
+    let ContainerState::Exited { started_at, finished_at, .. } = &*ended else {
+        panic!("waited for the end");
+    };
+    assert!(started_at <= finished_at);
+}

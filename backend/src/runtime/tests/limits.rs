@@ -1,0 +1,76 @@
+//! What a guest cannot do to others.
+
+use std::time::{Duration, Instant};
+
+use crate::runtime::ExitReason;
+use crate::runtime::testing::Cluster;
+
+const MEBIBYTE: u64 = 1 << 20;
+
+#[tokio::test]
+async fn a_container_over_its_memory_limit_should_be_oom_killed() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    for limit in [64 * MEBIBYTE, MEBIBYTE / 16] {
+        let mut spec = cluster.spec("memory", &pod, "eat-memory");
+        spec.memory_limit_bytes = Some(limit);
+        let container = cluster.start(spec);
+        let status = container.handle.wait().await;
+        assert_eq!((status.code, status.reason), (137, ExitReason::OomKilled), "{limit}");
+        assert_eq!(container.handle.stats().memory_bytes, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cpu_limit_should_hold_on_average() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    let mut spec = cluster.spec("spin", &pod, "spin");
+    spec.cpu_limit_cores = Some(0.1);
+    let container = cluster.start(spec);
+    container.logged("spinning").await;
+    let (start, before) = (Instant::now(), container.handle.stats().cpu);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let used = container.handle.stats().cpu - before;
+    let cores = used.as_secs_f64() / start.elapsed().as_secs_f64();
+    container.handle.kill(Duration::ZERO).await;
+    assert!((0.07..0.13).contains(&cores), "used {cores} cores");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn busy_guests_should_not_starve_others() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    let spinning: Vec<_> =
+        (0..6).map(|number| cluster.start(cluster.spec(&format!("spin-{number}"), &pod, "spin"))).collect();
+    for container in &spinning {
+        container.logged("spinning").await;
+    }
+    let start = Instant::now();
+    let (status, log) = cluster.run("print through").await;
+    assert_eq!((status.code, log.as_str()), (0, "through\n"));
+    assert!(start.elapsed() < Duration::from_secs(1), "took {:?}", start.elapsed());
+    for container in spinning {
+        container.handle.kill(Duration::ZERO).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_flood_should_be_bounded_and_leave_others_responsive() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    let floods: Vec<_> =
+        (0..4).map(|number| cluster.start(cluster.spec(&format!("flood-{number}"), &pod, "flood"))).collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let start = Instant::now();
+    let (status, _) = cluster.run("print through").await;
+    assert_eq!(status.code, 0);
+    assert!(start.elapsed() < Duration::from_secs(1), "took {:?}", start.elapsed());
+    for flood in floods {
+        let start = Instant::now();
+        assert_eq!(flood.handle.kill(Duration::from_secs(30)).await.code, 143);
+        assert!(start.elapsed() < Duration::from_millis(500), "took {:?}", start.elapsed());
+    }
+    let files = cluster.directory.path().join("flood-0").read_dir().unwrap();
+    assert!(files.count() <= 5);
+}

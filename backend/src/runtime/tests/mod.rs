@@ -1,0 +1,7 @@
+//! The runtime with a real program, built from `backend/images/testguest`.
+
+mod endings;
+mod limits;
+mod networking;
+mod programs;
+mod world;

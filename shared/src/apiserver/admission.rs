@@ -1,0 +1,71 @@
+//! Admission: what a request must satisfy beyond the rules of its kind, and what it is given.
+//!
+//! One plugin a file, under upstream's names, called here in upstream's order
+//! (`pkg/kubeapiserver/options/plugins.go` of kubernetes/kubernetes).
+
+use crate::api::object::ApiObject;
+use crate::api::status;
+use crate::validation::field::ErrorList;
+
+use super::registry::Target;
+use super::user::Caller;
+use super::{ApiServer, Result};
+
+mod default_toleration_seconds;
+mod namespace_lifecycle;
+mod node_restriction;
+mod priority;
+pub mod service_account;
+
+impl ApiServer {
+    /// Every plugin that looks at new objects.
+    pub(crate) async fn admit_create(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        object: &mut dyn ApiObject,
+    ) -> Result<()> {
+        namespace_lifecycle::admit(self, target).await?;
+        service_account::admit(self, target, object).await?;
+        node_restriction::admit_create(caller, target, object)?;
+        priority::admit(target, object)?;
+        default_toleration_seconds::admit(object);
+        Ok(())
+    }
+
+    /// Every plugin that looks at changes.
+    pub(crate) fn admit_update(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        new: &mut dyn ApiObject,
+        old: &dyn ApiObject,
+    ) -> Result<()> {
+        node_restriction::admit_update(caller, target, old)?;
+        if target.subresource.is_none() {
+            default_toleration_seconds::admit(new);
+        }
+        Ok(())
+    }
+
+    /// Every plugin that looks at deletions.
+    pub(crate) fn admit_delete(&self, caller: &Caller, target: &Target, object: &dyn ApiObject) -> Result<()> {
+        namespace_lifecycle::admit_delete(target)?;
+        node_restriction::admit_update(caller, target, object)
+    }
+}
+
+/// A sentence for each field that is accepted and not honoured.
+pub(crate) fn unsupported(object: &dyn ApiObject) -> Vec<String> {
+    let fields = crate::validation::unsupported::unsupported_fields(object).into_iter();
+    fields.map(|(path, sentence)| format!("{path}: {sentence}")).collect()
+}
+
+/// 422 with all errors at once.
+pub(crate) fn invalid_unless_empty(target: &Target, errors: ErrorList) -> Result<()> {
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let status = status::invalid(target.kind, &target.name, &errors.to_string(), errors.to_causes());
+    Err(Box::new(status))
+}

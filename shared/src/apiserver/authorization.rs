@@ -1,0 +1,147 @@
+//! Who may do what, until roles are objects: a fixed table of what upstream's default roles give
+//! (`plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go` of kubernetes/kubernetes).
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+
+use crate::api::scheme::{GroupResource, Verb};
+use crate::api::status;
+
+use super::Result;
+use super::request::Request;
+use super::user::{AUTHENTICATED, MASTERS, NODES, User};
+
+/// Whom a rule is for.
+enum Subject {
+    User(&'static str),
+    Group(&'static str),
+}
+
+/// What one rule allows.
+struct Rule {
+    subject: Subject,
+    verbs: &'static [Verb],
+    group: &'static str,
+    /// Resources, with `/subresource` where one is meant.
+    resources: &'static [&'static str],
+}
+
+use Subject::{Group, User as Named};
+use Verb::{Create, Delete, Get, List, Patch, Update, Watch};
+
+const READ: &[Verb] = &[Get, List, Watch];
+const RECORD: &[Verb] = &[Create, Patch, Update];
+const SCHEDULER: Subject = Named("system:kube-scheduler");
+const CONTROLLERS: Subject = Named("system:kube-controller-manager");
+const PROXY: Subject = Named("system:kube-proxy");
+const KUBELETS: Subject = Group(NODES);
+
+static RULES: &[Rule] = &[
+    Rule { subject: SCHEDULER, verbs: READ, group: "", resources: &["nodes", "pods", "services", "namespaces"] },
+    Rule { subject: SCHEDULER, verbs: &[Delete], group: "", resources: &["pods"] },
+    Rule { subject: SCHEDULER, verbs: &[Create], group: "", resources: &["pods/binding", "bindings"] },
+    Rule { subject: SCHEDULER, verbs: &[Patch, Update], group: "", resources: &["pods/status"] },
+    Rule { subject: SCHEDULER, verbs: RECORD, group: "", resources: &["events"] },
+    Rule { subject: SCHEDULER, verbs: RECORD, group: "events.k8s.io", resources: &["events"] },
+    Rule { subject: SCHEDULER, verbs: &[Create, Get, Update], group: "coordination.k8s.io", resources: &["leases"] },
+    Rule { subject: CONTROLLERS, verbs: READ, group: "", resources: &[
+        "nodes", "pods", "services", "namespaces", "configmaps", "secrets", "serviceaccounts", "events",
+    ] },
+    Rule { subject: CONTROLLERS, verbs: READ, group: "coordination.k8s.io", resources: &["leases"] },
+    Rule { subject: CONTROLLERS, verbs: &[Delete, Verb::DeleteCollection], group: "", resources: &[
+        "pods", "services", "configmaps", "secrets", "serviceaccounts", "events",
+    ] },
+    Rule { subject: CONTROLLERS, verbs: &[Delete, Verb::DeleteCollection], group: "coordination.k8s.io", resources: &["leases"] },
+    Rule { subject: CONTROLLERS, verbs: &[Patch, Update], group: "", resources: &["nodes", "nodes/status", "pods/status"] },
+    Rule { subject: CONTROLLERS, verbs: &[Update], group: "", resources: &["namespaces/finalize", "namespaces/status"] },
+    Rule { subject: CONTROLLERS, verbs: &[Create], group: "", resources: &["serviceaccounts"] },
+    Rule { subject: CONTROLLERS, verbs: RECORD, group: "", resources: &["events"] },
+    Rule { subject: CONTROLLERS, verbs: &[Create, Get, Update], group: "coordination.k8s.io", resources: &["leases"] },
+    Rule { subject: PROXY, verbs: READ, group: "", resources: &["services", "nodes"] },
+    Rule { subject: PROXY, verbs: RECORD, group: "", resources: &["events"] },
+    Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["nodes", "pods", "services"] },
+    Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["configmaps", "secrets"] },
+    Rule { subject: KUBELETS, verbs: &[Create, Update, Patch], group: "", resources: &["nodes"] },
+    Rule { subject: KUBELETS, verbs: &[Update, Patch], group: "", resources: &["nodes/status", "pods/status"] },
+    Rule { subject: KUBELETS, verbs: &[Create, Delete], group: "", resources: &["pods"] },
+    Rule { subject: KUBELETS, verbs: RECORD, group: "", resources: &["events"] },
+    Rule { subject: KUBELETS, verbs: &[Create, Get, Update, Patch, Delete], group: "coordination.k8s.io", resources: &["leases"] },
+];
+
+/// Paths that everyone authenticated may read (`system:discovery`, `system:public-info-viewer`).
+const PUBLIC_PATHS: &[&str] = &["/api", "/apis", "/healthz", "/livez", "/readyz", "/openapi", "/version"];
+
+/// 403 with upstream's sentence unless a rule allows the request.
+pub fn authorize(user: &User, request: &Request) -> Result<()> {
+    let subresource = request.subresource.map_or("", |subresource| subresource.name);
+    let attributes = Attributes {
+        verb: request.verb().as_str(),
+        resource: request.kind.group_resource(),
+        subresource,
+        namespace: &request.namespace,
+        name: &request.name,
+    };
+    let resource = match subresource {
+        "" => request.kind.plural.to_owned(),
+        subresource => format!("{}/{subresource}", request.kind.plural),
+    };
+    let allowed = RULES.iter().any(|rule| {
+        rule.is_for(user)
+            && rule.verbs.contains(&request.verb())
+            && rule.group == request.kind.group
+            && rule.resources.contains(&resource.as_str())
+    });
+    match allowed || user.is_in(MASTERS) {
+        true => Ok(()),
+        false => Err(Box::new(attributes.forbidden(user))),
+    }
+}
+
+/// 403 unless the user may read a path that is no resource.
+pub fn authorize_path(user: &User, path: &str, verb: &str) -> Result<()> {
+    let public = PUBLIC_PATHS.iter().any(|prefix| {
+        path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    });
+    if user.is_in(MASTERS) || (public && verb == "get" && user.is_in(AUTHENTICATED)) {
+        return Ok(());
+    }
+    let nothing = GroupResource { group: "", resource: "" };
+    let why = format!("User {:?} cannot {verb} path {path:?}", user.name);
+    Err(Box::new(status::forbidden(nothing, "", &why)))
+}
+
+impl Rule {
+    fn is_for(&self, user: &User) -> bool {
+        match self.subject {
+            Named(name) => user.name == name,
+            Group(group) => user.is_in(group),
+        }
+    }
+}
+
+/// What a refusal names.
+struct Attributes<'a> {
+    verb: &'a str,
+    resource: GroupResource,
+    subresource: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+}
+
+impl Attributes<'_> {
+    /// The sentence of `pkg/endpoints/handlers/responsewriters/errors.go` in kubernetes/apiserver.
+    fn forbidden(&self, user: &User) -> Status {
+        let resource = match self.subresource {
+            "" => self.resource.resource.to_owned(),
+            subresource => format!("{}/{subresource}", self.resource.resource),
+        };
+        let place = match self.namespace {
+            "" => "at the cluster scope".to_owned(),
+            namespace => format!("in the namespace {namespace:?}"),
+        };
+        let why = format!(
+            "User {:?} cannot {} resource {resource:?} in API group {:?} {place}",
+            user.name, self.verb, self.resource.group
+        );
+        status::forbidden(self.resource, self.name, &why)
+    }
+}

@@ -1,0 +1,102 @@
+//! What each kind does to an object before it is stored: upstream's strategies
+//! (`pkg/registry/core/*/strategy.go` of kubernetes/kubernetes).
+
+use k8s_openapi::api::core::v1::{
+    LoadBalancerStatus, Namespace, NamespaceSpec, NamespaceStatus, Node, Pod, PodStatus, Service, ServiceStatus,
+};
+
+use crate::api::object::ApiObject;
+use crate::kubelet::quality_of_service;
+
+/// The finalizer that keeps a namespace until its content is gone.
+pub const NAMESPACE_FINALIZER: &str = "kubernetes";
+
+/// Clears what a client may not set when it creates the object, and sets what the server gives.
+pub fn prepare_for_create(object: &mut dyn ApiObject) {
+    if let Some(pod) = object.downcast_mut::<Pod>() {
+        pod.metadata.generation = Some(1);
+        let qos_class = pod.spec.as_ref().map(|spec| quality_of_service::class(spec).to_owned());
+        pod.status = Some(PodStatus { phase: Some("Pending".into()), qos_class, ..PodStatus::default() });
+    } else if let Some(namespace) = object.downcast_mut::<Namespace>() {
+        namespace.spec = Some(NamespaceSpec { finalizers: Some(vec![NAMESPACE_FINALIZER.into()]) });
+        namespace.status = Some(NamespaceStatus { phase: Some("Active".into()), ..NamespaceStatus::default() });
+    } else if let Some(service) = object.downcast_mut::<Service>() {
+        let load_balancer = Some(LoadBalancerStatus::default());
+        service.status = Some(ServiceStatus { load_balancer, ..ServiceStatus::default() });
+    }
+}
+
+/// Keeps what an update of the object itself may not change.
+pub fn prepare_for_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
+    new.metadata_mut().generation = old.metadata().generation;
+    if let (Some(new), Some(old)) = (new.downcast_mut::<Pod>(), old.downcast_ref::<Pod>()) {
+        new.status.clone_from(&old.status);
+        if new.spec != old.spec {
+            new.metadata.generation = Some(old.metadata.generation.unwrap_or(0) + 1);
+        }
+    } else if let (Some(new), Some(old)) = (new.downcast_mut::<Node>(), old.downcast_ref::<Node>()) {
+        new.status.clone_from(&old.status);
+    } else if let (Some(new), Some(old)) = (new.downcast_mut::<Namespace>(), old.downcast_ref::<Namespace>()) {
+        new.spec.clone_from(&old.spec);
+        new.status.clone_from(&old.status);
+    } else if let (Some(new), Some(old)) = (new.downcast_mut::<Service>(), old.downcast_ref::<Service>()) {
+        new.status.clone_from(&old.status);
+        keep_addresses(new, old);
+    }
+}
+
+/// Keeps what an update of `status` may not change: everything but the status, and of the metadata
+/// what upstream lets such an update change.
+pub fn prepare_for_status_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
+    let deletion_timestamp = old.metadata().deletion_timestamp.clone();
+    let metadata = new.metadata_mut();
+    metadata.deletion_timestamp = deletion_timestamp;
+    metadata.generation = old.metadata().generation;
+    if let (Some(new), Some(old)) = (new.downcast_mut::<Pod>(), old.downcast_ref::<Pod>()) {
+        new.spec.clone_from(&old.spec);
+        new.metadata.owner_references.clone_from(&old.metadata.owner_references);
+        let qos_class = old.status.as_ref().and_then(|status| status.qos_class.clone());
+        if let Some(status) = &mut new.status {
+            status.qos_class = qos_class;
+        }
+    } else if let (Some(new), Some(old)) = (new.downcast_mut::<Node>(), old.downcast_ref::<Node>()) {
+        new.spec.clone_from(&old.spec);
+    } else if let (Some(new), Some(old)) = (new.downcast_mut::<Namespace>(), old.downcast_ref::<Namespace>()) {
+        new.spec.clone_from(&old.spec);
+    } else if let (Some(new), Some(old)) = (new.downcast_mut::<Service>(), old.downcast_ref::<Service>()) {
+        new.spec.clone_from(&old.spec);
+    }
+}
+
+/// Keeps what `finalize` may not change: everything but a namespace's `spec.finalizers`.
+pub fn prepare_for_finalize(new: &mut dyn ApiObject, old: &dyn ApiObject) {
+    if let (Some(new), Some(old)) = (new.downcast_mut::<Namespace>(), old.downcast_ref::<Namespace>()) {
+        new.status.clone_from(&old.status);
+        new.metadata.deletion_timestamp.clone_from(&old.metadata.deletion_timestamp);
+    }
+}
+
+/// An update that names no address means the one that the service has
+/// (`patchAllocatedValues` in `pkg/registry/core/service/storage/storage.go`).
+fn keep_addresses(new: &mut Service, old: &Service) {
+    let (Some(new), Some(old)) = (&mut new.spec, &old.spec) else { return };
+    if new.type_.as_deref() == Some("ExternalName") {
+        return;
+    }
+    if new.cluster_ip.as_deref().unwrap_or_default().is_empty() {
+        new.cluster_ip.clone_from(&old.cluster_ip);
+        new.cluster_ips.clone_from(&old.cluster_ips);
+    }
+    if new.type_ == old.type_ {
+        for port in new.ports.iter_mut().flatten().filter(|port| port.node_port.unwrap_or(0) == 0) {
+            let same = old.ports.iter().flatten().find(|other| other.port == port.port && other.protocol == port.protocol);
+            port.node_port = same.and_then(|same| same.node_port);
+        }
+    }
+}
+
+/// Whether the kind's own finalizers, beside those of the metadata, hold the object: a namespace's.
+pub fn has_own_finalizers(object: &dyn ApiObject) -> bool {
+    let spec = object.downcast_ref::<Namespace>().and_then(|namespace| namespace.spec.as_ref());
+    spec.and_then(|spec| spec.finalizers.as_ref()).is_some_and(|finalizers| !finalizers.is_empty())
+}

@@ -1,0 +1,68 @@
+//! What a pod worker asks the node to do.
+
+use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::PodStatus;
+
+use crate::recorder::Note;
+
+/// One thing to do for a pod. Those that can fail or take time are answered by a call of the
+/// [`super::pod_worker::PodWorker`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Make the pod's directories and its network; answered by `on_sandbox`.
+    CreateSandbox,
+    /// Fetch a container's image; answered by `on_pulled`.
+    Pull {
+        /// The container that needs it.
+        container: String,
+    },
+    /// Start a container; answered by `on_started`, then by `on_exited`.
+    Start {
+        /// The container.
+        container: String,
+        /// How often it was started before.
+        attempt: i32,
+    },
+    /// Stop a running container; answered by `on_exited`.
+    Stop {
+        /// The container.
+        container: String,
+        /// How long it has to end.
+        grace: SignedDuration,
+    },
+    /// Take down the pod's network and directories; answered by `on_sandbox_removed`.
+    RemoveSandbox,
+    /// Write the pod's status.
+    WriteStatus(Box<PodStatus>),
+    /// Record an event.
+    Record(Note),
+    /// Nothing of the pod is left here: delete it from the API.
+    DeletePod,
+}
+
+/// What became of a pull.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pulled {
+    /// The image's id, `sha256:…`.
+    pub image_id: String,
+    /// The sentence of the `Pulled` event.
+    pub message: String,
+}
+
+/// Why a pull failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PullError {
+    /// `ErrImagePull`, `InvalidImageName` or `ErrImageNeverPull`.
+    pub reason: &'static str,
+    /// The sentence of the `Failed` event and of the container's status.
+    pub message: String,
+}
+
+/// Why a container did not start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartError {
+    /// `CreateContainerConfigError`, `CreateContainerError` or `RunContainerError`.
+    pub reason: &'static str,
+    /// What was wrong.
+    pub message: String,
+}

@@ -1,0 +1,290 @@
+//! A container's environment: `makeEnvironmentVariables` in `pkg/kubelet/kubelet_pods.go` and the
+//! `$(VAR)` expansion of `third_party/forked/golang/expansion` in kubernetes/kubernetes.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource, Pod};
+
+use crate::api::quantity::Quantity;
+
+/// The data of ConfigMaps and Secrets that the pod names, by kind and name; `None` where the object
+/// does not exist.
+pub trait Sources {
+    /// The data of a ConfigMap.
+    fn config_map(&self, name: &str) -> Option<BTreeMap<String, String>>;
+    /// The data of a Secret, decoded.
+    fn secret(&self, name: &str) -> Option<BTreeMap<String, String>>;
+}
+
+/// What a variable can take from the pod's surroundings.
+pub struct Surroundings<'a> {
+    /// The pod's address.
+    pub pod_ip: &'a str,
+    /// The node's address.
+    pub host_ip: &'a str,
+    /// The node's allocatable resources, for limits that are not set.
+    pub allocatable: &'a BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>,
+}
+
+/// The variables in the order in which they were set, later ones overriding earlier ones; the error
+/// is the message of `CreateContainerConfigError`.
+pub fn environment(
+    pod: &Pod,
+    container: &Container,
+    surroundings: &Surroundings<'_>,
+    sources: &dyn Sources,
+) -> Result<Vec<(String, String)>, String> {
+    let mut variables = Variables::default();
+    for source in container.env_from.iter().flatten() {
+        let prefix = source.prefix.as_deref().unwrap_or_default();
+        if let Some(reference) = &source.config_map_ref {
+            let data = required(sources.config_map(&reference.name), reference.optional, "configmap", &reference.name)?;
+            variables.import(prefix, data);
+        }
+        if let Some(reference) = &source.secret_ref {
+            let data = required(sources.secret(&reference.name), reference.optional, "secret", &reference.name)?;
+            variables.import(prefix, data);
+        }
+    }
+    for variable in container.env.iter().flatten() {
+        let value = match &variable.value_from {
+            None => Some(expand(variable.value.as_deref().unwrap_or_default(), &variables.values)),
+            Some(source) => taken_from(pod, container, variable, source, surroundings, sources)?,
+        };
+        if let Some(value) = value {
+            variables.set(&variable.name, value);
+        }
+    }
+    Ok(variables.in_order())
+}
+
+#[derive(Default)]
+struct Variables {
+    order: Vec<String>,
+    values: BTreeMap<String, String>,
+}
+
+impl Variables {
+    fn set(&mut self, name: &str, value: String) {
+        if self.values.insert(name.to_owned(), value).is_none() {
+            self.order.push(name.to_owned());
+        }
+    }
+
+    fn import(&mut self, prefix: &str, data: BTreeMap<String, String>) {
+        for (key, value) in data {
+            self.set(&format!("{prefix}{key}"), value);
+        }
+    }
+
+    fn in_order(mut self) -> Vec<(String, String)> {
+        let order = std::mem::take(&mut self.order);
+        order.into_iter().filter_map(|name| self.values.remove_entry(&name)).collect()
+    }
+}
+
+fn required(
+    data: Option<BTreeMap<String, String>>,
+    optional: Option<bool>,
+    kind: &str,
+    name: &str,
+) -> Result<BTreeMap<String, String>, String> {
+    match data {
+        Some(data) => Ok(data),
+        None if optional == Some(true) => Ok(BTreeMap::new()),
+        None => Err(format!("{kind} {name:?} not found")),
+    }
+}
+
+/// The value that the source gives; `None` for an optional one that is not there.
+fn taken_from(
+    pod: &Pod,
+    container: &Container,
+    variable: &EnvVar,
+    source: &EnvVarSource,
+    surroundings: &Surroundings<'_>,
+    sources: &dyn Sources,
+) -> Result<Option<String>, String> {
+    if let Some(field) = &source.field_ref {
+        return pod_field(pod, &field.field_path, surroundings).map(Some);
+    }
+    if let Some(resource) = &source.resource_field_ref {
+        let container = named_container(pod, resource.container_name.as_deref()).unwrap_or(container);
+        return resource_value(container, &resource.resource, resource.divisor.as_ref(), surroundings).map(Some);
+    }
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    if let Some(key) = &source.config_map_key_ref {
+        return keyed(sources.config_map(&key.name), key.optional, &key.key, "configmap", "ConfigMap", namespace, &key.name);
+    }
+    if let Some(key) = &source.secret_key_ref {
+        return keyed(sources.secret(&key.name), key.optional, &key.key, "secret", "Secret", namespace, &key.name);
+    }
+    Err(format!("environment variable {:?} takes its value from a source that is not supported", variable.name))
+}
+
+fn keyed(
+    data: Option<BTreeMap<String, String>>,
+    optional: Option<bool>,
+    key: &str,
+    resource: &str,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<String>, String> {
+    let found = data.is_some();
+    match data.and_then(|mut data| data.remove(key)) {
+        Some(value) => Ok(Some(value)),
+        None if optional == Some(true) => Ok(None),
+        None if found => Err(format!("couldn't find key {key} in {kind} {namespace}/{name}")),
+        None => Err(format!("{resource} {name:?} not found")),
+    }
+}
+
+fn named_container<'a>(pod: &'a Pod, name: Option<&str>) -> Option<&'a Container> {
+    pod.spec.as_ref()?.containers.iter().find(|container| Some(container.name.as_str()) == name)
+}
+
+/// The field of the pod that the downward API names (`pkg/fieldpath/fieldpath.go`).
+fn pod_field(pod: &Pod, path: &str, surroundings: &Surroundings<'_>) -> Result<String, String> {
+    let metadata = &pod.metadata;
+    let spec = pod.spec.as_ref();
+    let text = |value: Option<&String>| value.cloned().unwrap_or_default();
+    if let Some((map, key)) = path.strip_suffix(']').and_then(|path| path.split_once("['")) {
+        let key = key.trim_end_matches('\'');
+        let map = match map {
+            "metadata.labels" => metadata.labels.as_ref(),
+            "metadata.annotations" => metadata.annotations.as_ref(),
+            _ => return Err(format!("unsupported fieldPath: {path}")),
+        };
+        return Ok(text(map.and_then(|map| map.get(key))));
+    }
+    Ok(match path {
+        "metadata.name" => text(metadata.name.as_ref()),
+        "metadata.namespace" => text(metadata.namespace.as_ref()),
+        "metadata.uid" => text(metadata.uid.as_ref()),
+        "spec.nodeName" => text(spec.and_then(|spec| spec.node_name.as_ref())),
+        "spec.serviceAccountName" => text(spec.and_then(|spec| spec.service_account_name.as_ref())),
+        "status.podIP" | "status.podIPs" => surroundings.pod_ip.to_owned(),
+        "status.hostIP" | "status.hostIPs" => surroundings.host_ip.to_owned(),
+        _ => return Err(format!("unsupported fieldPath: {path}")),
+    })
+}
+
+/// `limits.cpu` and the like, in units of the divisor, rounded up (`pkg/api/v1/resource/helpers.go`).
+fn resource_value(
+    container: &Container,
+    resource: &str,
+    divisor: Option<&k8s_openapi::apimachinery::pkg::api::resource::Quantity>,
+    surroundings: &Surroundings<'_>,
+) -> Result<String, String> {
+    let (kind, name) = resource.split_once('.').ok_or_else(|| format!("unsupported container resource : {resource}"))?;
+    let resources = container.resources.as_ref();
+    let limit = || resources.and_then(|resources| resources.limits.as_ref()?.get(name));
+    let amount = match kind {
+        "limits" => limit().or_else(|| surroundings.allocatable.get(name)),
+        "requests" => resources.and_then(|resources| resources.requests.as_ref()?.get(name)),
+        _ => return Err(format!("unsupported container resource : {resource}")),
+    };
+    let parse = |text: &str| text.parse::<Quantity>().map_err(|error| error.to_string());
+    let amount = parse(amount.map_or("0", |quantity| &quantity.0))?;
+    let divisor = parse(divisor.map_or("1", |quantity| &quantity.0))?;
+    let (amount, divisor) = match name {
+        "cpu" => (amount.milli_value(), divisor.milli_value()),
+        _ => (amount.value(), divisor.value()),
+    };
+    let divisor = if divisor == 0 { if name == "cpu" { 1000 } else { 1 } } else { divisor };
+    Ok(((amount + divisor - 1) / divisor).to_string())
+}
+
+/// Replaces each `$(NAME)` by the value of the variable; unknown names stay as they are and `$$` is
+/// a dollar sign.
+pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+        } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
+            match variables.get(name) {
+                Some(value) => out.push_str(value),
+                None => out.push_str(&format!("$({name})")),
+            }
+            rest = after;
+        } else {
+            out.push('$');
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    struct Known;
+
+    impl Sources for Known {
+        fn config_map(&self, name: &str) -> Option<BTreeMap<String, String>> {
+            (name == "settings").then(|| BTreeMap::from([("colour".to_owned(), "blue".to_owned())]))
+        }
+
+        fn secret(&self, _name: &str) -> Option<BTreeMap<String, String>> {
+            None
+        }
+    }
+
+    fn environment_of(container: serde_json::Value) -> Result<Vec<(String, String)>, String> {
+        let pod = json!({"metadata": {"name": "web", "labels": {"app": "x"}}, "spec": {"containers": [container]}});
+        let pod: Pod = serde_json::from_value(pod).unwrap();
+        let allocatable = serde_json::from_value(json!({"cpu": "2", "memory": "1Gi"})).unwrap();
+        let surroundings = Surroundings { pod_ip: "10.244.1.5", host_ip: "172.18.0.3", allocatable: &allocatable };
+        environment(&pod, &pod.spec.as_ref().unwrap().containers[0], &surroundings, &Known)
+    }
+
+    #[test]
+    fn expansion_should_follow_upstreams_rules() {
+        let variables = BTreeMap::from([("A".to_owned(), "1".to_owned())]);
+        let cases = [("$(A)", "1"), ("$$(A)", "$(A)"), ("$(B)", "$(B)"), ("$A", "$A"), ("x$(A)y$", "x1y$"), ("$(A", "$(A")];
+        for (text, expected) in cases {
+            assert_eq!(expand(text, &variables), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn variables_should_come_from_everywhere() {
+        let container = json!({
+            "name": "a",
+            "envFrom": [{"prefix": "C_", "configMapRef": {"name": "settings"}}],
+            "env": [
+                {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+                {"name": "APP", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['app']"}}},
+                {"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1m"}}},
+                {"name": "URL", "value": "http://$(IP)/$(C_colour)"},
+                {"name": "GONE", "valueFrom": {"secretKeyRef": {"name": "none", "key": "k", "optional": true}}},
+            ],
+        });
+        let found = environment_of(container).unwrap();
+        let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let expected = [
+            ("C_colour", "blue"),
+            ("IP", "10.244.1.5"),
+            ("APP", "x"),
+            ("CPU", "2000"),
+            ("URL", "http://10.244.1.5/blue"),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn missing_source_should_be_named() {
+        let missing = json!({"name": "a", "env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]});
+        assert_eq!(environment_of(missing).unwrap_err(), "secret \"s\" not found");
+        let key = json!({"name": "a", "env": [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "k"}}}]});
+        assert_eq!(environment_of(key).unwrap_err(), "couldn't find key k in ConfigMap /settings");
+    }
+}

@@ -1,0 +1,144 @@
+//! Quantities as exact numbers, for the comparisons that validation and defaulting make.
+//!
+//! Follows apimachinery `pkg/api/resource/quantity.go`.
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+const NANO: i128 = 1_000_000_000;
+
+/// The sentence for text that is no quantity.
+pub(crate) const QUANTITY_MESSAGE: &str = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
+/// A quantity's value in billionths, rounded up as upstream rounds; huge values saturate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Amount(i128);
+
+impl Amount {
+    /// Reads a quantity; `None` for text that is none.
+    pub(crate) fn of(quantity: &Quantity) -> Option<Amount> {
+        let text = quantity.0.as_str();
+        let (sign, text) = match text.as_bytes().first()? {
+            b'-' => (-1, &text[1..]),
+            b'+' => (1, &text[1..]),
+            _ => (1, text),
+        };
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, suffix) = text.split_at(end);
+        let factor = Factor::of(suffix)?;
+        Some(Amount(sign * factor.apply(number)?))
+    }
+
+    /// Whether it is below zero.
+    pub(crate) fn is_negative(self) -> bool {
+        self.0 < 0
+    }
+
+    /// Whether it is zero.
+    pub(crate) fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether it is a whole number when counted in thousandths.
+    pub(crate) fn is_integer(self) -> bool {
+        self.0 % NANO == 0
+    }
+
+    /// Whether it is a whole number of units; a unit of zero has no multiples.
+    pub(crate) fn is_multiple_of(self, unit: Amount) -> bool {
+        self.0.checked_rem(unit.0) == Some(0)
+    }
+
+    /// Whether it is finer than a thousandth.
+    pub(crate) fn is_finer_than_milli(self) -> bool {
+        self.0 % (NANO / 1000) != 0
+    }
+
+    /// The value in thousandths, rounded away from zero as upstream rounds.
+    pub(crate) fn milli_rounded_up(self) -> i128 {
+        let unit = NANO / 1000;
+        let whole = self.0 / unit;
+        if self.0 % unit == 0 { whole } else { whole + self.0.signum() }
+    }
+}
+
+/// What a suffix multiplies with: a power of two (`Ki`) or of ten (`k`, `m`, `e3`).
+enum Factor {
+    Two(u32),
+    Ten(i32),
+}
+
+impl Factor {
+    fn of(suffix: &str) -> Option<Factor> {
+        Some(match suffix {
+            "" => Factor::Ten(0),
+            "n" => Factor::Ten(-9),
+            "u" => Factor::Ten(-6),
+            "m" => Factor::Ten(-3),
+            "k" => Factor::Ten(3),
+            "M" => Factor::Ten(6),
+            "G" => Factor::Ten(9),
+            "T" => Factor::Ten(12),
+            "P" => Factor::Ten(15),
+            "E" => Factor::Ten(18),
+            "Ki" => Factor::Two(10),
+            "Mi" => Factor::Two(20),
+            "Gi" => Factor::Two(30),
+            "Ti" => Factor::Two(40),
+            "Pi" => Factor::Two(50),
+            "Ei" => Factor::Two(60),
+            _ => Factor::Ten(suffix.strip_prefix(['e', 'E'])?.parse().ok()?),
+        })
+    }
+
+    /// The number `digits.fraction` times this factor, in billionths, rounded up.
+    fn apply(&self, number: &str) -> Option<i128> {
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let digits = format!("{whole}{fraction}");
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let digits: i128 = digits.parse().unwrap_or(i128::MAX);
+        let exponent = 9 - i32::try_from(fraction.len()).ok()?;
+        Some(match self {
+            Factor::Two(bits) => scale(digits.saturating_mul(1 << bits), exponent),
+            Factor::Ten(power) => scale(digits, exponent.saturating_add(*power)),
+        })
+    }
+}
+
+/// `value` times ten to the power of `exponent`, rounded up.
+fn scale(value: i128, exponent: i32) -> i128 {
+    let Some(power) = 10_i128.checked_pow(exponent.unsigned_abs()) else {
+        return if exponent > 0 { value.signum().saturating_mul(i128::MAX) } else { value.signum() };
+    };
+    if exponent >= 0 { value.saturating_mul(power) } else { (value / power) + i128::from(value % power != 0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amount(text: &str) -> Option<Amount> {
+        Amount::of(&Quantity(text.to_owned()))
+    }
+
+    #[test]
+    fn equal_quantities_should_compare_equal_however_written() {
+        for (a, b) in [("1", "1000m"), ("1.5", "1500m"), ("1Ki", "1024"), ("1e3", "1k"), ("0.5Gi", "512Mi")] {
+            assert_eq!(amount(a), amount(b), "{a} {b}");
+            assert!(amount(a).is_some());
+        }
+        assert!(amount("64Mi") < amount("1Gi"));
+        assert!(amount("1Ei") > amount("900P"));
+        assert!(amount("-1").unwrap().is_negative());
+        assert!(!amount("1500m").unwrap().is_integer());
+        assert_eq!(amount("0.0001").unwrap().milli_rounded_up(), 1);
+    }
+
+    #[test]
+    fn text_that_is_no_quantity_should_be_refused() {
+        for text in ["", "abc", "1.2.3", "1 Gi", "1gi", "-", "."] {
+            assert_eq!(amount(text), None, "{text}");
+        }
+    }
+}

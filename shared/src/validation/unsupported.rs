@@ -1,0 +1,245 @@
+//! Fields that are accepted and not honoured: each is said, none is ignored.
+//!
+//! The API server turns [`unsupported_fields`] into `Warning` headers, the editor into marks, and the
+//! README's table of what works is made from [`UNSUPPORTED_POD_FIELDS`]. Whoever makes a field work
+//! takes its line out.
+
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
+
+use super::field::Path;
+use super::pod::MIRROR_ANNOTATION;
+use crate::api::object::ApiObject;
+
+/// A field that is accepted and not honoured.
+#[derive(Clone, Copy, Debug)]
+pub struct Unsupported {
+    /// Where the field stands: names, `[*]` for every item of a list, `[key]` for an entry of a map.
+    pub pattern: &'static str,
+    /// What does not happen, as a sentence for the user.
+    pub sentence: &'static str,
+    /// The value that the field may have all the same, usually its default.
+    pub unless: Option<&'static str>,
+    /// Whether pods that mirror a node's static pods may have it.
+    pub fine_in_mirrors: bool,
+}
+
+const fn field(pattern: &'static str, sentence: &'static str) -> Unsupported {
+    Unsupported { pattern, sentence, unless: None, fine_in_mirrors: false }
+}
+
+const fn value(pattern: &'static str, unless: &'static str, sentence: &'static str) -> Unsupported {
+    Unsupported { pattern, sentence, unless: Some(unless), fine_in_mirrors: false }
+}
+
+const fn host(pattern: &'static str, sentence: &'static str) -> Unsupported {
+    Unsupported { pattern, sentence, unless: None, fine_in_mirrors: true }
+}
+
+const NO_PROBES: &str = "probes are not run yet; the container counts as healthy while it runs";
+const NO_SECURITY: &str = "this setting has no effect yet; a container is a WebAssembly sandbox without users or capabilities";
+const NO_DRIVER: &str = "volumes of this kind are not mounted yet; no node here has a driver for them";
+const NO_INPUT: &str = "containers have no standard input or terminal yet";
+const NO_AFFINITY: &str = "affinity between pods is not considered in scheduling yet";
+const NO_RESTART_RULE: &str = "restart policies of single containers have no effect yet; the pod's holds";
+const NO_STORAGE_LIMIT: &str = "ephemeral storage is neither reserved nor limited yet";
+
+/// The fields of a Pod that are accepted and not honoured, in the order of the table in the README.
+pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
+    field("spec.initContainers", "init containers are not run yet; the other containers start without them"),
+    field("spec.ephemeralContainers", "ephemeral containers are not run yet"),
+    field("spec.containers[*].livenessProbe", NO_PROBES),
+    field("spec.containers[*].readinessProbe", NO_PROBES),
+    field("spec.containers[*].startupProbe", NO_PROBES),
+    field("spec.containers[*].lifecycle", "lifecycle hooks are not run yet"),
+    field("spec.containers[*].workingDir", "containers start in / yet"),
+    field("spec.containers[*].stdin", NO_INPUT),
+    field("spec.containers[*].tty", NO_INPUT),
+    value(
+        "spec.containers[*].terminationMessagePolicy",
+        "File",
+        "the log's end is not taken as termination message yet",
+    ),
+    field("spec.containers[*].restartPolicy", NO_RESTART_RULE),
+    field("spec.containers[*].restartPolicyRules", NO_RESTART_RULE),
+    field("spec.containers[*].resizePolicy", "containers are not resized in place yet"),
+    field("spec.containers[*].resources.limits[ephemeral-storage]", NO_STORAGE_LIMIT),
+    field("spec.containers[*].resources.requests[ephemeral-storage]", NO_STORAGE_LIMIT),
+    field("spec.containers[*].resources.claims", "dynamic resource allocation does not exist yet"),
+    field("spec.containers[*].env[*].valueFrom.fileKeyRef", "variables from files of volumes are not set yet"),
+    field("spec.containers[*].ports[*].hostIP", "the port is reserved on all addresses of the node"),
+    value("spec.containers[*].ports[*].protocol", "TCP", "only TCP reaches containers yet"),
+    field("spec.containers[*].volumeDevices", "block devices are not attached yet"),
+    field("spec.containers[*].volumeMounts[*].subPath", "the whole volume is mounted, not a part of it"),
+    field("spec.containers[*].volumeMounts[*].subPathExpr", "the whole volume is mounted, not a part of it"),
+    value("spec.containers[*].volumeMounts[*].mountPropagation", "None", "mounts are not propagated"),
+    field("spec.containers[*].securityContext", NO_SECURITY),
+    field("spec.securityContext", NO_SECURITY),
+    field("spec.volumes[*].configMap", "ConfigMap volumes are not mounted yet; use envFrom or configMapKeyRef"),
+    field("spec.volumes[*].secret", "Secret volumes are not mounted yet; use envFrom or secretKeyRef"),
+    field("spec.volumes[*].downwardAPI", "downward API volumes are not mounted yet; use fieldRef in env"),
+    field("spec.volumes[*].projected", "projected volumes are not mounted yet"),
+    host("spec.volumes[*].hostPath", "hostPath volumes are not mounted yet"),
+    field("spec.volumes[*].persistentVolumeClaim", "persistent volumes are not mounted yet"),
+    field("spec.volumes[*].ephemeral", "persistent volumes are not mounted yet"),
+    field("spec.volumes[*].image", "image volumes are not mounted yet"),
+    field("spec.volumes[*].emptyDir.medium", "the volume is kept on disk"),
+    field("spec.volumes[*].emptyDir.sizeLimit", "the volume's size is not limited yet"),
+    field("spec.volumes[*].awsElasticBlockStore", NO_DRIVER),
+    field("spec.volumes[*].azureDisk", NO_DRIVER),
+    field("spec.volumes[*].azureFile", NO_DRIVER),
+    field("spec.volumes[*].cephfs", NO_DRIVER),
+    field("spec.volumes[*].cinder", NO_DRIVER),
+    field("spec.volumes[*].csi", NO_DRIVER),
+    field("spec.volumes[*].fc", NO_DRIVER),
+    field("spec.volumes[*].flexVolume", NO_DRIVER),
+    field("spec.volumes[*].flocker", NO_DRIVER),
+    field("spec.volumes[*].gcePersistentDisk", NO_DRIVER),
+    field("spec.volumes[*].gitRepo", NO_DRIVER),
+    field("spec.volumes[*].glusterfs", NO_DRIVER),
+    field("spec.volumes[*].iscsi", NO_DRIVER),
+    field("spec.volumes[*].nfs", NO_DRIVER),
+    field("spec.volumes[*].photonPersistentDisk", NO_DRIVER),
+    field("spec.volumes[*].portworxVolume", NO_DRIVER),
+    field("spec.volumes[*].quobyte", NO_DRIVER),
+    field("spec.volumes[*].rbd", NO_DRIVER),
+    field("spec.volumes[*].scaleIO", NO_DRIVER),
+    field("spec.volumes[*].storageos", NO_DRIVER),
+    field("spec.volumes[*].vsphereVolume", NO_DRIVER),
+    field("spec.affinity.podAffinity", NO_AFFINITY),
+    field("spec.affinity.podAntiAffinity", NO_AFFINITY),
+    field("spec.topologySpreadConstraints", "spread constraints are not considered in scheduling yet"),
+    field("spec.schedulingGates", "scheduling gates do not hold the pod back yet"),
+    field("spec.schedulingGroup", "pods are scheduled one by one yet"),
+    value("spec.preemptionPolicy", "PreemptLowerPriority", "no pod is preempted for another yet"),
+    field("spec.priorityClassName", "priorities have no effect yet; no pod is preempted for another"),
+    field("spec.readinessGates", "readiness gates are not waited for yet"),
+    field("spec.activeDeadlineSeconds", "the pod is not ended at its deadline yet"),
+    host("spec.hostNetwork", "the pod gets its own address; containers never see the host's network"),
+    host("spec.hostPID", "containers never see the host's processes"),
+    host("spec.hostIPC", "containers never see the host's memory"),
+    field("spec.shareProcessNamespace", "containers do not see each other's processes"),
+    field("spec.hostAliases", "/etc/hosts is not written yet"),
+    value("spec.dnsPolicy", "ClusterFirst", "containers have no resolver settings of their own yet"),
+    field("spec.dnsConfig", "containers have no resolver settings of their own yet"),
+    field("spec.hostname", "the pod's name is its host name yet"),
+    field("spec.hostnameOverride", "the pod's name is its host name yet"),
+    field("spec.subdomain", "pods have no names in the DNS yet"),
+    field("spec.setHostnameAsFQDN", "pods have no names in the DNS yet"),
+    field("spec.imagePullSecrets", "images are pulled without credentials yet"),
+    field("spec.automountServiceAccountToken", "tokens are not mounted yet"),
+    field("spec.runtimeClassName", "every container runs in the same WebAssembly runtime"),
+    value("spec.os.name", "linux", "nodes here are no Windows machines"),
+    field("spec.overhead", "overhead is not counted yet"),
+    field("spec.resources", "resources of the pod as a whole have no effect yet; set them in its containers"),
+    field("spec.resourceClaims", "dynamic resource allocation does not exist yet"),
+    field("spec.evictionResponders", "evictions ask nobody yet"),
+];
+
+/// The fields of an object that are accepted and not honoured: the path of each, and what does not happen.
+pub fn unsupported_fields(object: &dyn ApiObject) -> Vec<(String, String)> {
+    let Some(pod) = object.downcast_ref::<Pod>() else { return Vec::new() };
+    let mirror = pod.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(MIRROR_ANNOTATION));
+    let root = object.to_value();
+    let mut found = Vec::new();
+    for entry in UNSUPPORTED_POD_FIELDS.iter().filter(|entry| !(mirror && entry.fine_in_mirrors)) {
+        for path in matches(&root, entry) {
+            found.push((path.to_string(), entry.sentence.to_owned()));
+        }
+    }
+    found
+}
+
+/// Where in `root` the entry's field is set.
+fn matches(root: &Value, entry: &Unsupported) -> Vec<Path> {
+    let mut names = entry.pattern.split('.');
+    let Some(first) = names.next() else { return Vec::new() };
+    let mut reached = vec![(Path::root(first), root.get(first))];
+    for name in names {
+        reached = reached.into_iter().flat_map(|(path, value)| step(&path, value, name)).collect();
+    }
+    let set = |value: &Value| is_set(value) && value.as_str().is_none_or(|text| Some(text) != entry.unless);
+    reached.into_iter().filter(|(_, value)| value.is_some_and(set)).map(|(path, _)| path).collect()
+}
+
+/// One step of a pattern: `name`, `name[*]` or `name[key]`.
+fn step<'a>(path: &Path, value: Option<&'a Value>, name: &str) -> Vec<(Path, Option<&'a Value>)> {
+    let (name, subscript) = match name.strip_suffix(']').and_then(|name| name.split_once('[')) {
+        Some((name, subscript)) => (name, Some(subscript)),
+        None => (name, None),
+    };
+    let path = path.child(name);
+    let value = value.and_then(|value| value.get(name));
+    match subscript {
+        None => vec![(path, value)],
+        Some("*") => {
+            let items = value.and_then(Value::as_array).into_iter().flatten().enumerate();
+            items.map(|(index, item)| (path.index(index), Some(item))).collect()
+        }
+        Some(key) => vec![(path.key(key), value.and_then(|value| value.get(key)))],
+    }
+}
+
+/// Whether a value asks for something: not absent, empty or false.
+fn is_set(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Number(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(pod: Value) -> Vec<String> {
+        let pod: Pod = serde_json::from_value(pod).unwrap();
+        unsupported_fields(&pod).into_iter().map(|(path, _)| path).collect()
+    }
+
+    #[test]
+    fn pods_should_be_told_which_of_their_fields_have_no_effect() {
+        let pod = json!({"spec": {
+            "containers": [
+                {"name": "a", "ports": [{"containerPort": 1, "protocol": "TCP"}, {"containerPort": 2, "protocol": "UDP"}]},
+                {"name": "b", "livenessProbe": {"exec": {}}, "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
+            ],
+            "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}],
+            "securityContext": {}, "hostNetwork": true, "dnsPolicy": "ClusterFirst", "priority": 0,
+        }});
+        assert_eq!(
+            found(pod),
+            [
+                "spec.containers[1].livenessProbe",
+                "spec.containers[1].resources.limits[ephemeral-storage]",
+                "spec.containers[0].ports[1].protocol",
+                "spec.volumes[1].configMap",
+                "spec.hostNetwork",
+            ]
+        );
+    }
+
+    #[test]
+    fn mirror_pods_may_use_the_hosts_namespaces() {
+        let pod = json!({
+            "metadata": {"annotations": {MIRROR_ANNOTATION: "x"}},
+            "spec": {"containers": [{"name": "a"}], "hostNetwork": true, "hostAliases": [{"ip": "10.0.0.1"}]},
+        });
+        assert_eq!(found(pod), ["spec.hostAliases"]);
+    }
+
+    #[test]
+    fn table_should_name_each_field_once_and_only_fields_that_exist() {
+        let mut patterns: Vec<&str> = UNSUPPORTED_POD_FIELDS.iter().map(|entry| entry.pattern).collect();
+        let count = patterns.len();
+        patterns.sort_unstable();
+        patterns.dedup();
+        assert_eq!(patterns.len(), count);
+    }
+}
