@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use serde_json::Value;
+use shared::topology::PodState;
 use yew::prelude::*;
 
 use super::events_tab::EventsTab;
@@ -18,7 +19,7 @@ use crate::hooks::{use_cluster, use_ui, use_words};
 use crate::state::cluster::{Cluster, Watched};
 use crate::state::node;
 use crate::state::object::{name, namespace, uid};
-use crate::state::pod::{PodState, status_word};
+use crate::state::pod::{columns, state_slug};
 use crate::state::ui::{DetailsTab, Selection, UiAction};
 
 /// The details of the selected object.
@@ -126,10 +127,11 @@ fn state(object: &Value, is_gone: bool, deleted: String) -> Html {
     if namespace(object).is_empty() {
         return html! { <span class="badge">{ node::status_word(object) }</span> };
     }
-    let state = PodState::of(object);
+    let columns = columns(object);
+    let state = PodState::of(&columns);
     html! {
-        <span class={classes!("badge", "badge--pod", format!("pod--{}", state.slug()))}>
-            <span class="pod__icon"><Icon glyph={Glyph::of_pod(state)} /></span>{ status_word(object) }
+        <span class={classes!("badge", "badge--pod", format!("pod--{}", state_slug(state)))}>
+            <span class="pod__icon"><Icon glyph={Glyph::of_pod(state)} /></span>{ columns.status }
         </span>
     }
 }

@@ -1,8 +1,7 @@
 //! Line icons, 24 by 24, drawn in the colour of the text around them.
 
+use shared::topology::PodState;
 use yew::prelude::*;
-
-use crate::state::pod::PodState;
 
 /// What an icon shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +20,10 @@ pub(super) enum Glyph {
     Warning,
     /// Something ends.
     Stop,
+    /// A package that does not come.
+    Unpacked,
+    /// Nobody knows.
+    Question,
     /// A machine.
     Node,
     /// The helm of the control plane.
@@ -51,13 +54,16 @@ impl Glyph {
     /// The icon of a pod's state.
     pub(super) fn of_pod(state: PodState) -> Glyph {
         match state {
-            PodState::Unscheduled => Glyph::Hourglass,
-            PodState::Creating => Glyph::Progress,
-            PodState::NotReady => Glyph::HalfCircle,
+            PodState::Pending => Glyph::Hourglass,
+            PodState::ContainerCreating => Glyph::Progress,
             PodState::Running => Glyph::Play,
-            PodState::Completed => Glyph::Check,
-            PodState::Failing => Glyph::Warning,
+            PodState::NotReady => Glyph::HalfCircle,
+            PodState::Succeeded => Glyph::Check,
+            PodState::Failed => Glyph::Warning,
+            PodState::CrashLoop => Glyph::Replay,
+            PodState::ImagePullBackOff => Glyph::Unpacked,
             PodState::Terminating => Glyph::Stop,
+            PodState::Unknown => Glyph::Question,
         }
     }
 
@@ -72,6 +78,8 @@ impl Glyph {
             Glyph::Check => "M4.5 12.5l5 5 10-11",
             Glyph::Warning => "M12 3.5L22 20.5H2zM12 10v5M12 17.5v.5",
             Glyph::Stop => "M6 6h12v12H6z",
+            Glyph::Unpacked => "M12 3v8M8.5 8L12 11.5 15.5 8M4 14h16v6H4zM9.5 15.5l5 3M14.5 15.5l-5 3",
+            Glyph::Question => "M8.5 8.5a3.5 3.5 0 1 1 5 3.2c-1 .5-1.5 1.2-1.5 2.3M12 18v.5",
             Glyph::Node => "M4 5h16v6H4zM4 13h16v6H4zM7.5 8h.5M7.5 16h.5",
             Glyph::Helm => "M12 6a6 6 0 1 0 0 12a6 6 0 1 0 0-12M12 2v20M2 12h20M5 5l14 14M19 5L5 19",
             Glyph::Close => "M6 6l12 12M18 6L6 18",

@@ -1,10 +1,11 @@
 //! What the icons mean.
 
+use shared::topology::PodState;
 use yew::prelude::*;
 
 use super::icon::{Glyph, Icon};
 use crate::hooks::use_words;
-use crate::state::pod::PodState;
+use crate::state::pod::state_slug;
 
 /// The states of pods with their icons.
 #[component]
@@ -12,8 +13,8 @@ pub(super) fn Legend() -> Html {
     let words = use_words();
     let item = |state: PodState| {
         html! {
-            <li class={classes!("legend__item", format!("pod--{}", state.slug()))}>
-                <span class="pod__icon"><Icon glyph={Glyph::of_pod(state)} /></span>{ words.member("state", state.slug()) }
+            <li class={classes!("legend__item", format!("pod--{}", state_slug(state)))}>
+                <span class="pod__icon"><Icon glyph={Glyph::of_pod(state)} /></span>{ words.member("state", state_slug(state)) }
             </li>
         }
     };

@@ -23,6 +23,7 @@ mod node_box;
 mod node_status;
 mod outcome_list;
 mod pane_tabs;
+mod pod_item;
 mod pod_chip;
 mod pod_links;
 mod pod_status;

@@ -1,29 +1,22 @@
-//! One node with its pods.
+//! One node with its pods, each at its slot.
 
-use std::rc::Rc;
-
-use serde_json::Value;
+use shared::topology::{Item, NodeBox as View};
 use yew::prelude::*;
 
 use super::icon::{Glyph, Icon};
-use super::pod_chip::PodChip;
+use super::pod_item::PodItem;
 use super::resource_bar::ResourceBar;
 use crate::hooks::{use_ui, use_words};
 use crate::state::forecast::Usage;
-use crate::state::node;
-use crate::state::object::{ObjectKey, name, uid};
+use crate::state::object::ObjectKey;
 use crate::state::ui::{Selection, UiAction};
 
 /// Properties of [`NodeBox`].
 #[derive(Properties, PartialEq)]
 pub(super) struct NodeBoxProps {
     /// The node.
-    pub node: Rc<Value>,
-    /// Its pods, in order.
-    pub pods: Vec<Rc<Value>>,
-    /// How many more the filter leaves out.
-    pub hidden: usize,
-    /// How full it is.
+    pub node: View,
+    /// How full it is, with the pods that the filter hides.
     pub usage: Vec<Usage>,
 }
 
@@ -32,39 +25,44 @@ pub(super) struct NodeBoxProps {
 pub(super) fn NodeBox(props: &NodeBoxProps) -> Html {
     let words = use_words();
     let ui = use_ui();
-    let node = &*props.node;
-    let selection = Selection::Node(ObjectKey::of(node));
+    let node = &props.node;
+    let selection = Selection::Node(ObjectKey::new("", &node.name));
     let is_selected = ui.selection.as_ref() == Some(&selection);
-    let is_ready = node::is_ready(node);
-    let is_control_plane = node::is_control_plane(node);
     let onclick = move |_| ui.dispatch(UiAction::Select(selection.clone()));
-    let class = classes!(
-        "node",
-        is_control_plane.then_some("node--control-plane"),
-        (!is_ready).then_some("node--not-ready"),
-        is_selected.then_some("node--selected"),
-    );
-    let glyph = if is_control_plane { Glyph::Helm } else { Glyph::Node };
+    let class = classes!("node", (!node.ready).then_some("node--not-ready"), is_selected.then_some("node--selected"));
     html! {
-        <article {class} aria-label={words.fill("node.label", &[("name", name(node))])}>
+        <article {class} aria-label={words.fill("node.label", &[("name", &node.name)])}>
             <button type="button" class="node__head" aria-pressed={is_selected.to_string()} {onclick}>
-                <Icon {glyph} />
-                <span class="node__name">{ name(node) }</span>
-                <span class={classes!("badge", if is_ready { "badge--good" } else { "badge--bad" })}>
-                    <Icon glyph={if is_ready { Glyph::Check } else { Glyph::Warning }} />{ node::status_word(node) }
+                <Icon glyph={if node.control_plane { Glyph::Helm } else { Glyph::Node }} />
+                <span class="node__name">{ &node.name }</span>
+                <span class={classes!("badge", if node.ready { "badge--good" } else { "badge--bad" })}>
+                    <Icon glyph={if node.ready { Glyph::Check } else { Glyph::Warning }} />{ status(node) }
                 </span>
             </button>
             <div class="node__bars">{ for props.usage.iter().map(|usage| html! { <ResourceBar usage={usage.clone()} /> }) }</div>
-            if props.pods.is_empty() {
-                <p class="node__empty">{ words.say("node.no-pods") }</p>
-            } else {
-                <ul class="node__pods">
-                    { for props.pods.iter().map(|pod| html! { <li key={uid(pod)}><PodChip pod={pod.clone()} /></li> }) }
-                </ul>
-            }
-            if props.hidden > 0 {
-                <p class="node__hidden">{ words.fill("node.hidden", &[("count", &props.hidden.to_string())]) }</p>
-            }
+            { pods(node, words.say("node.no-pods")) }
         </article>
     }
+}
+
+/// The STATUS column of `kubectl get nodes`.
+fn status(node: &View) -> String {
+    let known = node.conditions.iter().find(|condition| condition.type_ == "Ready");
+    let ready = match known.map(|condition| condition.status.as_str()) {
+        Some("True") => "Ready",
+        Some("False") => "NotReady",
+        _ => "Unknown",
+    };
+    if node.cordoned { format!("{ready},SchedulingDisabled") } else { ready.to_owned() }
+}
+
+/// The pods at their slots; a free slot between them keeps its place.
+fn pods(node: &View, none: String) -> Html {
+    let last = node.slots.iter().rposition(Option::is_some);
+    let Some(last) = last else { return html! { <p class="node__empty">{ none }</p> } };
+    let slot = |(index, slot): (usize, &Option<Item>)| match slot {
+        Some(item) => html! { <li key={item.key.clone()}><PodItem item={item.clone()} node={node.name.clone()} /></li> },
+        None => html! { <li key={format!("free-{index}")} class="node__free" aria-hidden="true"></li> },
+    };
+    html! { <ul class="node__pods">{ for node.slots[..=last].iter().enumerate().map(slot) }</ul> }
 }

@@ -1,12 +1,13 @@
 //! The ways into a running pod: its ports, opened through the API server's pod proxy.
 
 use serde_json::Value;
+use shared::topology::PodState;
 use yew::prelude::*;
 
 use super::icon::{Glyph, Icon};
 use crate::hooks::use_words;
 use crate::state::object::{integer, items, name, namespace, text};
-use crate::state::pod::PodState;
+use crate::state::pod::columns;
 
 /// The port of a pod that names none: that of the web.
 const DEFAULT_PORT: i64 = 80;
@@ -23,7 +24,7 @@ pub(super) struct PodLinksProps {
 pub(super) fn PodLinks(props: &PodLinksProps) -> Html {
     let words = use_words();
     let pod = &props.pod;
-    let runs = matches!(PodState::of(pod), PodState::Running | PodState::NotReady);
+    let runs = matches!(PodState::of(&columns(pod)), PodState::Running | PodState::NotReady);
     if !runs || text(pod, "/status/podIP").is_empty() || namespace(pod) == "kube-system" {
         return Html::default();
     }

@@ -10,7 +10,7 @@ use super::container_card::ContainerCard;
 use super::facts::Facts;
 use crate::hooks::{use_clock, use_words};
 use crate::state::object::{entries, items, moment, text};
-use crate::state::pod::{node_name, readiness, restarts, unscheduled_reason};
+use crate::state::pod::{columns, node_name, unscheduled_reason};
 use crate::state::time::age;
 
 /// Properties of [`PodStatus`].
@@ -26,7 +26,7 @@ pub(super) fn PodStatus(props: &PodStatusProps) -> Html {
     let words = use_words();
     let now = use_clock();
     let pod = &*props.pod;
-    let (ready, total) = readiness(pod);
+    let columns = columns(pod);
     let own = |pointer| text(pod, pointer).to_owned();
     let labels = entries(pod, "/metadata/labels")
         .iter()
@@ -35,8 +35,8 @@ pub(super) fn PodStatus(props: &PodStatusProps) -> Html {
     let facts = vec![
         (words.say("pod.node"), node_name(pod).to_owned()),
         (words.say("pod.ip"), own("/status/podIP")),
-        (words.say("pod.ready"), format!("{ready}/{total}")),
-        (words.say("pod.restarts"), restarts(pod).to_string()),
+        (words.say("pod.ready"), format!("{}/{}", columns.ready, columns.total)),
+        (words.say("pod.restarts"), columns.restarts.to_string()),
         (words.say("pod.age"), age(moment(pod, "/metadata/creationTimestamp"), now)),
         (words.say("pod.qos"), own("/status/qosClass")),
         (words.say("pod.restart-policy"), own("/spec/restartPolicy")),

@@ -10,7 +10,7 @@ use super::audit::AuditLog;
 use super::collection::{Change, Collection};
 use super::connection::{Connection, Link, Links};
 use super::object::{resource_version, uid};
-use super::pod::status_word;
+use super::pod::columns;
 
 /// The kinds the page keeps up to date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,7 +121,7 @@ fn see(sightings: &mut BTreeMap<String, Vec<Sighting>>, pod: &Value, at: Timesta
     let seen = sightings.entry(uid(pod).to_owned()).or_default();
     let resource_version = resource_version(pod).to_owned();
     if seen.len() < SIGHTINGS.0 && seen.iter().all(|sighting| sighting.resource_version != resource_version) {
-        seen.push(Sighting { at, resource_version, status: status_word(pod) });
+        seen.push(Sighting { at, resource_version, status: columns(pod).status });
     }
 }
 

@@ -1,8 +1,9 @@
 //! The text in the editor: its documents, and what is wrong with them before anything is sent.
 
 use serde_json::Value;
-use shared::yaml::{self, Document, Position, Span, YamlError};
+use shared::yaml::{self, Document, YamlError};
 
+use super::judgement::judge;
 use super::object::text;
 
 /// How bad a problem is.
@@ -25,12 +26,6 @@ pub struct Problem {
     pub from: (usize, usize),
     /// Line and column behind its end.
     pub to: (usize, usize),
-}
-
-impl Problem {
-    fn over(severity: Severity, message: impl Into<String>, span: Span) -> Problem {
-        Problem { severity, message: message.into(), from: place(span.start), to: place(span.end) }
-    }
 }
 
 /// What the text says.
@@ -88,47 +83,6 @@ fn unreadable(error: &YamlError) -> Problem {
     }
 }
 
-fn place(position: Position) -> (usize, usize) {
-    (position.line, position.column)
-}
-
-fn judge(document: &Document) -> Vec<Problem> {
-    let mut problems: Vec<_> = document.duplicates.iter().map(duplicate).collect();
-    problems.extend(headless(document));
-    problems
-}
-
-fn duplicate(duplicate: &yaml::Duplicate) -> Problem {
-    let (line, column) = place(duplicate.position);
-    Problem {
-        severity: Severity::Error,
-        message: format!("duplicate field \"{}\"", duplicate.path),
-        from: (line, column),
-        to: (line, column + duplicate.key.chars().count()),
-    }
-}
-
-/// A document that does not say what it is, in the words of upstream's decoder.
-fn headless(document: &Document) -> Vec<Problem> {
-    let whole = document.spans.locate("");
-    let missing = |field: &str, message: &str| {
-        text(&document.value, field)
-            .is_empty()
-            .then(|| Problem::over(Severity::Error, message, head(whole.value)))
-    };
-    [missing("/kind", "Object 'Kind' is missing"), missing("/apiVersion", "Object 'apiVersion' is missing")]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-/// The first character of a long stretch, so that not the whole text is marked.
-fn head(span: Span) -> Span {
-    let mut end = span.start;
-    end.column += 1;
-    Span { start: span.start, end }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,17 +96,40 @@ mod tests {
 
     #[test]
     fn a_key_that_stands_twice_should_be_marked_where_it_stands_again() {
-        let draft = Draft::read("apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  name: b\n");
+        let draft = Draft::read("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  name: b\n");
         assert_eq!(draft.problems.len(), 1);
         assert_eq!(draft.problems[0].message, "duplicate field \"metadata.name\"");
         assert_eq!((draft.problems[0].from, draft.problems[0].to), ((5, 3), (5, 7)));
     }
 
     #[test]
-    fn a_document_that_does_not_say_what_it_is_should_be_refused() {
-        let draft = Draft::read("metadata:\n  name: a\n");
-        let messages: Vec<_> = draft.problems.iter().map(|problem| problem.message.as_str()).collect();
-        assert_eq!(messages, ["Object 'Kind' is missing", "Object 'apiVersion' is missing"]);
+    fn a_text_should_be_marked_where_the_server_would_object() {
+        let pod = |rest: &str| format!("apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n  - name: c\n{rest}");
+        let table = [
+            ("metadata:\n  name: a\n".to_owned(), vec![(1, "Object 'Kind' is missing"), (1, "apiVersion not set")]),
+            (pod("    imagee: nginx\n    image: nginx\n"), vec![(8, "unknown field \"spec.containers[0].imagee\"")]),
+            (pod("    ports: []\n"), vec![(7, "spec.containers[0].image: Required value")]),
+            (
+                pod("    image: nginx\n    ports: no\n"),
+                vec![(6, "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal bool into Go struct field Container.spec.containers.ports of type []v1.ContainerPort")],
+            ),
+            (
+                pod("    image: nginx\n  restartPolicy: Sometimes\n"),
+                vec![(9, "spec.restartPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", \"OnFailure\", \"Never\"")],
+            ),
+        ];
+        for (text, expected) in table {
+            let problems = Draft::read(&text).problems;
+            let found: Vec<_> = problems.iter().map(|problem| (problem.from.0, problem.message.as_str())).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_kind_nobody_knows_should_be_a_warning_that_does_not_forbid_to_send() {
+        let draft = Draft::read("apiVersion: v1\nkind: Gizmo\nmetadata:\n  name: a\n");
+        assert_eq!(draft.problems[0].message, "no matches for kind \"Gizmo\" in version \"v1\"");
+        assert!(draft.is_ready());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use k8s_openapi::api::core::v1::{Node, Pod};
 use serde_json::Value;
 use shared::api::object::Object;
+use shared::defaults;
 use shared::scheduler::resources::{CPU, MEMORY};
 use shared::scheduler::{Decision, Snapshot, schedule};
 
@@ -24,7 +25,8 @@ fn typed<T: serde::de::DeserializeOwned>(value: &Value) -> Option<T> {
 ///
 /// Of several equal nodes the server's draw may differ; `Decision::tied` names them.
 pub fn forecast(snapshot: &Snapshot, pod: &Value) -> Option<Decision> {
-    let pod: Pod = typed(pod)?;
+    let mut pod: Pod = typed(pod)?;
+    defaults::apply(&mut pod);
     let has_containers = pod.spec.as_ref().is_some_and(|spec| !spec.containers.is_empty());
     has_containers.then(|| schedule(snapshot, &pod, 0))
 }

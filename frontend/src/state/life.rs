@@ -6,12 +6,13 @@ use std::rc::Rc;
 
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
+use shared::topology::PodState;
 
 use super::audit::AuditRecord;
 use super::cluster::Sighting;
 use super::event::{first_seen, reporter};
 use super::object::{items, moment, text};
-use super::pod::{PodState, node_name};
+use super::pod::{columns, is_trouble, node_name};
 
 /// The user name of the scheduler.
 const SCHEDULER: &str = "system:kube-scheduler";
@@ -99,7 +100,7 @@ pub fn tell(sources: &Sources) -> Vec<Step> {
         reported(sources),
         published(sources),
     ];
-    mark_progress(&mut steps, PodState::of(sources.pod) == PodState::Failing || is_unschedulable(sources));
+    mark_progress(&mut steps, is_in_trouble(sources));
     steps
 }
 
@@ -114,6 +115,10 @@ fn mark_progress(steps: &mut [Step], in_trouble: bool) {
             _ => Progress::Ahead,
         };
     }
+}
+
+fn is_in_trouble(sources: &Sources) -> bool {
+    is_trouble(PodState::of(&columns(sources.pod))) || is_unschedulable(sources)
 }
 
 fn step(slug: &'static str, from: Actor, to: Actor, at: Option<Timestamp>) -> Step {
@@ -257,7 +262,7 @@ fn reported(sources: &Sources) -> Step {
         return step;
     }
     step.fact("who", report.map(|record| record.user.clone()).unwrap_or_default())
-        .fact("status", super::pod::status_word(sources.pod))
+        .fact("status", columns(sources.pod).status)
         .fact("pod-ip", text(sources.pod, "/status/podIP"))
 }
 

@@ -7,6 +7,8 @@ pub mod backoff;
 pub mod cluster;
 pub mod collection;
 pub mod connection;
+pub mod kinds;
+pub mod judgement;
 pub mod draft;
 pub mod event;
 pub mod examples;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::object::{entries, items, name, text, truth};
+use super::object::{entries, items, text, truth};
 use super::pod::condition;
 
 /// The label prefix by which a node names its roles.
@@ -32,11 +32,6 @@ pub fn roles(node: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// Whether the control plane runs there.
-pub fn is_control_plane(node: &Value) -> bool {
-    roles(node).contains(&"control-plane")
-}
-
 /// The taints as `key=value:Effect`.
 pub fn taints(node: &Value) -> Vec<String> {
     let print = |taint: &Value| {
@@ -46,28 +41,11 @@ pub fn taints(node: &Value) -> Vec<String> {
     items(node, "/spec/taints").iter().map(print).collect()
 }
 
-/// Where a node stands in the picture: the control plane first, then by name with numbers as numbers.
-pub fn place(node: &Value) -> (bool, String, u64) {
-    let name = name(node);
-    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    (!is_control_plane(node), stem.to_owned(), name[stem.len()..].parse().unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn nodes_should_stand_control_plane_first_and_then_in_the_order_of_their_numbers() {
-        let node = |name: &str| json!({"metadata": {"name": name}});
-        let master =
-            json!({"metadata": {"name": "z", "labels": {"node-role.kubernetes.io/control-plane": ""}}});
-        let mut nodes = [node("node-10"), node("node-2"), master, node("node-1")];
-        nodes.sort_by_key(place);
-        assert_eq!(nodes.each_ref().map(name), ["z", "node-1", "node-2", "node-10"]);
-    }
 
     #[test]
     fn a_cordoned_node_should_say_so() {
