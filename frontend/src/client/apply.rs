@@ -37,13 +37,9 @@ pub async fn apply(discovery: &Discovery, document: &Value) -> Result<Outcome, R
             let path = format!("{}?{FIELD_MANAGER}", resource.collection_path(&key.namespace));
             Ok(done(document, "created", http::create(&path, &object).await?))
         }
-        Plan::Patch(patch) => {
+        Plan::Patch(patch_type, patch) => {
             let path = format!("{path}?{FIELD_MANAGER}");
-            Ok(done(
-                document,
-                "configured",
-                http::patch(&path, "application/merge-patch+json", &patch).await?,
-            ))
+            Ok(done(document, "configured", http::patch(&path, patch_type.content_type(), &patch).await?))
         }
         Plan::Unchanged => {
             Ok(done(document, "unchanged", Answer { body: live.unwrap_or_default(), warnings: vec![] }))

@@ -11,6 +11,9 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::HtmlElement;
 
+use super::openapi::{OpenApi, description};
+use crate::state::completion::{Suggestion, complete};
+
 #[wasm_bindgen]
 extern "C" {
     /// Loads the editor's module.
@@ -83,7 +86,10 @@ impl Editor {
         let create: Function = Reflect::get(&module, &"create".into())?.dyn_into()?;
         let on_change = Closure::new(listener.on_change);
         let on_apply = Closure::new(listener.on_apply);
-        let complete = Closure::new(|_text, _offset| future_to_promise(async { Ok(JsValue::UNDEFINED) }));
+        let openapi = Rc::new(OpenApi::default());
+        let complete = Closure::new(move |text: String, offset: u32| {
+            future_to_promise(suggest(openapi.clone(), text, offset))
+        });
         let options = Object::new();
         let parts: [(&str, &JsValue); 5] = [
             ("doc", &doc.into()),
@@ -120,6 +126,39 @@ impl Drop for Editor {
     fn drop(&mut self) {
         self.handle.destroy();
     }
+}
+
+/// What the editor offers.
+#[derive(Serialize)]
+struct Offers {
+    length: usize,
+    items: Vec<Offer>,
+}
+
+/// One line of the editor's list.
+#[derive(Serialize)]
+struct Offer {
+    label: String,
+    detail: String,
+    info: String,
+    insert: String,
+}
+
+async fn suggest(openapi: Rc<OpenApi>, text: String, offset: u32) -> Result<JsValue, JsValue> {
+    let completion = complete(&text, offset as usize);
+    let schemas = openapi.schemas(&completion.api_version).await;
+    let offer = |suggestion: Suggestion| {
+        let info =
+            suggestion.property.as_ref().map(|(ty, field)| description(&schemas, ty, field).to_owned());
+        Offer {
+            label: suggestion.label,
+            detail: suggestion.detail,
+            info: info.unwrap_or_default(),
+            insert: suggestion.insert,
+        }
+    };
+    let items = completion.suggestions.into_iter().map(offer).collect();
+    to_js(&Offers { length: completion.length, items })
 }
 
 fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {

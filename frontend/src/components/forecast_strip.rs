@@ -5,7 +5,7 @@ use shared::scheduler::decision::Verdict;
 use shared::scheduler::{Decision, Outcome};
 use yew::prelude::*;
 
-use super::forecast_table::ForecastTable;
+use super::decision_table::DecisionTable;
 use super::icon::{Glyph, Icon};
 use crate::hooks::{use_snapshot, use_words};
 use crate::i18n::Words;
@@ -35,7 +35,7 @@ pub(super) fn ForecastStrip(props: &ForecastStripProps) -> Html {
     html! {
         <details {class}>
             <summary><Icon {glyph} /><span>{ sentence(&words, decision) }</span></summary>
-            <ForecastTable decision={decision.clone()} />
+            <DecisionTable decision={decision.clone()} />
         </details>
     }
 }

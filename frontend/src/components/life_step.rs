@@ -21,13 +21,16 @@ pub(super) struct LifeStepProps {
     pub hidden: bool,
     /// Whether the replay is at it.
     pub active: bool,
+    /// More about it.
+    #[prop_or_default]
+    pub children: Children,
 }
 
 /// A step as a row.
 #[component]
 pub(super) fn LifeStep(props: &LifeStepProps) -> Html {
     let words = use_words();
-    let LifeStepProps { step, number, after, hidden, active } = props;
+    let LifeStepProps { step, number, after, hidden, active, .. } = props;
     let (state, glyph) = match step.progress {
         Progress::Done => ("done", Glyph::Check),
         Progress::Current => ("current", Glyph::Progress),
@@ -50,6 +53,7 @@ pub(super) fn LifeStep(props: &LifeStepProps) -> Html {
                 </h4>
                 <p>{ words.say(&format!("step.{}.text", step.slug)) }</p>
                 <p class="step__facts">{ for step.facts.iter().map(fact) }</p>
+                { props.children.clone() }
             </div>
             <time class="step__time" title={step.at.map(clock)}>{ after }</time>
         </li>

@@ -6,14 +6,16 @@ use gloo::timers::callback::Timeout;
 use serde_json::Value;
 use yew::prelude::*;
 
+use super::decision_table::DecisionTable;
 use super::icon::{Glyph, Icon};
 use super::life_step::LifeStep;
-use crate::hooks::{use_cluster, use_words};
+use crate::hooks::{use_cluster, use_decision, use_words};
 use crate::state::cluster::Watched;
 use crate::state::event::about;
 use crate::state::life::{Actor, Progress, Sources, Step, tell};
 use crate::state::object::{ObjectKey, uid};
-use crate::state::time::span;
+use crate::state::pod::condition;
+use crate::state::time::{clock, span};
 
 /// How long a step of the replay is shown.
 const STEP_MILLIS: u32 = 1_100;
@@ -46,6 +48,8 @@ pub(super) fn LifeTab(props: &LifeTabProps) -> Html {
         let timer = (*shown < STEPS).then(|| Timeout::new(STEP_MILLIS, move || shown.set(*shown + 1)));
         move || drop(timer)
     });
+    let scheduled = condition(&props.pod, "PodScheduled").map(Value::to_string).unwrap_or_default();
+    let decision = use_decision(uid(&props.pod), &scheduled);
     let is_playing = *shown < STEPS;
     let replay = {
         let shown = shown.clone();
@@ -64,7 +68,14 @@ pub(super) fn LifeTab(props: &LifeTabProps) -> Html {
             <ol class="life__steps">
                 { for steps.iter().enumerate().map(|(index, step)| html! {
                     <LifeStep key={step.slug} step={step.clone()} number={index + 1} after={after(&steps, step)}
-                        hidden={index > *shown} active={is_playing && index == *shown} />
+                        hidden={index > *shown} active={is_playing && index == *shown}>
+                        if let Some(decision) = decision.as_ref().filter(|_| step.slug == "decided") {
+                            <details class="step__decision">
+                                <summary>{ words.say("life.decision") }</summary>
+                                <DecisionTable decision={decision.clone()} />
+                            </details>
+                        }
+                    </LifeStep>
                 }) }
             </ol>
         </div>
@@ -75,11 +86,17 @@ pub(super) fn LifeTab(props: &LifeTabProps) -> Html {
 pub(super) const LANES: [Actor; 5] =
     [Actor::User, Actor::ApiServer, Actor::Store, Actor::Scheduler, Actor::Kubelet];
 
-/// How long after the first step a step came.
+/// How long after the first step a step came; of the first, the time of day (UTC).
 fn after(steps: &[Step], step: &Step) -> String {
     let first = steps.first().and_then(|first| first.at);
     match (first, step.at) {
-        (Some(first), Some(at)) if step.progress == Progress::Done => format!("+{}", span(first, at)),
+        (Some(first), Some(at)) if step.progress == Progress::Done => {
+            if first == at {
+                clock(at)
+            } else {
+                format!("+{}", span(first, at))
+            }
+        }
         _ => String::new(),
     }
 }

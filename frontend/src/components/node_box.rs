@@ -29,7 +29,8 @@ pub(super) fn NodeBox(props: &NodeBoxProps) -> Html {
     let selection = Selection::Node(ObjectKey::new("", &node.name));
     let is_selected = ui.selection.as_ref() == Some(&selection);
     let onclick = move |_| ui.dispatch(UiAction::Select(selection.clone()));
-    let class = classes!("node", (!node.ready).then_some("node--not-ready"), is_selected.then_some("node--selected"));
+    let class =
+        classes!("node", (!node.ready).then_some("node--not-ready"), is_selected.then_some("node--selected"));
     html! {
         <article {class} aria-label={words.fill("node.label", &[("name", &node.name)])}>
             <button type="button" class="node__head" aria-pressed={is_selected.to_string()} {onclick}>
@@ -61,7 +62,9 @@ fn pods(node: &View, none: String) -> Html {
     let last = node.slots.iter().rposition(Option::is_some);
     let Some(last) = last else { return html! { <p class="node__empty">{ none }</p> } };
     let slot = |(index, slot): (usize, &Option<Item>)| match slot {
-        Some(item) => html! { <li key={item.key.clone()}><PodItem item={item.clone()} node={node.name.clone()} /></li> },
+        Some(item) => {
+            html! { <li key={item.key.clone()}><PodItem item={item.clone()} node={node.name.clone()} /></li> }
+        }
         None => html! { <li key={format!("free-{index}")} class="node__free" aria-hidden="true"></li> },
     };
     html! { <ul class="node__pods">{ for node.slots[..=last].iter().enumerate().map(slot) }</ul> }

@@ -21,7 +21,8 @@ pub(super) fn WaitingArea(props: &WaitingAreaProps) -> Html {
     let waiting: Vec<_> = props.slots.iter().flatten().collect();
     let class = classes!("waiting", (!waiting.is_empty()).then_some("waiting--busy"));
     let item = |item: &&Item| {
-        let reason = item.pods.first().and_then(|pod| pod.waiting.as_ref()).map(|waiting| waiting.message.clone());
+        let reason =
+            item.pods.first().and_then(|pod| pod.waiting.as_ref()).map(|waiting| waiting.message.clone());
         html! {
             <li key={item.key.clone()} class="waiting__item">
                 <PodItem item={(*item).clone()} node="" />

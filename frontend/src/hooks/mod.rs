@@ -2,6 +2,7 @@
 
 mod use_clock;
 mod use_cluster;
+mod use_decision;
 mod use_draft;
 mod use_log;
 mod use_picture;
@@ -12,6 +13,7 @@ mod use_ui;
 
 pub use use_clock::use_clock;
 pub use use_cluster::{ClusterContext, ClusterProvider, use_cluster};
+pub use use_decision::use_decision;
 pub use use_draft::{DraftState, use_draft};
 pub use use_log::{LogState, use_log};
 pub use use_picture::use_picture;

@@ -28,7 +28,9 @@ struct Inputs {
 impl PartialEq for Inputs {
     /// Collections are replaced, never changed, so the allocation tells.
     fn eq(&self, other: &Inputs) -> bool {
-        Rc::ptr_eq(&self.nodes, &other.nodes) && Rc::ptr_eq(&self.pods, &other.pods) && self.filter == other.filter
+        Rc::ptr_eq(&self.nodes, &other.nodes)
+            && Rc::ptr_eq(&self.pods, &other.pods)
+            && self.filter == other.filter
     }
 }
 
@@ -38,7 +40,8 @@ impl Inputs {
             let node = self.nodes.get(&ObjectKey::new("", node));
             node.is_some_and(|node| roles(node).contains(&"control-plane"))
         };
-        let is_shown = |pod: &serde_json::Value| self.filter.shows(namespace(pod), on_control_plane(node_name(pod)));
+        let is_shown =
+            |pod: &serde_json::Value| self.filter.shows(namespace(pod), on_control_plane(node_name(pod)));
         self.pods.values().filter(|pod| is_shown(pod)).filter_map(|pod| typed(pod)).collect()
     }
 

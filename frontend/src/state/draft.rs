@@ -104,23 +104,40 @@ mod tests {
 
     #[test]
     fn a_text_should_be_marked_where_the_server_would_object() {
-        let pod = |rest: &str| format!("apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n  - name: c\n{rest}");
+        let pod = |rest: &str| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n  - name: c\n{rest}"
+            )
+        };
         let table = [
-            ("metadata:\n  name: a\n".to_owned(), vec![(1, "Object 'Kind' is missing"), (1, "apiVersion not set")]),
-            (pod("    imagee: nginx\n    image: nginx\n"), vec![(8, "unknown field \"spec.containers[0].imagee\"")]),
+            (
+                "metadata:\n  name: a\n".to_owned(),
+                vec![(1, "Object 'Kind' is missing"), (1, "apiVersion not set")],
+            ),
+            (
+                pod("    imagee: nginx\n    image: nginx\n"),
+                vec![(8, "unknown field \"spec.containers[0].imagee\"")],
+            ),
             (pod("    ports: []\n"), vec![(7, "spec.containers[0].image: Required value")]),
             (
                 pod("    image: nginx\n    ports: no\n"),
-                vec![(6, "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal bool into Go struct field Container.spec.containers.ports of type []v1.ContainerPort")],
+                vec![(
+                    6,
+                    "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal bool into Go struct field Container.spec.containers.ports of type []v1.ContainerPort",
+                )],
             ),
             (
                 pod("    image: nginx\n  restartPolicy: Sometimes\n"),
-                vec![(9, "spec.restartPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", \"OnFailure\", \"Never\"")],
+                vec![(
+                    9,
+                    "spec.restartPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", \"OnFailure\", \"Never\"",
+                )],
             ),
         ];
         for (text, expected) in table {
             let problems = Draft::read(&text).problems;
-            let found: Vec<_> = problems.iter().map(|problem| (problem.from.0, problem.message.as_str())).collect();
+            let found: Vec<_> =
+                problems.iter().map(|problem| (problem.from.0, problem.message.as_str())).collect();
             assert_eq!(found, expected, "{text}");
         }
     }

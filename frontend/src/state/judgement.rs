@@ -61,7 +61,8 @@ fn unknown_kind(document: &Document) -> Problem {
 fn judge_kind(document: &Document, kind: &'static Kind) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(ty) = Schema::for_kind(kind.api_version, kind.kind) {
-        problems.extend(unknown_fields(&document.value, ty).iter().map(|error| unknown_field(document, error)));
+        problems
+            .extend(unknown_fields(&document.value, ty).iter().map(|error| unknown_field(document, error)));
         if let Some(error) = type_error(&document.value, ty) {
             let message = cannot_be_handled(kind.api_version, kind.kind, &error);
             problems.push(at(document, &path_in_go(&error), Severity::Error, message));

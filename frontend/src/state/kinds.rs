@@ -3,8 +3,8 @@
 //! Fewer than the scheme's, and decoded from values only: each typed decoder is code that the
 //! browser has to load. What is not here the server judges alone.
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::Resource;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Pod, Secret, Service, ServiceAccount};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shared::api::object::ApiObject;
@@ -42,4 +42,9 @@ static KINDS: [Kind; 7] = [
 /// The kind of these names.
 pub fn find(api_version: &str, kind: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|entry| entry.api_version == api_version && entry.kind == kind)
+}
+
+/// The names of all kinds.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|kind| kind.kind)
 }

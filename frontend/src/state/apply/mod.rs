@@ -1,12 +1,16 @@
 //! What `kubectl apply` decides on the client: the last applied configuration, create or patch,
 //! and the three-way patch.
 //!
-//! The patch is a JSON merge patch (RFC 7386) computed from the last applied, the new and the live
-//! object, as kubectl does for kinds whose schema it does not know: maps are merged, lists are
-//! replaced whole. See `pkg/util/jsonmergepatch/patch.go` of kubernetes/apimachinery and
-//! `pkg/cmd/apply/patcher.go` of kubernetes/kubectl.
+//! Kinds that `shared`'s schema knows get a strategic merge patch ([`strategic`]); others a JSON
+//! merge patch (RFC 7386), in which maps are merged and lists replaced whole. Unlike kubectl, the
+//! page does not ask the server's OpenAPI which is which. See `pkg/cmd/apply/patcher.go` of
+//! kubernetes/kubectl and `pkg/util/jsonmergepatch/patch.go` of kubernetes/apimachinery.
+
+mod strategic;
 
 use serde_json::{Map, Value};
+use shared::api::patch::PatchType;
+use shared::api::schema::Schema;
 
 use super::object::text;
 
@@ -18,8 +22,8 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 pub enum Plan {
     /// The object does not exist: POST this.
     Create(Value),
-    /// It exists and differs: PATCH it with this.
-    Patch(Value),
+    /// It exists and differs: PATCH it with this, of this type.
+    Patch(PatchType, Value),
     /// It is already so.
     Unchanged,
 }
@@ -29,8 +33,11 @@ pub fn plan(document: &Value, live: Option<&Value>) -> Plan {
     let modified = with_last_applied(document);
     let Some(live) = live else { return Plan::Create(modified) };
     let original = last_applied(live);
-    let patch = three_way_merge_patch(&original, &modified, live);
-    if is_empty(&patch) { Plan::Unchanged } else { Plan::Patch(patch) }
+    let (patch_type, patch) = match Schema::for_kind(text(document, "/apiVersion"), text(document, "/kind")) {
+        Some(ty) => (PatchType::Strategic, strategic::three_way_patch(&original, &modified, live, ty)),
+        None => (PatchType::Merge, three_way_merge_patch(&original, &modified, live)),
+    };
+    if is_empty(&patch) { Plan::Unchanged } else { Plan::Patch(patch_type, patch) }
 }
 
 /// The document with itself in the annotation.

@@ -1,22 +1,24 @@
 //! A scheduler's decision in full: every node, what refused it or how each plugin scored it.
 
-use shared::scheduler::decision::{NodeDecision, PluginScore, Rejection, Verdict};
+use shared::scheduler::decision::{Detail, NodeDecision, PluginScore, Rejection, Verdict};
 use shared::scheduler::{Decision, Outcome};
 use yew::prelude::*;
 
+use super::decision_detail::explain;
 use super::icon::{Glyph, Icon};
 use crate::hooks::use_words;
+use crate::i18n::Words;
 
-/// Properties of [`ForecastTable`].
+/// Properties of [`DecisionTable`].
 #[derive(Properties, PartialEq)]
-pub(super) struct ForecastTableProps {
+pub(super) struct DecisionTableProps {
     /// The decision.
     pub decision: Decision,
 }
 
 /// One block for each node.
 #[component]
-pub(super) fn ForecastTable(props: &ForecastTableProps) -> Html {
+pub(super) fn DecisionTable(props: &DecisionTableProps) -> Html {
     let words = use_words();
     let chosen = match &props.decision.outcome {
         Outcome::Bound { node } => Some(node),
@@ -26,7 +28,7 @@ pub(super) fn ForecastTable(props: &ForecastTableProps) -> Html {
         let is_chosen = props.decision.tied.contains(&decision.node) || chosen == Some(&decision.node);
         let body = match &decision.verdict {
             Verdict::Filtered { plugin, rejections } => {
-                rejections.iter().map(|rejection| refusal(plugin, rejection)).collect::<Html>()
+                rejections.iter().map(|rejection| refusal(&words, plugin, rejection)).collect::<Html>()
             }
             Verdict::Feasible { scores, total } => html! {
                 <>
@@ -50,8 +52,14 @@ pub(super) fn ForecastTable(props: &ForecastTableProps) -> Html {
     html! { <div class="scroll-x"><table class="table decision">{ for props.decision.nodes.iter().map(node) }</table></div> }
 }
 
-fn refusal(plugin: &str, rejection: &Rejection) -> Html {
-    html! { <tr><th scope="row">{ plugin }</th><td class="table__wide" colspan="2">{ &rejection.reason }</td></tr> }
+fn refusal(words: &Words, plugin: &str, rejection: &Rejection) -> Html {
+    let detail = |detail: &Detail| html! { <p class="decision__detail">{ explain(words, detail) }</p> };
+    html! {
+        <tr>
+            <th scope="row">{ plugin }</th>
+            <td class="table__wide" colspan="2">{ &rejection.reason }{ for rejection.details.iter().map(detail) }</td>
+        </tr>
+    }
 }
 
 fn score(score: &PluginScore) -> Html {
