@@ -22,9 +22,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             write_programs(&mut source, &folder.join("images"))?;
             write_page(&mut source, &folder.join("page"))?;
         }
-        None => source.push_str("pub(super) static PROGRAMS: &[Embedded] = &[];\npub static PAGE: &[PageFile] = &[];\n"),
+        None => source.push_str(
+            "pub(super) static PROGRAMS: &[Embedded] = &[];\npub static PAGE: &[PageFile] = &[];\n",
+        ),
     }
-    writeln!(source, "/// Whether this binary was built by `cargo xtask`.\npub const ARE_EMBEDDED: bool = {};", folder.is_some())?;
+    writeln!(
+        source,
+        "/// Whether this binary was built by `cargo xtask`.\npub const ARE_EMBEDDED: bool = {};",
+        folder.is_some()
+    )?;
     write_when_changed(&PathBuf::from(env::var("OUT_DIR")?).join("assets.rs"), &source)?;
     Ok(())
 }
@@ -34,7 +40,8 @@ fn write_programs(source: &mut String, folder: &Path) -> Result<(), Box<dyn Erro
     for wasm in files(folder)?.iter().filter(|file| file.extension().is_some_and(|end| end == "wasm")) {
         let name = wasm.file_stem().unwrap_or_default().to_string_lossy();
         let compiled = wasm.with_extension("cwasm");
-        let compiled = if compiled.is_file() { format!("include_bytes!({compiled:?})") } else { "&[]".to_owned() };
+        let compiled =
+            if compiled.is_file() { format!("include_bytes!({compiled:?})") } else { "&[]".to_owned() };
         let digest = Sha256::digest(fs::read(wasm)?);
         writeln!(
             source,

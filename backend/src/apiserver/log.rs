@@ -14,7 +14,8 @@ use shared::apiserver::request::{Operation, Reply, Request};
 use shared::apiserver::request_info::ResourcePath;
 use shared::apiserver::user::Caller;
 
-use crate::runtime::logs::LogOptions;
+use crate::kubelet::PodLogOptions;
+use crate::runtime::logs::{LogOptions, Source};
 
 use super::Context;
 use super::query::Query;
@@ -82,7 +83,7 @@ fn container(pod: &Pod, wanted: Option<&str>) -> Result<String, Box<Status>> {
     }
 }
 
-fn options(query: &Query, now: Timestamp) -> Result<LogOptions, Box<Status>> {
+fn options(query: &Query, now: Timestamp) -> Result<PodLogOptions, Box<Status>> {
     let invalid = |message: String| {
         let mut status = status::bad_request(format!("PodLogOptions \"\" is invalid: {message}"));
         status.code = Some(422);
@@ -105,12 +106,25 @@ fn options(query: &Query, now: Timestamp) -> Result<LogOptions, Box<Status>> {
         })?),
         None => since_seconds.and_then(|seconds| now.checked_sub(jiff::SignedDuration::from_secs(seconds)).ok()),
     };
-    Ok(LogOptions {
-        follow: query.flag("follow").unwrap_or(false),
-        previous: query.flag("previous").unwrap_or(false),
+    let log = LogOptions {
         timestamps: query.flag("timestamps").unwrap_or(false),
         since: since_time,
-        tail_lines: not_negative("tailLines")?,
+        tail: not_negative("tailLines")?,
         limit_bytes: not_negative("limitBytes")?,
-    })
+        source: source(query)?,
+    };
+    let follow = query.flag("follow").unwrap_or(false);
+    Ok(PodLogOptions { log, follow, previous: query.flag("previous").unwrap_or(false) })
+}
+
+/// Which of the two output streams is wanted.
+fn source(query: &Query) -> Result<Option<Source>, Box<Status>> {
+    match query.get("stream") {
+        None | Some("All") => Ok(None),
+        Some("Stdout") => Ok(Some(Source::Stdout)),
+        Some("Stderr") => Ok(Some(Source::Stderr)),
+        Some(other) => Err(Box::new(status::bad_request(format!(
+            "stream: Unsupported value: {other:?}: supported values: \"All\", \"Stderr\", \"Stdout\""
+        )))),
+    }
 }

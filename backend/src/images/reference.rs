@@ -156,9 +156,11 @@ fn is_host_label(label: &str) -> bool {
 /// Lower case letters and digits, joined by one `.`, one or two `_`, or any number of `-`.
 fn is_component(component: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let words_at_the_ends = component.bytes().next().is_some_and(is_word) && component.bytes().last().is_some_and(is_word);
+    let words_at_the_ends =
+        component.bytes().next().is_some_and(is_word) && component.bytes().last().is_some_and(is_word);
     let mut separators = component.split(|letter: char| u8::try_from(letter).is_ok_and(is_word));
-    let is_separator = |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
+    let is_separator =
+        |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
     words_at_the_ends && separators.all(is_separator)
 }
 

@@ -1,1 +1,45 @@
-//! To be written.
+//! The kubelets: each registers its node, runs the node's pods and reports on them, as a client of the
+//! API. What to do next is decided in `shared::kubelet`; here it is done.
+//!
+//! In reading order: [`node`] is what a kubelet has; [`sync_loop`] is its loop, which feeds pod workers
+//! and hands their actions to [`pod`]; that makes the pod's [`sandbox`], fetches [`image`]s, starts
+//! containers ([`launch`], or [`component`] for the control plane's own) and writes reports
+//! ([`reporter`]). [`registration`] keeps Node and Lease true, [`logs`] answers for output.
+
+mod component;
+mod image;
+mod launch;
+mod logs;
+mod node;
+mod pod;
+mod registration;
+mod reporter;
+mod sandbox;
+mod static_pods;
+mod sync_loop;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub use component::{Component, Components, REGISTRY};
+pub use logs::PodLogOptions;
+pub use node::{Kubelet, NodeOptions};
+
+/// The kubelets of a cluster, by node: how the API server reaches them.
+#[derive(Default)]
+pub struct Nodes {
+    kubelets: RwLock<BTreeMap<String, Arc<Kubelet>>>,
+}
+
+impl Nodes {
+    /// The kubelet of a node, if it runs.
+    pub fn get(&self, node: &str) -> Option<Arc<Kubelet>> {
+        self.kubelets.read().unwrap_or_else(PoisonError::into_inner).get(node).cloned()
+    }
+
+    /// Makes a kubelet known.
+    pub fn add(&self, kubelet: Arc<Kubelet>) {
+        let mut kubelets = self.kubelets.write().unwrap_or_else(PoisonError::into_inner);
+        kubelets.insert(kubelet.name().to_owned(), kubelet);
+    }
+}

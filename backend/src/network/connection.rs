@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::pipe::{DEFAULT_CAPACITY_BYTES, PipeBreaker, PipeReader, PipeWriter, pipe};
+use super::pipe::{DEFAULT_CAPACITY_BYTES, PipeControl, PipeReader, PipeWriter, pipe_under};
+use super::pressure::Pressure;
 use super::rules::OpenFlow;
 
 /// One end of an open connection: shutting it down half-closes it, dropping it closes it.
@@ -22,7 +23,7 @@ pub struct Connection {
 
 /// What both ends share, and what tears them down. Kept by pods as a weak reference.
 pub(super) struct Link {
-    breakers: [PipeBreaker; 2],
+    controls: [PipeControl; 2],
     /// Reports the end of the connection to the rules when the last end is gone.
     _flow: OpenFlow,
 }
@@ -30,7 +31,7 @@ pub(super) struct Link {
 impl Link {
     /// Fails both ends with `ConnectionReset`.
     pub(super) fn reset(&self) {
-        self.breakers.iter().for_each(PipeBreaker::reset);
+        self.controls.iter().for_each(PipeControl::reset);
     }
 }
 
@@ -47,11 +48,11 @@ pub(super) struct Addresses {
 
 impl Connection {
     /// Both ends of a new connection: the client's, the server's.
-    pub(super) fn pair(addresses: Addresses, flow: OpenFlow) -> (Self, Self) {
-        let (client_writer, server_reader) = pipe(DEFAULT_CAPACITY_BYTES);
-        let (server_writer, client_reader) = pipe(DEFAULT_CAPACITY_BYTES);
-        let breakers = [client_writer.breaker(), server_writer.breaker()];
-        let link = Arc::new(Link { breakers, _flow: flow });
+    pub(super) fn pair(addresses: Addresses, pressure: &Arc<Pressure>, flow: OpenFlow) -> (Self, Self) {
+        let (client_writer, server_reader) = pipe_under(DEFAULT_CAPACITY_BYTES, pressure.clone());
+        let (server_writer, client_reader) = pipe_under(DEFAULT_CAPACITY_BYTES, pressure.clone());
+        let controls = [client_writer.control(), server_writer.control()];
+        let link = Arc::new(Link { controls, _flow: flow });
         let client = Self {
             local: addresses.client,
             peer: addresses.dialled,

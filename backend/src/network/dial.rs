@@ -13,6 +13,7 @@ use super::connection::{Addresses, Connection};
 use super::error::{BindError, DialError};
 use super::names::Resolve;
 use super::pod::{PodIdentity, PodNetwork};
+use super::pressure::Pressure;
 use super::rules::{Attempt, ConnectionRule, Flow, Rules, Stage};
 
 /// How long a connection waits for room in a backlog.
@@ -41,6 +42,7 @@ struct Shared {
     pods: Mutex<BTreeMap<Ipv4Addr, PodNetwork>>,
     rules: Rules,
     resolver: RwLock<Option<Arc<dyn Resolve>>>,
+    pressure: Arc<Pressure>,
     /// Port of the last connection that came from a node.
     node_port: AtomicU16,
 }
@@ -113,7 +115,8 @@ impl Network {
         let client = self.client_address(from, attempt.source, target)?;
         let addresses = Addresses { client, dialled: attempt.dialled, server: target.into() };
         let flow = Flow { source: client, dialled: attempt.dialled, target: target.into() };
-        let (client_end, server_end) = Connection::pair(addresses, self.shared.rules.open(flow));
+        let (client_end, server_end) =
+            Connection::pair(addresses, &self.shared.pressure, self.shared.rules.open(flow));
         if !from.is_none_or(|pod| pod.remember(&client_end)) || !server.remember(&server_end) {
             return Err(DialError::Unreachable);
         }

@@ -12,6 +12,7 @@ mod listener;
 mod names;
 pub mod pipe;
 mod pod;
+mod pressure;
 mod rules;
 pub mod wasi;
 

@@ -10,18 +10,29 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::pressure::Pressure;
+
 /// Bytes a connection buffers in each direction before its writer has to wait.
 pub const DEFAULT_CAPACITY_BYTES: usize = 256 * 1024;
 
+/// Capacity that an empty buffer may keep.
+const KEPT_CAPACITY_BYTES: usize = 32 * 1024;
+
 /// Creates a pipe that holds at most `capacity_bytes` unread bytes. Nothing is allocated before the first write.
 pub fn pipe(capacity_bytes: usize) -> (PipeWriter, PipeReader) {
-    let shared = Arc::new(Shared { state: Mutex::default(), capacity_bytes });
+    pipe_under(capacity_bytes, Arc::default())
+}
+
+/// As [`pipe`], one of many that share their memory.
+pub(super) fn pipe_under(capacity_bytes: usize, pressure: Arc<Pressure>) -> (PipeWriter, PipeReader) {
+    let shared = Arc::new(Shared { state: Mutex::default(), capacity_bytes, pressure });
     (PipeWriter { shared: shared.clone() }, PipeReader { shared })
 }
 
 struct Shared {
     state: Mutex<State>,
     capacity_bytes: usize,
+    pressure: Arc<Pressure>,
 }
 
 #[derive(Default)]
@@ -51,11 +62,35 @@ impl Shared {
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
-    fn reset(&self) {
+    /// As [`Shared::change`], and what is buffered is lost.
+    fn end(&self, change: impl FnOnce(&mut State)) {
         self.change(|state| {
-            state.reset = true;
+            change(state);
+            self.pressure.remove(state.buffer.len());
             state.buffer = VecDeque::new();
         });
+    }
+
+    /// Bytes that fit now.
+    fn room(&self, state: &State) -> usize {
+        self.pressure.allowed(self.capacity_bytes).saturating_sub(state.buffer.len())
+    }
+
+    /// Moves buffered bytes out and wakes the writer.
+    fn take(&self, mut state: MutexGuard<'_, State>, target: &mut [u8]) -> usize {
+        let taken = state.take(target);
+        let writer = state.writer.take();
+        drop(state);
+        self.pressure.remove(taken);
+        writer.into_iter().for_each(Waker::wake);
+        taken
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.pressure.remove(state.buffer.len());
     }
 }
 
@@ -86,6 +121,9 @@ impl State {
         let from_second = second.len().min(target.len() - from_first);
         target[from_first..from_first + from_second].copy_from_slice(&second[..from_second]);
         self.buffer.drain(..from_first + from_second);
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT_CAPACITY_BYTES {
+            self.buffer = VecDeque::new();
+        }
         from_first + from_second
     }
 }
@@ -119,25 +157,19 @@ impl PipeReader {
     /// # Errors
     /// `ConnectionReset` once the connection was torn down.
     pub fn try_read(&self, max_bytes: usize) -> io::Result<Option<Bytes>> {
-        let mut state = self.shared.lock();
+        let state = self.shared.lock();
         state.check_read()?;
         let mut bytes = vec![0; state.buffer.len().min(max_bytes)];
-        state.take(&mut bytes);
         if bytes.is_empty() {
             return Ok((state.finished || state.abandoned).then(Bytes::new));
         }
-        let writer = state.writer.take();
-        drop(state);
-        writer.into_iter().for_each(Waker::wake);
+        self.shared.take(state, &mut bytes);
         Ok(Some(bytes.into()))
     }
 
     /// Reads no more: unread bytes are lost and the writer fails from now on.
     pub fn abandon(&self) {
-        self.shared.change(|state| {
-            state.abandoned = true;
-            state.buffer = VecDeque::new();
-        });
+        self.shared.end(|state| state.abandoned = true);
     }
 
     fn poll_take(&self, context: &mut Context<'_>, target: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -147,11 +179,7 @@ impl PipeReader {
             remember(&mut state.reader, context);
             return Poll::Pending;
         }
-        let taken = state.take(target);
-        let writer = state.writer.take();
-        drop(state);
-        writer.into_iter().for_each(Waker::wake);
-        Poll::Ready(Ok(taken))
+        Poll::Ready(Ok(self.shared.take(state, target)))
     }
 }
 
@@ -187,20 +215,21 @@ impl PipeWriter {
     pub fn try_capacity(&self) -> io::Result<usize> {
         let state = self.shared.lock();
         state.check_write()?;
-        Ok(self.shared.capacity_bytes.saturating_sub(state.buffer.len()))
+        Ok(self.shared.room(&state))
     }
 
     /// Ready when a write would not wait: there is room, or an error to report.
     pub fn poll_writable(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.shared.lock();
-        if state.check_write().is_err() || state.buffer.len() < self.shared.capacity_bytes {
+        if state.check_write().is_err() || self.shared.room(&state) > 0 {
             return Poll::Ready(());
         }
         remember(&mut state.writer, context);
         Poll::Pending
     }
 
-    /// Writes as much as fits and says how many bytes that was.
+    /// Writes as much as fits and says how many bytes that was. What [`PipeWriter::try_capacity`] promised
+    /// always fits, also when memory became scarce since.
     ///
     /// # Errors
     /// As [`PipeWriter::try_capacity`].
@@ -210,6 +239,7 @@ impl PipeWriter {
         let room = self.shared.capacity_bytes.saturating_sub(state.buffer.len());
         let written = room.min(bytes.len());
         state.buffer.extend(&bytes[..written]);
+        self.shared.pressure.add(written);
         let reader = state.reader.take();
         drop(state);
         reader.into_iter().for_each(Waker::wake);
@@ -221,9 +251,9 @@ impl PipeWriter {
         self.shared.change(|state| state.finished = true);
     }
 
-    /// A handle that can tear the pipe down from elsewhere.
-    pub(super) fn breaker(&self) -> PipeBreaker {
-        PipeBreaker { shared: self.shared.clone() }
+    /// A handle that can end the pipe from elsewhere.
+    pub(crate) fn control(&self) -> PipeControl {
+        PipeControl { shared: self.shared.clone() }
     }
 }
 
@@ -239,7 +269,10 @@ impl AsyncWrite for PipeWriter {
             return Poll::Ready(Ok(0));
         }
         match self.poll_writable(context) {
-            Poll::Ready(()) => Poll::Ready(self.try_write(bytes)),
+            Poll::Ready(()) => {
+                let writable = self.try_capacity()?.clamp(1, bytes.len());
+                Poll::Ready(self.try_write(&bytes[..writable]))
+            }
             Poll::Pending => Poll::Pending,
         }
     }
@@ -254,14 +287,20 @@ impl AsyncWrite for PipeWriter {
     }
 }
 
-/// Tears a pipe down without owning an end of it.
-pub(super) struct PipeBreaker {
+/// Ends a pipe without owning an end of it.
+pub(crate) struct PipeControl {
     shared: Arc<Shared>,
 }
 
-impl PipeBreaker {
+impl PipeControl {
+    /// Fails both ends with `ConnectionReset`.
     pub(super) fn reset(&self) {
-        self.shared.reset();
+        self.shared.end(|state| state.reset = true);
+    }
+
+    /// Ends the stream as [`PipeWriter::finish`] does.
+    pub(crate) fn finish(&self) {
+        self.shared.change(|state| state.finished = true);
     }
 }
 
@@ -294,7 +333,7 @@ mod tests {
     async fn a_reset_should_fail_both_ends_and_drop_the_buffer() {
         let (mut writer, mut reader) = pipe(4);
         writer.write_all(b"lost").await.unwrap();
-        writer.breaker().reset();
+        writer.control().reset();
         assert_eq!(reader.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
         assert_eq!(writer.write(b"x").await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     }
@@ -306,5 +345,21 @@ mod tests {
         assert_eq!(writer.try_capacity().unwrap(), 0);
         assert_eq!(reader.try_read(3).unwrap().unwrap(), "abc");
         assert_eq!(writer.try_capacity().unwrap(), 3);
+    }
+
+    #[test]
+    fn many_full_pipes_should_get_small_buffers_and_give_their_memory_back() {
+        let pressure = Arc::new(Pressure::new(100_000));
+        let pipes: Vec<_> = (0..20).map(|_| pipe_under(64 * 1024, pressure.clone())).collect();
+        for (writer, _) in &pipes {
+            let room = writer.try_capacity().unwrap();
+            assert_eq!(writer.try_write(&vec![0; room]).unwrap(), room);
+        }
+        assert_eq!(pressure.buffered_bytes(), 2 * 64 * 1024 + 18 * 4 * 1024);
+        let (_, reader) = &pipes[0];
+        reader.try_read(60_000).unwrap();
+        assert_eq!(pressure.buffered_bytes(), 2 * 64 * 1024 + 18 * 4 * 1024 - 60_000);
+        drop(pipes);
+        assert_eq!(pressure.buffered_bytes(), 0);
     }
 }

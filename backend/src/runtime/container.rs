@@ -19,7 +19,7 @@ use super::limits::MemoryMeter;
 use super::logs::{LogFollow, LogWriter};
 use super::program::Program;
 use crate::network::PodNetwork;
-use crate::network::pipe::{PipeReader, PipeWriter, pipe};
+use crate::network::pipe::{PipeControl, PipeReader, PipeWriter, pipe};
 
 const STDIN_CAPACITY_BYTES: usize = 64 * 1024;
 
@@ -145,6 +145,8 @@ struct Shared {
     state: watch::Receiver<ContainerState>,
     signal: watch::Sender<Signal>,
     stdin: Mutex<Option<PipeWriter>>,
+    /// Ends the standard input, also after its writing end was taken.
+    stdin_control: Option<PipeControl>,
     cpu: Arc<CpuMeter>,
     memory: Arc<MemoryMeter>,
     log: LogFollow,
@@ -166,6 +168,7 @@ impl Runtime {
             stop: spec.stop,
             state,
             signal,
+            stdin_control: stdin.as_ref().map(PipeWriter::control),
             stdin: Mutex::new(stdin),
             cpu: cpu.clone(),
             memory: memory.clone(),
@@ -279,7 +282,7 @@ impl ContainerHandle {
             _ if grace.is_zero() => self.send(Signal::Kill),
             StopBehavior::Terminate => self.send(Signal::Terminate),
             StopBehavior::DrainWhenStdinEnds => {
-                drop(self.take_stdin());
+                self.end_stdin();
                 if let Ok(status) = tokio::time::timeout(grace, self.wait()).await {
                     return status;
                 }
@@ -304,6 +307,10 @@ impl ContainerHandle {
     /// What tells a reader of this container's log that there is more, and when it is complete.
     pub fn follow_log(&self) -> LogFollow {
         self.shared.log.clone()
+    }
+
+    fn end_stdin(&self) {
+        self.shared.stdin_control.iter().for_each(PipeControl::finish);
     }
 
     fn send(&self, signal: Signal) {

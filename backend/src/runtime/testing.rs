@@ -20,7 +20,7 @@ fn wasm(target: &str) -> Bytes {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let guests = workspace.join("target/guests");
     let build = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--offline", "--package", "image-testguest", "--profile", "guest"])
+        .args(["build", "--quiet", "--package", "image-testguest", "--profile", "guest"])
         .args(["--target", target, "--target-dir"])
         .arg(&guests)
         .current_dir(&workspace)

@@ -3,9 +3,7 @@
 //! Follows kubernetes `pkg/apis/core/v1/defaults.go` (`SetDefaults_Service`) and, for `clusterIPs`,
 //! `pkg/registry/core/service/strategy.go` (`NormalizeClusterIPs`). Addresses and ports of nodes are allocated elsewhere.
 
-use k8s_openapi::api::core::v1::{
-    ClientIPConfig, Service, ServicePort, ServiceSpec, SessionAffinityConfig,
-};
+use k8s_openapi::api::core::v1::{ClientIPConfig, Service, ServicePort, ServiceSpec, SessionAffinityConfig};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{Defaults, text};

@@ -29,5 +29,6 @@ mod tests;
 pub use action::Action;
 pub use decision::{Decision, Outcome, PodReference};
 pub use framework::schedule;
-pub use scheduler_loop::{Change, PODS_PER_STEP, SCHEDULER_NAME, Scheduler};
+pub use crate::informer::Change;
+pub use scheduler_loop::{PODS_PER_STEP, SCHEDULER_NAME, Scheduler};
 pub use snapshot::Snapshot;

@@ -18,23 +18,13 @@ use super::queue::{QueuedPod, SchedulingQueue};
 use super::snapshot::{PodInfo, Snapshot, assigned_node, is_terminated, pod_uid};
 use super::typed::Typed;
 use crate::api::object::SharedObject;
+use crate::informer::Change;
 
 /// The name under which this scheduler is known to pods (`spec.schedulerName`).
 pub const SCHEDULER_NAME: &str = "default-scheduler";
 
 /// How many pods one [`Scheduler::step`] looks at, at most.
 pub const PODS_PER_STEP: usize = 32;
-
-/// What happened to a watched object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It is new, or was there when the watch began.
-    Added,
-    /// There is a new version of it.
-    Modified,
-    /// It is gone; the object is its last version.
-    Deleted,
-}
 
 /// The scheduler of one cluster.
 ///

@@ -35,7 +35,11 @@ fn unparsable_ip(value: &str) -> &'static str {
 /// Requires a valid CIDR block in its canonical form, with no bits set beyond the prefix.
 pub(crate) fn validate_cidr(errors: &mut ErrorList, path: &Path, value: &str) {
     let Some((address, length)) = parse_cidr(value) else {
-        return errors.invalid(path, value, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
+        return errors.invalid(
+            path,
+            value,
+            "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)",
+        );
     };
     if masked(address, length) != address {
         return errors.invalid(path, value, "must not have bits set beyond the prefix length");
@@ -123,6 +127,10 @@ mod tests {
         check(validate_cidr, "0.0.0.0/0", "");
         check(validate_cidr, "10.244.0.1/24", "must not have bits set beyond the prefix length");
         check(validate_cidr, "x", "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
-        check(validate_cidr, "10.0.0.0/33", "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
+        check(
+            validate_cidr,
+            "10.0.0.0/33",
+            "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)",
+        );
     }
 }

@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn diff_should_show_what_changed_and_count_what_did_not() {
-        let old = json!({"containers": [{"name": "a", "tty": true}], "dnsPolicy": "Default", "nodeName": "x"});
+        let old =
+            json!({"containers": [{"name": "a", "tty": true}], "dnsPolicy": "Default", "nodeName": "x"});
         let new = json!({"containers": [{"name": "a"}], "dnsPolicy": "Default", "nodeName": "y"});
         let expected = "  core.PodSpec{\n  \tContainers: {\n  \t\t{\n  \t\t\t... // 1 identical field\n- \t\t\tTTY: true,\n  \t\t},\n  \t},\n  \t... // 1 identical field\n- \tNodeName: \"x\",\n+ \tNodeName: \"y\",\n  }\n";
         assert_eq!(diff("core.PodSpec", &old, &new), expected);

@@ -3,15 +3,15 @@
 //! Each kind's rules stand in the file named after it; [`KINDS`] lists them. Every function returns all
 //! that is wrong, not only the first. Follows kubernetes `pkg/apis/*/validation/validation.go`.
 
-pub mod field;
-mod error_list;
-mod path;
-pub mod names;
 mod addresses;
 pub(crate) mod amount;
 mod diff;
+mod error_list;
+pub mod field;
 mod labels;
 mod metadata;
+pub mod names;
+mod path;
 mod resources;
 
 mod binding;

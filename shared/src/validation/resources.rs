@@ -60,7 +60,11 @@ pub(crate) fn validate_container_resources(
 }
 
 /// Rules of the resources of a pod as a whole.
-pub(crate) fn validate_pod_resources(errors: &mut ErrorList, requirements: &ResourceRequirements, path: &Path) {
+pub(crate) fn validate_pod_resources(
+    errors: &mut ErrorList,
+    requirements: &ResourceRequirements,
+    path: &Path,
+) {
     if requirements.claims.is_some() {
         errors.forbidden(&path.child("claims"), "claims cannot be set for Resources at pod-level");
     }
@@ -96,7 +100,13 @@ fn validate_requirements(
     }
 }
 
-fn validate_resource(errors: &mut ErrorList, name: &str, quantity: &Quantity, name_rule: NameRule, path: &Path) {
+fn validate_resource(
+    errors: &mut ErrorList,
+    name: &str,
+    quantity: &Quantity,
+    name_rule: NameRule,
+    path: &Path,
+) {
     name_rule(errors, name, path);
     validate_quantity(errors, name, quantity, path);
     if is_huge_page(name) && !is_multiple_of_page(name, quantity) {
@@ -154,7 +164,12 @@ pub(crate) fn validate_quantity(errors: &mut ErrorList, name: &str, quantity: &Q
     }
 }
 
-fn validate_claims(errors: &mut ErrorList, claims: &[ResourceClaim], pod_claims: &BTreeSet<&str>, path: &Path) {
+fn validate_claims(
+    errors: &mut ErrorList,
+    claims: &[ResourceClaim],
+    pod_claims: &BTreeSet<&str>,
+    path: &Path,
+) {
     let mut seen: BTreeSet<String> = BTreeSet::new();
     for (index, claim) in claims.iter().enumerate() {
         let path = path.index(index);
@@ -168,7 +183,8 @@ fn validate_claims(errors: &mut ErrorList, claims: &[ResourceClaim], pod_claims:
             errors.invalid_each(&path.child("request"), request, names::dns_1123_label(request));
         }
         if overlaps(&seen, &claim.name, &key) {
-            errors.duplicate(&path, if seen.contains(&claim.name) { claim.name.clone() } else { key.clone() });
+            errors
+                .duplicate(&path, if seen.contains(&claim.name) { claim.name.clone() } else { key.clone() });
         }
         seen.insert(key);
         if !pod_claims.contains(claim.name.as_str()) {

@@ -37,7 +37,8 @@ const fn host(pattern: &'static str, sentence: &'static str) -> Unsupported {
 }
 
 const NO_PROBES: &str = "probes are not run yet; the container counts as healthy while it runs";
-const NO_SECURITY: &str = "this setting has no effect yet; a container is a WebAssembly sandbox without users or capabilities";
+const NO_SECURITY: &str =
+    "this setting has no effect yet; a container is a WebAssembly sandbox without users or capabilities";
 const NO_DRIVER: &str = "volumes of this kind are not mounted yet; no node here has a driver for them";
 const NO_INPUT: &str = "containers have no standard input or terminal yet";
 const NO_AFFINITY: &str = "affinity between pods is not considered in scheduling yet";
@@ -66,7 +67,10 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     field("spec.containers[*].resources.limits[ephemeral-storage]", NO_STORAGE_LIMIT),
     field("spec.containers[*].resources.requests[ephemeral-storage]", NO_STORAGE_LIMIT),
     field("spec.containers[*].resources.claims", "dynamic resource allocation does not exist yet"),
-    field("spec.containers[*].env[*].valueFrom.fileKeyRef", "variables from files of volumes are not set yet"),
+    field(
+        "spec.containers[*].env[*].valueFrom.fileKeyRef",
+        "variables from files of volumes are not set yet",
+    ),
     field("spec.containers[*].ports[*].hostIP", "the port is reserved on all addresses of the node"),
     value("spec.containers[*].ports[*].protocol", "TCP", "only TCP reaches containers yet"),
     field("spec.containers[*].volumeDevices", "block devices are not attached yet"),
@@ -75,7 +79,10 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     value("spec.containers[*].volumeMounts[*].mountPropagation", "None", "mounts are not propagated"),
     field("spec.containers[*].securityContext", NO_SECURITY),
     field("spec.securityContext", NO_SECURITY),
-    field("spec.volumes[*].configMap", "ConfigMap volumes are not mounted yet; use envFrom or configMapKeyRef"),
+    field(
+        "spec.volumes[*].configMap",
+        "ConfigMap volumes are not mounted yet; use envFrom or configMapKeyRef",
+    ),
     field("spec.volumes[*].secret", "Secret volumes are not mounted yet; use envFrom or secretKeyRef"),
     field("spec.volumes[*].downwardAPI", "downward API volumes are not mounted yet; use fieldRef in env"),
     field("spec.volumes[*].projected", "projected volumes are not mounted yet"),
@@ -235,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn table_should_name_each_field_once_and_only_fields_that_exist() {
+    fn table_should_name_each_field_once() {
         let mut patterns: Vec<&str> = UNSUPPORTED_POD_FIELDS.iter().map(|entry| entry.pattern).collect();
         let count = patterns.len();
         patterns.sort_unstable();

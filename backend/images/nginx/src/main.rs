@@ -24,7 +24,9 @@ fn serve(options: Options) -> u8 {
 
 #[cfg(not(all(target_os = "wasi", target_env = "p2")))]
 fn serve(_: Options) -> u8 {
-    eprintln!("nginx: this program listens through WASI 0.2: build it for wasm32-wasip2 and run it in a container");
+    eprintln!(
+        "nginx: this program listens through WASI 0.2: build it for wasm32-wasip2 and run it in a container"
+    );
     1
 }
 

@@ -87,12 +87,14 @@ impl Options {
 
 fn root_of(name: &str) -> PathBuf {
     let program = name.rsplit('/').next().unwrap_or_default();
-    let root = if program.starts_with("httpd") { "/usr/local/apache2/htdocs" } else { "/usr/share/nginx/html" };
+    let root =
+        if program.starts_with("httpd") { "/usr/local/apache2/htdocs" } else { "/usr/share/nginx/html" };
     root.into()
 }
 
 const NOTHING_TO_TEST: &str = "nginx: there is no configuration to test: this image serves files only";
-const NO_SIGNALS: &str = "nginx: -s is not supported: a container here has no signals; delete the pod instead";
+const NO_SIGNALS: &str =
+    "nginx: -s is not supported: a container here has no signals; delete the pod instead";
 
 const HELP: &str = "\
 Serves the files of /usr/share/nginx/html over HTTP (of /usr/local/apache2/htdocs under the name httpd).

@@ -116,7 +116,8 @@ fn request_line(line: &str) -> Result<(&str, &str, u8), u16> {
         other if other.starts_with("HTTP/") => return Err(505),
         _ => return Err(400),
     };
-    let is_method = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+    let is_method =
+        !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
     if is_method { Ok((method, target, version)) } else { Err(400) }
 }
 

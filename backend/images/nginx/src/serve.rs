@@ -198,7 +198,9 @@ impl Client {
 
 fn peer(socket: &TcpSocket) -> String {
     match socket.remote_address() {
-        Ok(IpSocketAddress::Ipv4(Ipv4SocketAddress { address: (a, b, c, d), .. })) => format!("{a}.{b}.{c}.{d}"),
+        Ok(IpSocketAddress::Ipv4(Ipv4SocketAddress { address: (a, b, c, d), .. })) => {
+            format!("{a}.{b}.{c}.{d}")
+        }
         Ok(IpSocketAddress::Ipv6(address)) => {
             let (a, b, c, d, e, f, g, h) = address.address;
             std::net::Ipv6Addr::new(a, b, c, d, e, f, g, h).to_string()

@@ -145,8 +145,7 @@ mod tests {
     #[test]
     fn a_memory_hog_should_sleep_before_it_frees() {
         let hang = Duration::from_secs(1);
-        let mut hog =
-            memory_hog(Options { vm_bytes: 3 << 20, vm_hang: Some(hang), ..Options::default() });
+        let mut hog = memory_hog(Options { vm_bytes: 3 << 20, vm_hang: Some(hang), ..Options::default() });
         let start = Instant::now();
         for _ in 0..3 {
             assert_eq!(hog.turn(start), Ok(None));

@@ -109,7 +109,9 @@ fn split(argument: &str) -> (String, Option<String>) {
 }
 
 fn no_disks(name: &str) -> String {
-    format!("{name} is not supported here: a container of this cluster has no disk of its own to load (--cpu and --vm are)")
+    format!(
+        "{name} is not supported here: a container of this cluster has no disk of its own to load (--cpu and --vm are)"
+    )
 }
 
 fn failure(text: &str) -> Refusal {

@@ -39,6 +39,8 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         ["echo-server", address] => network::echo_server(address),
         #[cfg(all(target_os = "wasi", target_env = "p2"))]
         ["poll-server", port] => poll::server(port.parse().map_err(io::Error::other)?),
+        ["sink-server", address] => network::sink_server(address),
+        ["send", address, megabytes] => network::send(address, megabytes.parse().map_err(io::Error::other)?),
         ["connect", address] => network::connect(address),
         ["half-close", address] => network::half_close(address),
         ["lookup", name] => network::lookup(name),

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::time::Instant;
 
 /// Serves one connection after the other: says who is there, then returns every byte until the client is done.
 pub(crate) fn echo_server(address: &str) -> io::Result<()> {
@@ -40,6 +41,28 @@ pub(crate) fn connect(address: &str) -> io::Result<()> {
     reader.read_line(&mut line)?;
     print!("{line}");
     Ok(())
+}
+
+/// Reads one connection to its end and says how much that was and how fast.
+pub(crate) fn sink_server(address: &str) -> io::Result<()> {
+    let listener = TcpListener::bind(address)?;
+    println!("listening");
+    let (mut stream, _) = listener.accept()?;
+    let (start, mut buffer, mut received) = (Instant::now(), vec![0; 64 * 1024], 0);
+    while let read @ 1.. = stream.read(&mut buffer)? {
+        received += read;
+    }
+    let megabytes = received >> 20;
+    println!("received {megabytes} MB");
+    eprintln!("{:.0} MB/s", f64::from(u32::try_from(megabytes).unwrap_or(0)) / start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Sends so much.
+pub(crate) fn send(address: &str, megabytes: usize) -> io::Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    let chunk = vec![7; 1 << 20];
+    (0..megabytes).try_for_each(|_| stream.write_all(&chunk))
 }
 
 /// Sends until it is done, then reads what the other side still has to say.

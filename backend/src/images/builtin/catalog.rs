@@ -103,9 +103,7 @@ const OS_RELEASE: (&str, &[u8]) = (
     .as_bytes(),
 );
 
-const PASSWD: (&str, &[u8]) = (
-    "/etc/passwd",
-    b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n",
-);
+const PASSWD: (&str, &[u8]) =
+    ("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n");
 
 const GROUP: (&str, &[u8]) = ("/etc/group", b"root:x:0:\nnobody:x:65534:\n");

@@ -19,7 +19,8 @@ fn advice(reference: &Reference) -> String {
     let meant = names.iter().find(|name| distance(name, last) <= 2);
     match meant {
         _ if reference.digest.is_some() => {
-            "a digest names one exact image, and the built-in one is another: name it without the digest".to_owned()
+            "a digest names one exact image, and the built-in one is another: name it without the digest"
+                .to_owned()
         }
         Some(name) => format!("did you mean \"{name}\"?"),
         None => format!(

@@ -55,6 +55,7 @@ async fn a_program_that_drains_should_have_its_grace_period() {
         let mut spec = cluster.spec(arguments, &pod, arguments);
         spec.stop = StopBehavior::DrainWhenStdinEnds;
         let container = cluster.start(spec);
+        let _attached = container.handle.take_stdin();
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(container.handle.kill(grace).await.code, code, "{arguments}");
     }

@@ -138,3 +138,15 @@ async fn removing_a_pod_should_end_its_guests_connections() {
     server.logged("lost 10.244.1.3").await;
     assert_eq!(connection.read_u8().await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
 }
+
+#[tokio::test]
+async fn bulk_should_flow_between_guests() {
+    let cluster = Cluster::new().await;
+    let (one, two) = (cluster.pod(2), cluster.pod(3));
+    let server = cluster.start(cluster.spec("server", &two, "sink-server 0.0.0.0:80"));
+    server.logged("listening").await;
+    let client = cluster.start(cluster.spec("client", &one, "send 10.244.1.3:80 100"));
+    assert_eq!(client.handle.wait().await.code, 0);
+    assert_eq!(server.handle.wait().await.code, 0);
+    assert!(server.log().await.contains("received 100 MB"));
+}

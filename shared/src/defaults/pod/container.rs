@@ -4,8 +4,8 @@
 //! `SetDefaults_HTTPGetAction`, `SetDefaults_ObjectFieldSelector`).
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, EnvVar, EphemeralContainer, HTTPGetAction, Lifecycle, ObjectFieldSelector, Probe,
-    ResourceFieldSelector,
+    Container, ContainerPort, EnvVar, EphemeralContainer, HTTPGetAction, Lifecycle, ObjectFieldSelector,
+    Probe, ResourceFieldSelector,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 

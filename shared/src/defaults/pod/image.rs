@@ -30,7 +30,8 @@ fn is_repository(name: &str) -> bool {
         Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => path,
         _ => name,
     };
-    let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-' | b'/');
+    let valid =
+        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-' | b'/');
     !path.is_empty() && path.bytes().all(valid)
 }
 

@@ -96,8 +96,10 @@ fn validate_expression(
             errors.required(&values_path, "must be specified when `operator` is 'In' or 'NotIn'");
         }
         "Exists" | "DoesNotExist" if !values.is_empty() => {
-            errors
-                .forbidden(&values_path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+            errors.forbidden(
+                &values_path,
+                "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+            );
         }
         "Gt" | "Lt" if values.len() != 1 => {
             errors.required(&values_path, "must be specified single value when `operator` is 'Lt' or 'Gt'");

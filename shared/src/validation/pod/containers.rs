@@ -10,8 +10,8 @@ use k8s_openapi::api::core::v1::{Container, EphemeralContainer, PodSpec};
 use super::super::field::{ErrorList, Path};
 use super::container::{Surroundings, validate_common};
 use super::handlers::{validate_lifecycle, validate_probes};
-use super::volumes::PodVolumes;
 use super::validate_image_is_trimmed;
+use super::volumes::PodVolumes;
 
 const RESTART_POLICIES: [&str; 3] = ["Always", "Never", "OnFailure"];
 const RESTART_RULES_MAX: usize = 20;
@@ -128,9 +128,15 @@ fn forbid_hooks(errors: &mut ErrorList, container: &Container, path: &Path) {
     }
 }
 
-fn validate_ephemeral_containers(errors: &mut ErrorList, spec: &PodSpec, pod: &Surroundings<'_>, path: &Path) {
+fn validate_ephemeral_containers(
+    errors: &mut ErrorList,
+    spec: &PodSpec,
+    pod: &Surroundings<'_>,
+    path: &Path,
+) {
     let init = spec.init_containers.iter().flatten();
-    let others: BTreeSet<&str> = spec.containers.iter().chain(init).map(|other| other.name.as_str()).collect();
+    let others: BTreeSet<&str> =
+        spec.containers.iter().chain(init).map(|other| other.name.as_str()).collect();
     let mut seen = others.clone();
     for (index, ephemeral) in spec.ephemeral_containers.iter().flatten().enumerate() {
         let path = path.index(index);

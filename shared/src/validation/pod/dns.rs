@@ -50,8 +50,9 @@ fn validate_searches(errors: &mut ErrorList, searches: &[String], path: &Path) {
         errors.invalid(path, json!(searches), message);
     }
     if searches.join(" ").len() > SEARCH_LIST_MAX {
-        let message =
-            format!("must not have more than {SEARCH_LIST_MAX} characters (including spaces) in the search list");
+        let message = format!(
+            "must not have more than {SEARCH_LIST_MAX} characters (including spaces) in the search list"
+        );
         errors.invalid(path, json!(searches), message);
     }
     for (index, search) in searches.iter().enumerate().filter(|(_, search)| *search != ".") {

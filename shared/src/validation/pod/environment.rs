@@ -4,7 +4,8 @@
 //! `pkg/apis/core/pods/helpers.go` (`ConvertDownwardAPIFieldLabel`).
 
 use k8s_openapi::api::core::v1::{
-    Container, EnvFromSource, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector,
+    Container, EnvFromSource, EnvVar, EnvVarSource, FileKeySelector, ObjectFieldSelector,
+    ResourceFieldSelector,
 };
 
 use super::super::amount::{Amount, QUANTITY_MESSAGE};
@@ -99,19 +100,7 @@ fn validate_value_from(errors: &mut ErrorList, source: &EnvVarSource, has_value:
     }
     if let Some(selector) = &source.file_key_ref {
         sources += 1;
-        let path = path.child("fileKeyRef");
-        let name = selector.key.as_str();
-        errors.invalid_each(&path.child("key"), name, names::environment_variable(name));
-        errors.invalid_each(
-            &path.child("volumeName"),
-            selector.volume_name.as_str(),
-            names::dns_1123_label(&selector.volume_name),
-        );
-        if selector.path.is_empty() {
-            errors.required(&path.child("path"), "");
-        } else {
-            validate_local_non_reserved_path(errors, &selector.path, &path.child("path"));
-        }
+        validate_file_ref(errors, selector, &path.child("fileKeyRef"));
     }
     let message = match sources {
         0 => {
@@ -122,6 +111,17 @@ fn validate_value_from(errors: &mut ErrorList, source: &EnvVarSource, has_value:
         _ => "may not have more than one field specified at a time",
     };
     errors.invalid(path, "", message);
+}
+
+fn validate_file_ref(errors: &mut ErrorList, selector: &FileKeySelector, path: &Path) {
+    let (key, volume) = (selector.key.as_str(), selector.volume_name.as_str());
+    errors.invalid_each(&path.child("key"), key, names::environment_variable(key));
+    errors.invalid_each(&path.child("volumeName"), volume, names::dns_1123_label(volume));
+    if selector.path.is_empty() {
+        errors.required(&path.child("path"), "");
+    } else {
+        validate_local_non_reserved_path(errors, &selector.path, &path.child("path"));
+    }
 }
 
 fn validate_key_ref(errors: &mut ErrorList, name: &str, key: &str, path: &Path) {

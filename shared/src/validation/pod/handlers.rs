@@ -129,11 +129,7 @@ fn validate_action(
     path: &Path,
 ) {
     match (name, handler) {
-        ("exec", Handler { exec: Some(exec), .. }) => {
-            if exec.command.as_deref().unwrap_or_default().is_empty() {
-                errors.required(&path.child("command"), "");
-            }
-        }
+        ("exec", Handler { exec: Some(exec), .. }) => validate_exec(errors, exec, path),
         ("httpGet", Handler { http_get: Some(action), .. }) => validate_http_get(errors, action, path),
         ("tcpSocket", Handler { tcp_socket: Some(action), .. }) => {
             validate_port(errors, &action.port, &path.child("port"));
@@ -145,6 +141,12 @@ fn validate_action(
             validate_sleep(errors, sleep.seconds, grace_period, path);
         }
         _ => {}
+    }
+}
+
+fn validate_exec(errors: &mut ErrorList, action: &ExecAction, path: &Path) {
+    if action.command.as_deref().unwrap_or_default().is_empty() {
+        errors.required(&path.child("command"), "");
     }
 }
 

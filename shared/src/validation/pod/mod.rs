@@ -77,7 +77,8 @@ fn metadata_and_spec(pod: &Pod) -> ErrorList {
 fn validate_annotations(errors: &mut ErrorList, pod: &Pod) {
     let path = Path::root("metadata").child("annotations");
     let annotation = |key: &str| pod.metadata.annotations.as_ref().and_then(|all| all.get(key));
-    let assigned = pod.spec.as_ref().is_some_and(|spec| spec.node_name.as_deref().is_some_and(|n| !n.is_empty()));
+    let assigned =
+        pod.spec.as_ref().is_some_and(|spec| spec.node_name.as_deref().is_some_and(|n| !n.is_empty()));
     if let Some(value) = annotation(MIRROR_ANNOTATION).filter(|_| !assigned) {
         let message = "must set spec.nodeName if mirror pod annotation is set";
         errors.invalid(&path.key(MIRROR_ANNOTATION), value.as_str(), message);

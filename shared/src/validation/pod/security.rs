@@ -117,7 +117,12 @@ fn validate_host_ports(errors: &mut ErrorList, spec: &PodSpec, path: &Path) {
 }
 
 /// Rules of a container's security settings; `host_users` tells whether the pod shares the host's users.
-pub(super) fn validate_container(errors: &mut ErrorList, context: &SecurityContext, host_users: bool, path: &Path) {
+pub(super) fn validate_container(
+    errors: &mut ErrorList,
+    context: &SecurityContext,
+    host_users: bool,
+    path: &Path,
+) {
     for (name, id) in [("runAsUser", context.run_as_user), ("runAsGroup", context.run_as_group)] {
         if let Some(id) = id {
             errors.invalid_each(&path.child(name), id, names::user_id(id));

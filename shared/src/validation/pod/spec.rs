@@ -37,8 +37,16 @@ pub(super) fn validate(errors: &mut ErrorList, spec: &PodSpec, meta: &ObjectMeta
     spread::validate(errors, constraints, &path.child("topologySpreadConstraints"));
     validate_references(errors, spec, path);
     validate_numbers(errors, spec, path);
-    tolerations::validate(errors, spec.tolerations.as_deref().unwrap_or_default(), &path.child("tolerations"));
-    validate_host_aliases(errors, spec.host_aliases.as_deref().unwrap_or_default(), &path.child("hostAliases"));
+    tolerations::validate(
+        errors,
+        spec.tolerations.as_deref().unwrap_or_default(),
+        &path.child("tolerations"),
+    );
+    validate_host_aliases(
+        errors,
+        spec.host_aliases.as_deref().unwrap_or_default(),
+        &path.child("hostAliases"),
+    );
     if let Some(overhead) = &spec.overhead {
         validate_overhead(errors, overhead, &path.child("overhead"));
     }

@@ -33,7 +33,8 @@ fn validate_constraint(
     if !actions.contains(&action) {
         errors.not_supported(&path.child("whenUnsatisfiable"), action, &actions);
     }
-    let kind = |other: &TopologySpreadConstraint| (other.topology_key.clone(), other.when_unsatisfiable.clone());
+    let kind =
+        |other: &TopologySpreadConstraint| (other.topology_key.clone(), other.when_unsatisfiable.clone());
     if rest.iter().any(|other| kind(other) == kind(constraint)) {
         let value = format!("{{{}, {action}}}", constraint.topology_key);
         errors.duplicate(&path.child("{topologyKey, whenUnsatisfiable}"), value);
@@ -80,7 +81,11 @@ fn validate_match_label_keys(errors: &mut ErrorList, constraint: &TopologySpread
     for (index, key) in keys.iter().enumerate() {
         validate_label_name(errors, key, &path.index(index));
         if selected.contains(key) {
-            errors.invalid(&path.index(index), key.as_str(), "exists in both matchLabelKeys and labelSelector");
+            errors.invalid(
+                &path.index(index),
+                key.as_str(),
+                "exists in both matchLabelKeys and labelSelector",
+            );
         }
     }
 }

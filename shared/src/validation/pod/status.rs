@@ -2,7 +2,7 @@
 //!
 //! Follows kubernetes `pkg/apis/core/validation/validation.go` (`ValidatePodStatusUpdate`).
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodSpec, PodStatus};
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodSpec, PodStatus};
 
 use super::super::addresses::{one_of_each_family, validate_ip};
 use super::super::field::{ErrorList, Path};
@@ -68,39 +68,24 @@ fn validate_transitions(
 ) {
     let policy = spec.restart_policy.as_deref().unwrap_or_default();
     let init = spec.init_containers.as_deref().unwrap_or_default();
-    let restarts_itself = |name: &str| {
-        let own_policy = |container: &&k8s_openapi::api::core::v1::Container| {
-            container.restart_policy.is_some() || container.restart_policy_rules.is_some()
-        };
-        spec.containers.iter().filter(own_policy).any(|container| container.name == name)
-    };
-    let sidecar = |name: &str| init.iter().any(|container| container.name == name && is_sidecar(container));
-    let lists: [(&str, &Statuses, &Statuses, &str, &dyn Fn(&str) -> bool); 3] = [
-        (
-            "containerStatuses",
-            &status.container_statuses,
-            &before.container_statuses,
-            policy,
-            &restarts_itself,
-        ),
-        (
-            "initContainerStatuses",
-            &status.init_container_statuses,
-            &before.init_container_statuses,
-            policy,
-            &sidecar,
-        ),
-        (
-            "ephemeralContainerStatuses",
-            &status.ephemeral_container_statuses,
-            &before.ephemeral_container_statuses,
-            "Never",
-            &|_| false,
-        ),
-    ];
-    for (name, new, old, policy, exempt) in lists {
-        validate_transition(errors, new, old, policy, exempt, &path.child(name));
-    }
+    let restarts_itself = |name: &str| has(&spec.containers, name, has_own_policy);
+    let sidecar = |name: &str| has(init, name, is_sidecar);
+    let (now, then) = (&status.container_statuses, &before.container_statuses);
+    validate_transition(errors, now, then, policy, &restarts_itself, &path.child("containerStatuses"));
+    let (now, then) = (&status.init_container_statuses, &before.init_container_statuses);
+    validate_transition(errors, now, then, policy, &sidecar, &path.child("initContainerStatuses"));
+    let (now, then) = (&status.ephemeral_container_statuses, &before.ephemeral_container_statuses);
+    // Ephemeral containers are never restarted, whatever the pod's policy.
+    validate_transition(errors, now, then, "Never", &|_| false, &path.child("ephemeralContainerStatuses"));
+}
+
+fn has(containers: &[Container], name: &str, property: fn(&Container) -> bool) -> bool {
+    containers.iter().any(|container| container.name == name && property(container))
+}
+
+/// Whether a container says itself when it is restarted.
+fn has_own_policy(container: &Container) -> bool {
+    container.restart_policy.is_some() || container.restart_policy_rules.is_some()
 }
 
 type Statuses = Option<Vec<ContainerStatus>>;

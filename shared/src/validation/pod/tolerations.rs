@@ -23,7 +23,8 @@ fn validate_toleration(errors: &mut ErrorList, toleration: &Toleration, path: &P
         validate_label_name(errors, key, &path.child("key"));
     }
     if key.is_empty() && operator != "Exists" {
-        let message = "operator must be Exists when `key` is empty, which means \"match all values and all keys\"";
+        let message =
+            "operator must be Exists when `key` is empty, which means \"match all values and all keys\"";
         errors.invalid(&path.child("operator"), operator, message);
     }
     if toleration.toleration_seconds.is_some() && effect != "NoExecute" {

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Affinity, Container, NodeAffinity, Pod, PodSchedulingGate, PodSpec, Toleration};
+use k8s_openapi::api::core::v1::{
+    Affinity, Container, NodeAffinity, Pod, PodSchedulingGate, PodSpec, Toleration,
+};
 use serde_json::Value;
 
 use super::super::diff::diff;
@@ -52,7 +54,8 @@ fn validate_spec_update(errors: &mut ErrorList, new: &PodSpec, old: &PodSpec) {
 /// Annotations that tell what a pod is may not change.
 pub(super) fn validate_annotation_updates(errors: &mut ErrorList, new: &Pod, old: &Pod) {
     let path = Path::root("metadata").child("annotations").key(MIRROR_ANNOTATION);
-    let mirror = |pod: &Pod| pod.metadata.annotations.as_ref().and_then(|all| all.get(MIRROR_ANNOTATION).cloned());
+    let mirror =
+        |pod: &Pod| pod.metadata.annotations.as_ref().and_then(|all| all.get(MIRROR_ANNOTATION).cloned());
     match (mirror(old), mirror(new)) {
         (None, Some(_)) => errors.forbidden(&path, "may not add mirror pod annotation"),
         (Some(old), new) if new.as_ref() != Some(&old) => {
@@ -146,7 +149,8 @@ fn level_gated(errors: &mut ErrorList, leveled: &mut PodSpec, old: &PodSpec, pat
         validate_selector_only_grows(errors, leveled, old, &path.child("nodeSelector"));
         leveled.node_selector = old.node_selector.clone();
     }
-    let affinity = |spec: &PodSpec| spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.clone());
+    let affinity =
+        |spec: &PodSpec| spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.clone());
     let (new_affinity, old_affinity) = (affinity(leveled), affinity(old));
     if new_affinity != old_affinity {
         let path = path.child("affinity").child("nodeAffinity");
@@ -163,7 +167,11 @@ fn validate_selector_only_grows(errors: &mut ErrorList, new: &PodSpec, old: &Pod
     let now = new.node_selector.as_ref().unwrap_or(&empty);
     for (key, value) in old.node_selector.iter().flatten() {
         if now.get(key) != Some(value) {
-            return errors.invalid(path, value_of(now), "only additions to spec.nodeSelector are allowed (no mutations or deletions)");
+            return errors.invalid(
+                path,
+                value_of(now),
+                "only additions to spec.nodeSelector are allowed (no mutations or deletions)",
+            );
         }
     }
 }

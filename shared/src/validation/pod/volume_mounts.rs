@@ -131,20 +131,14 @@ fn validate_devices(
 ) {
     let (mut names, mut paths) = (BTreeSet::new(), BTreeSet::new());
     for (index, device) in devices.iter().enumerate() {
-        let (name_path, device_path) = (path.index(index).child("name"), path.index(index).child("devicePath"));
+        let (name_path, device_path) =
+            (path.index(index).child("name"), path.index(index).child("devicePath"));
         let (name, file) = (device.name.as_str(), device.device_path.as_str());
         if !names.insert(name) && !name.is_empty() {
             errors.invalid(&name_path, name, "must be unique");
         }
         validate_name(errors, name, volumes, &name_path);
-        let block = |volume: &&k8s_openapi::api::core::v1::Volume| {
-            volume.persistent_volume_claim.is_some() || volume.ephemeral.is_some()
-        };
-        if volumes.get(name).is_some_and(|volume| !block(&volume)) {
-            let message =
-                "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode";
-            errors.invalid(&name_path, name, message);
-        }
+        validate_block_source(errors, name, volumes, &name_path);
         if file.is_empty() {
             errors.required(&device_path, "");
         }
@@ -160,5 +154,14 @@ fn validate_devices(
         if mounts.iter().any(|mount| mount.mount_path == file) {
             errors.invalid(&device_path, file, "must not already exist as a path in volumeMounts");
         }
+    }
+}
+
+/// Only claims can be used as devices.
+fn validate_block_source(errors: &mut ErrorList, name: &str, volumes: &PodVolumes<'_>, path: &Path) {
+    let Some(volume) = volumes.get(name) else { return };
+    if volume.persistent_volume_claim.is_none() && volume.ephemeral.is_none() {
+        let message = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode";
+        errors.invalid(path, name, message);
     }
 }

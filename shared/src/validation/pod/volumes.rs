@@ -13,16 +13,8 @@ use super::super::names;
 use super::projected;
 
 const FILE_MODE_MESSAGE: &str = "must be a number between 0 and 0777 (octal), both inclusive";
-const HOST_PATH_TYPES: [&str; 8] = [
-    "",
-    "BlockDevice",
-    "CharDevice",
-    "Directory",
-    "DirectoryOrCreate",
-    "File",
-    "FileOrCreate",
-    "Socket",
-];
+const HOST_PATH_TYPES: [&str; 8] =
+    ["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
 
 /// The pod's valid volumes by name: those that its containers can mount.
 #[derive(Default)]
@@ -139,7 +131,11 @@ fn validate_first(errors: &mut ErrorList, volume: &Volume, source: &str, pod_nam
             require(errors, name, &path.child("persistentVolumeClaim").child("claimName"));
         }
         "nfs" => validate_nfs(errors, volume, &path.child("nfs")),
-        "csi" => require(errors, volume.csi.as_ref().map(|csi| csi.driver.as_str()), &path.child("csi").child("driver")),
+        "csi" => require(
+            errors,
+            volume.csi.as_ref().map(|csi| csi.driver.as_str()),
+            &path.child("csi").child("driver"),
+        ),
         "image" => validate_image(errors, volume, &path.child("image")),
         "ephemeral" => validate_ephemeral(errors, volume, pod_name, path),
         // The remaining sources need drivers that no node here has; such a pod never starts and is told why.

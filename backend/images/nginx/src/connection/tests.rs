@@ -187,5 +187,8 @@ fn the_logs_should_have_the_formats_of_the_nginx_image() {
     );
     let error = &client.log.error[0];
     assert!(error.starts_with("1970/01/01 00:00:00 [error] 1#1: *1 open() \""), "{error}");
-    assert!(error.contains("/html/missing\" failed (2: No such file or directory), client: 10.244.1.7"), "{error}");
+    assert!(
+        error.contains("/html/missing\" failed (2: No such file or directory), client: 10.244.1.7"),
+        "{error}"
+    );
 }

@@ -3,16 +3,17 @@
 //! Follows kubernetes `pkg/apis/core/validation/validation.go` (`ValidateService`, `ValidateServiceUpdate`)
 //! and `pkg/api/service/util.go`.
 
+mod addresses;
+mod load_balancer;
+
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{LoadBalancerIngress, Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::json;
 
 use super::Rules;
-use super::addresses::{
-    one_of_each_family, validate_cidr, validate_ip, validate_non_special_ip,
-};
+use super::addresses::{validate_ip, validate_non_special_ip};
 use super::field::{ErrorList, Path};
 use super::labels::validate_labels;
 use super::metadata::{Scope, validate_metadata, validate_metadata_update, value_of};
@@ -20,7 +21,6 @@ use super::names;
 use super::pod::{PROTOCOLS, validate_port};
 
 const TYPES: [&str; 4] = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
-const ONLY_LOAD_BALANCER: &str = "may only be used when `type` is 'LoadBalancer'";
 const AFFINITY_MAX_SECONDS: i32 = 86400;
 
 impl Rules for Service {
@@ -45,7 +45,7 @@ impl Rules for Service {
     fn validate_status_update(&self, old: &Service) -> ErrorList {
         let mut errors = ErrorList::new();
         validate_metadata_update(&mut errors, &self.metadata, &old.metadata);
-        validate_load_balancer_status(&mut errors, self);
+        load_balancer::validate_status(&mut errors, self);
         errors
     }
 }
@@ -89,13 +89,13 @@ fn validate_spec(errors: &mut ErrorList, spec: &ServiceSpec) {
     validate_labels(errors, spec.selector.iter().flatten(), &path.child("selector"));
     validate_affinity(errors, spec, &path);
     if kind(spec) != "ExternalName" {
-        validate_cluster_ips(errors, spec, &path);
+        addresses::validate(errors, spec, &path);
     }
     validate_external_ips(errors, spec, &path.child("externalIPs"));
     errors.one_of(&path.child("type"), kind(spec), &TYPES);
     validate_node_ports(errors, spec, &path.child("ports"));
     validate_unique_ports(errors, ports, &path.child("ports"));
-    validate_load_balancer(errors, spec, &path);
+    load_balancer::validate(errors, spec, &path);
     validate_traffic(errors, spec, &path);
 }
 
@@ -179,73 +179,6 @@ fn validate_affinity(errors: &mut ErrorList, spec: &ServiceSpec, path: &Path) {
     }
 }
 
-fn validate_cluster_ips(errors: &mut ErrorList, spec: &ServiceSpec, path: &Path) {
-    let ips = cluster_ips(spec);
-    let ips_path = path.child("clusterIPs");
-    match (spec.cluster_ip.as_deref().unwrap_or_default(), ips.first()) {
-        ("", Some(_)) => {
-            errors.invalid(&ips_path, json!(ips), "must be empty when `clusterIP` is not specified");
-        }
-        ("", None) => {}
-        (_, None) => errors.required(&ips_path, ""),
-        (ip, Some(first)) if ip != first => {
-            errors.invalid(&ips_path, json!(ips), "first value must match `clusterIP`");
-        }
-        _ => {}
-    }
-    validate_families(errors, spec, path);
-    let before = errors.len();
-    validate_each_cluster_ip(errors, ips, &ips_path);
-    if errors.len() == before && !is_headless(spec) {
-        if !one_of_each_family(ips) {
-            let message = "may specify no more than one IP for each IP family";
-            errors.invalid(&ips_path, json!(ips), message);
-        }
-        validate_ips_fit_families(errors, spec, &ips_path);
-    }
-}
-
-fn validate_each_cluster_ip(errors: &mut ErrorList, ips: &[String], path: &Path) {
-    for (index, ip) in ips.iter().enumerate() {
-        if index > 0 || ip != "None" {
-            validate_ip(errors, &path.index(index), ip);
-        } else if ips.len() > 1 {
-            errors.invalid(path, json!(ips), "'None' must be the first and only value");
-        }
-    }
-    if ips.len() > 2 {
-        errors.invalid(path, json!(ips), "may only hold up to 2 values");
-    }
-}
-
-fn validate_families(errors: &mut ErrorList, spec: &ServiceSpec, path: &Path) {
-    let families = spec.ip_families.as_deref().unwrap_or_default();
-    for (index, family) in families.iter().enumerate() {
-        let path = path.child("ipFamilies").index(index);
-        if !["IPv4", "IPv6"].contains(&family.as_str()) {
-            errors.not_supported(&path, family.as_str(), &["IPv4", "IPv6"]);
-        }
-        if families[..index].contains(family) {
-            errors.duplicate(&path, family.as_str());
-        }
-    }
-    let policies = ["PreferDualStack", "RequireDualStack", "SingleStack"];
-    if let Some(policy) = spec.ip_family_policy.as_deref().filter(|policy| !policies.contains(policy)) {
-        errors.not_supported(&path.child("ipFamilyPolicy"), policy, &policies);
-    }
-}
-
-fn validate_ips_fit_families(errors: &mut ErrorList, spec: &ServiceSpec, path: &Path) {
-    let families = spec.ip_families.as_deref().unwrap_or_default();
-    for (index, (ip, family)) in cluster_ips(spec).iter().zip(families).enumerate() {
-        let actual = if ip.contains(':') { "IPv6" } else { "IPv4" };
-        if family != actual {
-            let message = format!("expected an {family} value as indicated by `ipFamilies[{index}]`");
-            errors.invalid(&path.index(index), ip.as_str(), message);
-        }
-    }
-}
-
 fn validate_external_ips(errors: &mut ErrorList, spec: &ServiceSpec, path: &Path) {
     for (index, ip) in spec.external_ips.iter().flatten().enumerate() {
         let path = path.index(index);
@@ -278,29 +211,6 @@ fn validate_unique_ports(errors: &mut ErrorList, ports: &[ServicePort], path: &P
             });
             errors.duplicate(&path.index(index), shown);
         }
-    }
-}
-
-fn validate_load_balancer(errors: &mut ErrorList, spec: &ServiceSpec, path: &Path) {
-    let balanced = kind(spec) == "LoadBalancer";
-    let ranges = spec.load_balancer_source_ranges.as_deref().unwrap_or_default();
-    let ranges_path = path.child("LoadBalancerSourceRanges");
-    if !ranges.is_empty() && !balanced {
-        errors.forbidden(&ranges_path, ONLY_LOAD_BALANCER);
-    }
-    for (index, range) in ranges.iter().enumerate() {
-        validate_cidr(errors, &ranges_path.index(index), range.trim());
-    }
-    match (balanced, spec.allocate_load_balancer_node_ports) {
-        (false, Some(_)) => errors.forbidden(&path.child("allocateLoadBalancerNodePorts"), ONLY_LOAD_BALANCER),
-        (true, None) => errors.required(&Path::root("allocateLoadBalancerNodePorts"), ""),
-        _ => {}
-    }
-    let class_path = path.child("loadBalancerClass");
-    match spec.load_balancer_class.as_deref() {
-        Some(class) if balanced => errors.invalid_each(&class_path, class, names::qualified_name(class)),
-        Some(_) => errors.forbidden(&class_path, ONLY_LOAD_BALANCER),
-        None => {}
     }
 }
 
@@ -338,7 +248,8 @@ fn validate_health_check(errors: &mut ErrorList, spec: &ServiceSpec, path: &Path
     match (needs_health_check(spec), port) {
         (false, 0) => {}
         (false, port) => {
-            let message = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+            let message =
+                "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
             errors.invalid(path, port, message);
         }
         (true, 0) => errors.required(path, ""),
@@ -350,10 +261,10 @@ fn validate_spec_update(errors: &mut ErrorList, new: &ServiceSpec, old: &Service
     let path = Path::root("spec");
     if kind(new) != "ExternalName" && kind(old) != "ExternalName" {
         if !(is_headless(new) && is_headless(old)) {
-            validate_ips_update(errors, new, old, &path);
+            addresses::validate_update(errors, new, old, &path);
         }
         if !is_headless(new) && !is_headless(old) {
-            validate_families_update(errors, new, old, &path);
+            addresses::validate_families_update(errors, new, old, &path);
         }
     }
     let both_balanced = kind(new) == "LoadBalancer" && kind(old) == "LoadBalancer";
@@ -364,73 +275,5 @@ fn validate_spec_update(errors: &mut ErrorList, new: &ServiceSpec, old: &Service
     let both_checked = needs_health_check(new) && needs_health_check(old);
     if both_checked && new.health_check_node_port != old.health_check_node_port {
         errors.forbidden(&path.child("healthCheckNodePort"), "field is immutable");
-    }
-}
-
-/// Addresses may be given and the second one released; none may change.
-fn validate_ips_update(errors: &mut ErrorList, new: &ServiceSpec, old: &ServiceSpec, path: &Path) {
-    let (now, before) = (cluster_ips(new), cluster_ips(old));
-    let ips_path = path.child("clusterIPs");
-    for (index, (ip, old)) in now.iter().zip(before).enumerate() {
-        if ip != old {
-            errors.invalid(&ips_path.index(index), json!(now), "may not change once set");
-        }
-    }
-    if now.is_empty() && !before.is_empty() {
-        let shown = new.cluster_ips.as_ref().map_or(serde_json::Value::Null, |ips| json!(ips));
-        errors.invalid(&ips_path.index(0), shown, "primary clusterIP can not be unset");
-    }
-    if now.len() == 1 && before.len() > 1 && new.ip_family_policy.as_deref() != Some("SingleStack") {
-        let message = "must be set to 'SingleStack' when releasing the secondary clusterIP";
-        errors.invalid(&path.child("ipFamilyPolicy"), value_of(&new.ip_family_policy), message);
-    }
-}
-
-fn validate_families_update(errors: &mut ErrorList, new: &ServiceSpec, old: &ServiceSpec, path: &Path) {
-    let now = new.ip_families.as_deref().unwrap_or_default();
-    let before = old.ip_families.as_deref().unwrap_or_default();
-    let families_path = path.child("ipFamilies").index(0);
-    for _ in now.iter().zip(before).filter(|(now, before)| now != before) {
-        errors.invalid(&families_path, json!(now), "may not change once set");
-    }
-    if now.len() == 1 && before.len() > 1 && new.ip_family_policy.as_deref() != Some("SingleStack") {
-        let message = "must be set to 'SingleStack' when releasing the secondary ipFamily";
-        errors.invalid(&path.child("ipFamilyPolicy"), value_of(&new.ip_family_policy), message);
-    }
-}
-
-fn validate_load_balancer_status(errors: &mut ErrorList, service: &Service) {
-    let status = service.status.as_ref().and_then(|status| status.load_balancer.as_ref());
-    let ingress = status.and_then(|status| status.ingress.as_deref()).unwrap_or_default();
-    let path = Path::root("status").child("loadBalancer").child("ingress");
-    let balanced = service.spec.as_ref().is_some_and(|spec| kind(spec) == "LoadBalancer");
-    if !balanced && !ingress.is_empty() {
-        return errors.forbidden(&path, "may only be used when `spec.type` is 'LoadBalancer'");
-    }
-    for (index, entry) in ingress.iter().enumerate() {
-        validate_ingress(errors, entry, &path.index(index));
-    }
-}
-
-fn validate_ingress(errors: &mut ErrorList, ingress: &LoadBalancerIngress, path: &Path) {
-    let ip = ingress.ip.as_deref().unwrap_or_default();
-    if !ip.is_empty() {
-        validate_ip(errors, &path.child("ip"), ip);
-    }
-    let mode_path = path.child("ipMode");
-    match ingress.ip_mode.as_deref() {
-        None if !ip.is_empty() => errors.required(&mode_path, "must be specified when `ip` is set"),
-        Some(_) if ip.is_empty() => errors.forbidden(&mode_path, "may not be specified when `ip` is not set"),
-        Some(mode) if !["Proxy", "VIP"].contains(&mode) => {
-            errors.not_supported(&mode_path, mode, &["Proxy", "VIP"]);
-        }
-        _ => {}
-    }
-    let host = ingress.hostname.as_deref().unwrap_or_default();
-    if !host.is_empty() {
-        errors.invalid_each(&path.child("hostname"), host, names::dns_1123_subdomain(host));
-        if host.parse::<std::net::IpAddr>().is_ok() {
-            errors.invalid(&path.child("hostname"), host, "must be a DNS name, not an IP address");
-        }
     }
 }

@@ -1,0 +1,104 @@
+//! The images of a node: from a name in a pod to a program that can be started.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use shared::kubelet::action::{PullError, Pulled};
+use tokio::sync::Mutex;
+
+use crate::assets::Embedded;
+use crate::images::builtin::{Builtin, not_found, resolve};
+use crate::images::reference::Reference;
+use crate::runtime::{Program, Runtime};
+
+use super::component::Components;
+
+/// What an image is here.
+#[derive(Clone)]
+pub(super) enum Image {
+    /// A WebAssembly image that this program brings along.
+    Builtin(&'static Builtin),
+    /// A part of this program.
+    Component,
+}
+
+/// The images of one node, and their programs ready to run.
+pub(super) struct Images {
+    runtime: Runtime,
+    components: Arc<Components>,
+    programs: Mutex<BTreeMap<&'static str, Arc<Program>>>,
+}
+
+impl Images {
+    pub(super) fn new(runtime: Runtime, components: Arc<Components>) -> Images {
+        Images { runtime, components, programs: Mutex::default() }
+    }
+
+    /// What the name means, without fetching anything.
+    pub(super) fn find(&self, name: &str) -> Result<Image, PullError> {
+        if self.components.get(name).is_some() {
+            return Ok(Image::Component);
+        }
+        let reference: Reference = name.parse().map_err(|error: crate::images::ReferenceError| PullError {
+            reason: "InvalidImageName",
+            message: format!("Failed to apply default image tag {name:?}: couldn't parse image name {name:?}: {error}"),
+        })?;
+        let builtin = resolve(&reference).map(Image::Builtin);
+        builtin.ok_or_else(|| PullError { reason: "ErrImagePull", message: not_found(&reference) })
+    }
+
+    /// Makes the image's programs ready, and tells what the `Pulled` event says.
+    pub(super) async fn pull(&self, name: &str) -> Result<Pulled, PullError> {
+        let builtin = match self.find(name)? {
+            Image::Builtin(builtin) => builtin,
+            Image::Component => {
+                let message = format!(
+                    "Container image {name:?} already present on machine and can be accessed by the pod: \
+                     it is a part of this program"
+                );
+                return Ok(Pulled { image_id: component_id(name), message });
+            }
+        };
+        let start = Instant::now();
+        for executable in builtin.executables {
+            let Some(program) = crate::assets::program(executable.program) else {
+                return Err(PullError { reason: "ErrImagePull", message: crate::assets::MISSING.into() });
+            };
+            self.program(program).await.map_err(|message| PullError { reason: "ErrImagePull", message })?;
+        }
+        tracing::debug!(image = name, elapsed = ?start.elapsed(), "image ready");
+        let message = format!(
+            "Container image {name:?} already present on machine and can be accessed by the pod: it is {}",
+            builtin.description
+        );
+        Ok(Pulled { image_id: builtin.digest(), message })
+    }
+
+    /// An embedded program, loaded or compiled once.
+    pub(super) async fn program(&self, embedded: &'static Embedded) -> Result<Arc<Program>, String> {
+        let mut programs = self.programs.lock().await;
+        if let Some(program) = programs.get(embedded.name) {
+            return Ok(program.clone());
+        }
+        let precompiled = Some(embedded.precompiled).filter(|code| !code.is_empty());
+        let loaded = precompiled.and_then(|code| self.runtime.load_precompiled(code).ok());
+        let program = match loaded {
+            Some(program) => program,
+            None => self.runtime.compile(Bytes::from_static(embedded.wasm)).await.map_err(|error| error.to_string())?,
+        };
+        programs.insert(embedded.name, program.clone());
+        Ok(program)
+    }
+}
+
+/// The id of a part of this program: its name and version are its content.
+fn component_id(name: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let mut hasher = Sha256::new();
+    hasher.update(name.as_bytes());
+    hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
+    let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{digest}")
+}

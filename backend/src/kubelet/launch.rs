@@ -1,0 +1,255 @@
+//! From a container of a pod to a running guest, or to a task of the control plane.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret};
+use shared::api::quantity::Quantity;
+use shared::kubelet::action::StartError;
+use shared::kubelet::environment::{Sources, Surroundings, environment, expand};
+use tokio::sync::watch;
+
+use crate::images::builtin::{Builtin, Launch};
+use crate::runtime::logs::{LogConfig, LogFollow, LogWriter};
+use crate::runtime::{ContainerHandle, ContainerSpec, ContainerState, Mount, Stdin, StopBehavior};
+
+use super::component::ComponentHandle;
+use super::image::Image;
+use super::logs;
+use super::node::Kubelet;
+use super::sandbox::Sandbox;
+
+/// A container that was started.
+#[derive(Clone)]
+pub(super) enum Running {
+    /// A WebAssembly program.
+    Guest(ContainerHandle),
+    /// A part of this program.
+    Component(ComponentHandle),
+}
+
+impl Running {
+    /// Follows the container's life.
+    pub(super) fn watch(&self) -> watch::Receiver<ContainerState> {
+        match self {
+            Running::Guest(handle) => handle.watch(),
+            Running::Component(handle) => handle.watch(),
+        }
+    }
+
+    /// What a reader needs to follow the log.
+    pub(super) fn follow_log(&self) -> LogFollow {
+        match self {
+            Running::Guest(handle) => handle.follow_log(),
+            Running::Component(handle) => handle.follow_log(),
+        }
+    }
+
+    /// Ends the container, by force when the grace is over.
+    pub(super) async fn kill(&self, grace: Duration) {
+        match self {
+            Running::Guest(handle) => drop(handle.kill(grace).await),
+            Running::Component(handle) => handle.kill(grace).await,
+        }
+    }
+}
+
+/// What to start.
+pub(super) struct Order<'a> {
+    pub(super) kubelet: &'a Kubelet,
+    pub(super) pod: &'a Pod,
+    pub(super) container: &'a Container,
+    pub(super) sandbox: &'a Sandbox,
+    pub(super) attempt: i32,
+}
+
+fn error(reason: &'static str) -> impl Fn(String) -> StartError {
+    move |message| StartError { reason, message }
+}
+
+impl Order<'_> {
+    /// Starts the container.
+    pub(super) async fn start(&self) -> Result<Running, StartError> {
+        let name = self.container.image.as_deref().unwrap_or_default();
+        let image = self.kubelet.images.find(name).map_err(|missing| StartError {
+            reason: "CreateContainerError",
+            message: missing.message,
+        })?;
+        let variables = self.variables().await.map_err(error("CreateContainerConfigError"))?;
+        match image {
+            Image::Builtin(builtin) => self.start_guest(builtin, variables).await,
+            Image::Component => self.start_component(name, &variables),
+        }
+    }
+
+    async fn start_guest(&self, image: &'static Builtin, variables: Vec<(String, String)>) -> Result<Running, StartError> {
+        let launch = self.launch(image, &variables).map_err(error("RunContainerError"))?;
+        let program = self.kubelet.images.program(launch.program).await.map_err(error("RunContainerError"))?;
+        let mounts = self.mounts(image).map_err(error("CreateContainerError"))?;
+        let spec = ContainerSpec {
+            id: self.id(),
+            program,
+            args: launch.arguments,
+            env: with_image_defaults(image, variables),
+            working_dir: Some(self.working_dir(image)),
+            mounts,
+            stdin: Stdin::Empty,
+            stop: match launch.drains_on_stdin_close {
+                true => StopBehavior::DrainWhenStdinEnds,
+                false => StopBehavior::Terminate,
+            },
+            hostname: self.sandbox.hostname.clone(),
+            memory_limit_bytes: self.limit("memory").and_then(|limit| u64::try_from(limit.value()).ok()),
+            cpu_limit_cores: self.limit("cpu").map(|limit| limit.milli_value() as f64 / 1000.0),
+            log: self.log().map_err(|failure| error("CreateContainerError")(failure.to_string()))?,
+            pod: self.sandbox.network.clone(),
+        };
+        let handle = self.kubelet.runtime.start(spec).map_err(|failure| error("RunContainerError")(failure.to_string()))?;
+        Ok(Running::Guest(handle))
+    }
+
+    fn start_component(&self, image: &str, variables: &[(String, String)]) -> Result<Running, StartError> {
+        let Some(component) = self.kubelet.components.get(image) else {
+            return Err(error("CreateContainerError")(format!("{image} is no part of this program")));
+        };
+        let log = self.log().map_err(|failure| error("CreateContainerError")(failure.to_string()))?;
+        let (command, args) = self.expanded(variables);
+        let line = [command, args].concat();
+        Ok(Running::Component(ComponentHandle::start(component, line, log, self.kubelet.clock_source())))
+    }
+
+    /// Command and arguments with their `$(VAR)`s replaced.
+    fn expanded(&self, variables: &[(String, String)]) -> (Vec<String>, Vec<String>) {
+        let variables: BTreeMap<String, String> = variables.iter().cloned().collect();
+        let all = |words: &Option<Vec<String>>| words.iter().flatten().map(|word| expand(word, &variables)).collect();
+        (all(&self.container.command), all(&self.container.args))
+    }
+
+    fn launch(&self, image: &'static Builtin, variables: &[(String, String)]) -> Result<Launch, String> {
+        let (command, args) = self.expanded(variables);
+        image.launch(image.command_line(&command, &args))
+    }
+
+    async fn variables(&self) -> Result<Vec<(String, String)>, String> {
+        let ip = self.sandbox.ip().to_string();
+        let host_ip = self.kubelet.address.to_string();
+        let allocatable = self.kubelet.allocatable();
+        let surroundings = Surroundings { pod_ip: &ip, host_ip: &host_ip, allocatable: &allocatable };
+        let sources = Read::of(self.kubelet, self.pod, self.container).await;
+        environment(self.pod, self.container, &surroundings, &sources)
+    }
+
+    fn limit(&self, resource: &str) -> Option<Quantity> {
+        let limits = self.container.resources.as_ref()?.limits.as_ref()?;
+        limits.get(resource)?.0.parse().ok()
+    }
+
+    fn working_dir(&self, image: &Builtin) -> String {
+        let own = self.container.working_dir.clone().filter(|directory| !directory.is_empty());
+        own.unwrap_or_else(|| image.working_dir.to_owned())
+    }
+
+    fn log(&self) -> io::Result<LogWriter> {
+        let path = logs::path(self.kubelet, self.pod, &self.container.name, self.attempt);
+        LogWriter::create(path, LogConfig::default(), self.kubelet.clock_source())
+    }
+
+    fn id(&self) -> String {
+        let metadata = &self.pod.metadata;
+        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        format!("{}/{}/{}", part(&metadata.namespace), part(&metadata.name), self.container.name)
+    }
+
+    /// The image's files, made anew for every start, and the volumes.
+    fn mounts(&self, image: &Builtin) -> Result<Vec<Mount>, String> {
+        let root = self.sandbox.directory.join("containers").join(&self.container.name).join("rootfs");
+        lay_out(image, &root).map_err(|failure| format!("failed to lay out the image's files: {failure}"))?;
+        let mut mounts = vec![Mount { host_dir: root, guest_path: "/".into(), read_only: false }];
+        for mount in self.container.volume_mounts.iter().flatten() {
+            let Some(place) = self.sandbox.volumes.get(&mount.name) else {
+                return Err(format!("volume {:?} is of a kind that is not supported", mount.name));
+            };
+            mounts.push(Mount {
+                host_dir: place.clone(),
+                guest_path: mount.mount_path.clone(),
+                read_only: mount.read_only.unwrap_or(false),
+            });
+        }
+        Ok(mounts)
+    }
+}
+
+/// The image's own variables, overridden by the pod's.
+fn with_image_defaults(image: &Builtin, variables: Vec<(String, String)>) -> Vec<(String, String)> {
+    let own = |name: &str| variables.iter().any(|(set, _)| set == name);
+    let defaults = image.env.iter().filter(|(name, _)| !own(name));
+    let defaults: Vec<(String, String)> = defaults.map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    [defaults, variables].concat()
+}
+
+fn lay_out(image: &Builtin, root: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(root) {
+        Err(failure) if failure.kind() != io::ErrorKind::NotFound => return Err(failure),
+        _ => fs::create_dir_all(root)?,
+    }
+    for directory in image.directories {
+        fs::create_dir_all(inside(root, directory))?;
+    }
+    for (path, content) in image.files {
+        let path = inside(root, path);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, content)?;
+    }
+    Ok(())
+}
+
+fn inside(root: &Path, path: &str) -> PathBuf {
+    root.join(path.trim_start_matches('/'))
+}
+
+/// The ConfigMaps and Secrets that a container's variables name, as they are now.
+struct Read {
+    config_maps: BTreeMap<String, BTreeMap<String, String>>,
+    secrets: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Read {
+    async fn of(kubelet: &Kubelet, pod: &Pod, container: &Container) -> Read {
+        let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+        let mut read = Read { config_maps: BTreeMap::new(), secrets: BTreeMap::new() };
+        let sources = || container.env.iter().flatten().filter_map(|variable| variable.value_from.as_ref());
+        let imports = || container.env_from.iter().flatten();
+        let maps = sources().filter_map(|source| Some(source.config_map_key_ref.as_ref()?.name.clone()));
+        let maps = maps.chain(imports().filter_map(|source| Some(source.config_map_ref.as_ref()?.name.clone())));
+        for name in maps {
+            if let Ok(object) = kubelet.client.get::<ConfigMap>(namespace, &name).await {
+                let data = object.downcast_ref::<ConfigMap>().and_then(|map| map.data.clone());
+                read.config_maps.insert(name, data.unwrap_or_default());
+            }
+        }
+        let secrets = sources().filter_map(|source| Some(source.secret_key_ref.as_ref()?.name.clone()));
+        let secrets = secrets.chain(imports().filter_map(|source| Some(source.secret_ref.as_ref()?.name.clone())));
+        for name in secrets {
+            if let Ok(object) = kubelet.client.get::<Secret>(namespace, &name).await {
+                let data = object.downcast_ref::<Secret>().and_then(|secret| secret.data.clone());
+                let text = |value: &k8s_openapi::ByteString| String::from_utf8_lossy(&value.0).into_owned();
+                let data = data.unwrap_or_default().iter().map(|(key, value)| (key.clone(), text(value))).collect();
+                read.secrets.insert(name, data);
+            }
+        }
+        read
+    }
+}
+
+impl Sources for Read {
+    fn config_map(&self, name: &str) -> Option<BTreeMap<String, String>> {
+        self.config_maps.get(name).cloned()
+    }
+
+    fn secret(&self, name: &str) -> Option<BTreeMap<String, String>> {
+        self.secrets.get(name).cloned()
+    }
+}

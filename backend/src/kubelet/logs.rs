@@ -1,0 +1,125 @@
+//! What containers wrote: where it lies, and how it is read for `kubectl logs`.
+//!
+//! Files lie where upstream's kubelet has them (`pkg/kubelet/kuberuntime/helpers.go`); which errors a
+//! reader gets follows `GetKubeletContainerLogs` in `pkg/kubelet/kubelet_pods.go`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures::stream::{BoxStream, StreamExt};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+use shared::api::status;
+use shared::kubelet::mirror::MIRROR_ANNOTATION;
+
+use crate::runtime::logs::{LogFollow, LogOptions, LogReader};
+
+use super::node::Kubelet;
+
+/// What of a log is wanted, and of which run of the container.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PodLogOptions {
+    /// What of the log.
+    pub log: LogOptions,
+    /// Whether to go on as more comes.
+    pub follow: bool,
+    /// Whether the run before the present one is meant.
+    pub previous: bool,
+}
+
+/// The logs that are being written, by pod uid and container.
+#[derive(Default)]
+pub(super) struct RunningLogs {
+    follows: Mutex<BTreeMap<(String, String), (i32, LogFollow)>>,
+}
+
+impl RunningLogs {
+    fn follows(&self) -> MutexGuard<'_, BTreeMap<(String, String), (i32, LogFollow)>> {
+        self.follows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A container's run number `attempt` writes this log.
+    pub(super) fn add(&self, uid: &str, container: &str, attempt: i32, follow: LogFollow) {
+        self.follows().insert((uid.to_owned(), container.to_owned()), (attempt, follow));
+    }
+
+    /// The pod is gone.
+    pub(super) fn remove_pod(&self, uid: &str) {
+        self.follows().retain(|(pod, _), _| pod != uid);
+    }
+
+    fn get(&self, uid: &str, container: &str, attempt: i32) -> Option<LogFollow> {
+        let follows = self.follows();
+        let (written, follow) = follows.get(&(uid.to_owned(), container.to_owned()))?;
+        (*written == attempt).then(|| follow.clone())
+    }
+}
+
+/// The uid under which the node runs a pod: a mirror's static pod has the hash of its manifest.
+pub(super) fn node_uid(pod: &Pod) -> String {
+    let mirrored = pod.metadata.annotations.as_ref().and_then(|all| all.get(MIRROR_ANNOTATION));
+    mirrored.or(pod.metadata.uid.as_ref()).cloned().unwrap_or_default()
+}
+
+/// Where the log of a container's run lies.
+pub(super) fn path(kubelet: &Kubelet, pod: &Pod, container: &str, attempt: i32) -> PathBuf {
+    directory(kubelet, pod).join(container).join(format!("{attempt}.log"))
+}
+
+/// Where the logs of a pod lie.
+pub(super) fn directory(kubelet: &Kubelet, pod: &Pod) -> PathBuf {
+    let part = |text: &Option<String>| text.clone().unwrap_or_default();
+    let metadata = &pod.metadata;
+    let name = format!("{}_{}_{}", part(&metadata.namespace), part(&metadata.name), node_uid(pod));
+    kubelet.directory.join("var/log/pods").join(name)
+}
+
+impl Kubelet {
+    /// The output of a container; 400 while it was never started.
+    pub async fn container_logs(
+        &self,
+        pod: &Pod,
+        container: &str,
+        options: PodLogOptions,
+    ) -> Result<BoxStream<'static, std::io::Result<Bytes>>, Box<Status>> {
+        let attempt = self.attempt(pod, container, options.previous)?;
+        let uid = node_uid(pod);
+        let follow = self.logs.get(&uid, container, attempt).filter(|_| options.follow);
+        let path = path(self, pod, container, attempt);
+        match LogReader::open(&path, options.log, follow).await {
+            Ok(lines) => Ok(lines.boxed()),
+            Err(error) => Err(Box::new(status::internal(format!("failed to open log file: {error}")))),
+        }
+    }
+
+    /// Which run of the container is meant.
+    fn attempt(&self, pod: &Pod, container: &str, previous: bool) -> Result<i32, Box<Status>> {
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+        let found = statuses.into_iter().flatten().find(|status| status.name == container);
+        let refused = |message: String| Box::new(status::bad_request(message));
+        let waits = |found: Option<&ContainerStatus>| {
+            let waiting = found.and_then(|found| found.state.as_ref()?.waiting.as_ref()?.reason.clone());
+            format!(
+                "container {container:?} in pod {name:?} is waiting to start: {}",
+                waiting.unwrap_or_else(|| "ContainerCreating".into())
+            )
+        };
+        let Some(found) = found else { return Err(refused(waits(None))) };
+        let count = found.restart_count;
+        let ended_before = found.last_state.as_ref().is_some_and(|state| state.terminated.is_some());
+        let waiting = found.state.as_ref().is_some_and(|state| state.waiting.is_some());
+        match (previous, waiting) {
+            (true, true) if ended_before => Ok(count),
+            (true, _) if ended_before && count > 0 => Ok(count - 1),
+            (true, _) => {
+                Err(refused(format!("previous terminated container {container:?} in pod {name:?} not found")))
+            }
+            (false, true) if ended_before => Ok(count),
+            (false, true) => Err(refused(waits(Some(found)))),
+            (false, false) => Ok(count),
+        }
+    }
+}

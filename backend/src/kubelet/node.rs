@@ -1,0 +1,146 @@
+//! What a kubelet has: its node's name and place, its access to the API, the runtime, the network.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use shared::client::Client;
+use shared::kubelet::node_status::Machine;
+use shared::kubelet::pod_ip::PodAddresses;
+
+use crate::clock::ClusterClock;
+use crate::network::Network;
+use crate::pump::EventSink;
+use crate::runtime::Runtime;
+
+use super::component::Components;
+use super::image::Images;
+use super::logs::RunningLogs;
+
+/// What a kubelet is made of.
+pub struct NodeOptions {
+    /// What the node is.
+    pub machine: Machine,
+    /// The node's address.
+    pub address: Ipv4Addr,
+    /// The node's own directory.
+    pub directory: PathBuf,
+    /// Access to the API under the node's name.
+    pub client: Client,
+    /// The cluster's clock.
+    pub clock: Arc<ClusterClock>,
+    /// The container runtime.
+    pub runtime: Runtime,
+    /// The pod network.
+    pub network: Network,
+    /// The programs of the control plane that can run here.
+    pub components: Arc<Components>,
+}
+
+/// The kubelet of one node.
+pub struct Kubelet {
+    pub(super) machine: Machine,
+    pub(super) address: Ipv4Addr,
+    pub(super) directory: PathBuf,
+    pub(super) client: Client,
+    pub(super) clock: Arc<ClusterClock>,
+    pub(super) runtime: Runtime,
+    pub(super) network: Network,
+    pub(super) components: Arc<Components>,
+    pub(super) images: Images,
+    pub(super) events: EventSink,
+    pub(super) logs: RunningLogs,
+    addresses: Mutex<Option<PodAddresses>>,
+}
+
+impl Kubelet {
+    /// A kubelet that does not run yet; see [`Kubelet::run`].
+    pub fn new(options: NodeOptions) -> Arc<Kubelet> {
+        let events = EventSink::new(options.client.clone(), "kubelet", &options.machine.name);
+        Arc::new(Kubelet {
+            images: Images::new(options.runtime.clone(), options.components.clone()),
+            machine: options.machine,
+            address: options.address,
+            directory: options.directory,
+            client: options.client,
+            clock: options.clock,
+            runtime: options.runtime,
+            network: options.network,
+            components: options.components,
+            events,
+            logs: RunningLogs::default(),
+            addresses: Mutex::new(None),
+        })
+    }
+
+    /// The node's name.
+    pub fn name(&self) -> &str {
+        &self.machine.name
+    }
+
+    /// The cluster's time.
+    pub(super) fn now(&self) -> jiff::Timestamp {
+        self.client.server().clock().now()
+    }
+
+    /// What pods may use of the node.
+    pub(super) fn allocatable(&self) -> BTreeMap<String, Quantity> {
+        self.machine.status(&[], self.now()).allocatable.unwrap_or_default()
+    }
+
+    fn addresses(&self) -> MutexGuard<'_, Option<PodAddresses>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The node was given a block of addresses for its pods; the first one stays.
+    pub(super) fn set_pod_cidr(&self, cidr: &str) {
+        let mut addresses = self.addresses();
+        if addresses.is_some() {
+            return;
+        }
+        match cidr.parse() {
+            Ok(block) => *addresses = Some(PodAddresses::new(block)),
+            Err(error) => tracing::error!(node = self.name(), %error, "the node's pod CIDR cannot be used"),
+        }
+    }
+
+    /// An address for a pod; the error is the message of `FailedCreatePodSandBox`.
+    pub(super) fn take_address(&self) -> Result<Ipv4Addr, String> {
+        match &mut *self.addresses() {
+            None => Err("the node has no pod CIDR yet".into()),
+            Some(addresses) => addresses.take().ok_or_else(|| "no IP addresses available in the node's range".into()),
+        }
+    }
+
+    /// Gives a pod's address back.
+    pub(super) fn release_address(&self, address: Ipv4Addr) {
+        if let Some(addresses) = &mut *self.addresses() {
+            addresses.release(address);
+        }
+    }
+
+    /// Where a pod's volumes and its containers' files lie.
+    pub(super) fn pod_directory(&self, uid: &str) -> PathBuf {
+        self.directory.join("var/lib/kubelet/pods").join(uid)
+    }
+
+    /// Where static pods' manifests lie.
+    pub(super) fn manifests(&self) -> PathBuf {
+        manifests(&self.directory)
+    }
+}
+
+/// Where the manifests of static pods lie on a node with this directory.
+pub(crate) fn manifests(node_directory: &Path) -> PathBuf {
+    node_directory.join("etc/kubernetes/manifests")
+}
+
+impl Kubelet {
+    /// The cluster's clock as the runtime wants it.
+    pub(super) fn clock_source(&self) -> crate::runtime::Clock {
+        let clock = self.clock.clone();
+        Arc::new(move || shared::given::Clock::now(&*clock))
+    }
+}

@@ -1,0 +1,177 @@
+//! One pod of a node: its worker, and the carrying out of what the worker decides.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use shared::kubelet::action::Action;
+use shared::kubelet::pod_worker::PodWorker;
+use tokio::sync::mpsc;
+
+use super::component::ended;
+use super::launch::{Order, Running};
+use super::logs;
+use super::node::Kubelet;
+use super::reporter::{self, Identity, Report};
+use super::sandbox::{self, SharedSandbox};
+use super::sync_loop::{Input, Outcome};
+
+/// What the node has of a pod.
+pub(super) struct PodOnNode {
+    pub(super) worker: PodWorker,
+    pub(super) wake_at: Option<Timestamp>,
+    kubelet: Arc<Kubelet>,
+    /// The key of the pod in the loop: the uid under which the node runs it.
+    uid: String,
+    sandbox: Option<SharedSandbox>,
+    running: BTreeMap<String, Running>,
+    reports: mpsc::UnboundedSender<Report>,
+    inputs: mpsc::UnboundedSender<Input>,
+}
+
+impl PodOnNode {
+    /// A pod that was just seen; `api_uid` is the one under which the API has it.
+    pub(super) fn new(kubelet: Arc<Kubelet>, pod: Pod, api_uid: String, inputs: mpsc::UnboundedSender<Input>) -> PodOnNode {
+        let uid = logs::node_uid(&pod);
+        let (reports, received) = mpsc::unbounded_channel();
+        let identity = Identity {
+            namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+            name: pod.metadata.name.clone().unwrap_or_default(),
+            uid: api_uid,
+            worker: uid.clone(),
+        };
+        tokio::spawn(reporter::run(kubelet.clone(), identity, received, inputs.clone()));
+        let worker = PodWorker::new(pod, &kubelet.address.to_string(), kubelet.now());
+        PodOnNode { worker, wake_at: None, kubelet, uid, sandbox: None, running: BTreeMap::new(), reports, inputs }
+    }
+
+    /// Lets the worker decide, and does what it says.
+    pub(super) fn step(&mut self) {
+        let step = self.worker.step(self.kubelet.now());
+        self.wake_at = step.wake_at;
+        for action in step.actions {
+            self.carry_out(action);
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::CreateSandbox => self.create_sandbox(),
+            Action::Pull { container } => self.pull(container),
+            Action::Start { container, attempt } => self.start(container, attempt),
+            Action::Stop { container, grace } => self.stop(&container, grace),
+            Action::RemoveSandbox => self.remove_sandbox(),
+            Action::WriteStatus(status) => self.report(Report::Status(status)),
+            Action::Record(note) => self.report(Report::Event(note)),
+            Action::DeletePod => self.report(Report::Gone),
+        }
+    }
+
+    fn report(&self, report: Report) {
+        // The reporter lives as long as this sender.
+        let _ = self.reports.send(report);
+    }
+
+    fn tell(&self, outcome: Outcome) {
+        // Without a receiver the kubelet is gone.
+        let _ = self.inputs.send(Input::Outcome { uid: self.uid.clone(), outcome });
+    }
+
+    fn create_sandbox(&mut self) {
+        let outcome = sandbox::create(&self.kubelet, self.worker.pod(), &self.uid);
+        let told = outcome.as_ref().map(|sandbox| sandbox.ip().to_string()).map_err(Clone::clone);
+        self.sandbox = outcome.ok().map(Arc::new);
+        self.tell(Outcome::Sandbox(told));
+    }
+
+    fn remove_sandbox(&mut self) {
+        if let Some(sandbox) = self.sandbox.take() {
+            sandbox::remove(&self.kubelet, &sandbox);
+        }
+        self.running.clear();
+        self.tell(Outcome::SandboxRemoved);
+    }
+
+    fn spec(&self, container: &str) -> Option<Container> {
+        let containers = &self.worker.pod().spec.as_ref()?.containers;
+        containers.iter().find(|spec| spec.name == container).cloned()
+    }
+
+    /// Runs work beside the loop and hands its outcome in.
+    fn spawn(&self, work: impl Future<Output = Outcome> + Send + 'static) {
+        let (inputs, uid) = (self.inputs.clone(), self.uid.clone());
+        tokio::spawn(async move {
+            let outcome = work.await;
+            // Without a receiver the kubelet is gone.
+            let _ = inputs.send(Input::Outcome { uid, outcome });
+        });
+    }
+
+    fn pull(&self, container: String) {
+        let kubelet = self.kubelet.clone();
+        let image = self.spec(&container).and_then(|spec| spec.image).unwrap_or_default();
+        self.spawn(async move {
+            let pulled = kubelet.images.pull(&image).await;
+            Outcome::Pulled(container, pulled)
+        });
+    }
+
+    fn start(&self, container: String, attempt: i32) {
+        let (Some(spec), Some(sandbox)) = (self.spec(&container), self.sandbox.clone()) else { return };
+        let (kubelet, pod, uid) = (self.kubelet.clone(), self.worker.pod().clone(), self.uid.clone());
+        let inputs = self.inputs.clone();
+        self.spawn(async move {
+            let order = Order { kubelet: &kubelet, pod: &pod, container: &spec, sandbox: &sandbox, attempt };
+            let started = order.start().await;
+            if let Ok(running) = &started {
+                kubelet.logs.add(&uid, &container, attempt, running.follow_log());
+                tokio::spawn(tell_exit(running.clone(), uid.clone(), container.clone(), attempt, inputs));
+            }
+            Outcome::Started(container, container_id(&kubelet), started)
+        });
+    }
+
+    /// A container was started; it is kept to be stopped.
+    pub(super) fn keep(&mut self, container: &str, running: Running) {
+        self.running.insert(container.to_owned(), running);
+    }
+
+    fn stop(&self, container: &str, grace: SignedDuration) {
+        let Some(running) = self.running.get(container).cloned() else { return };
+        let grace = std::time::Duration::try_from(grace).unwrap_or_default();
+        tokio::spawn(async move { running.kill(grace).await });
+    }
+}
+
+/// An id as container runtimes give them, with this one's name before it.
+fn container_id(kubelet: &Kubelet) -> String {
+    let entropy = kubelet.client.server().entropy();
+    let words: [u64; 4] = std::array::from_fn(|_| entropy.next_u64());
+    format!("kijabi://{:016x}{:016x}{:016x}{:016x}", words[0], words[1], words[2], words[3])
+}
+
+/// Waits for the end of a container and tells the loop.
+async fn tell_exit(running: Running, uid: String, container: String, attempt: i32, inputs: mpsc::UnboundedSender<Input>) {
+    let mut state = running.watch();
+    loop {
+        let end = ended(&state.borrow_and_update());
+        if let Some((status, started_at, finished_at)) = end {
+            let exit = ContainerStateTerminated {
+                exit_code: status.code,
+                reason: Some(status.reason.as_str().to_owned()),
+                message: Some(status.message).filter(|message| !message.is_empty()),
+                started_at: Some(Time(started_at)),
+                finished_at: Some(Time(finished_at)),
+                ..ContainerStateTerminated::default()
+            };
+            // Without a receiver the kubelet is gone.
+            let _ = inputs.send(Input::Outcome { uid, outcome: Outcome::Exited(container, attempt, exit) });
+            return;
+        }
+        if state.changed().await.is_err() {
+            return;
+        }
+    }
+}

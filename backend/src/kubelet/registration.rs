@@ -1,0 +1,140 @@
+//! The node in the API: registered at the start, its Lease renewed, its status kept true.
+//!
+//! Follows `pkg/kubelet/kubelet_node_status.go` of kubernetes/kubernetes and
+//! `component-helpers/apimachinery/lease`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::api::core::v1::{Node, ObjectReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference};
+use serde_json::json;
+use shared::api::object::SharedObject;
+use shared::api::status;
+use shared::apiserver::Result;
+use shared::apiserver::request::Request;
+use shared::recorder::Note;
+
+use super::node::Kubelet;
+
+/// The namespace of the nodes' leases.
+const LEASES: &str = "kube-node-lease";
+/// How long a lease holds, in seconds (`nodeLeaseDurationSeconds`).
+const LEASE_SECONDS: i32 = 40;
+/// How often it is renewed: a quarter of that.
+const RENEWAL: SignedDuration = SignedDuration::from_secs(10);
+/// How often the node's status is written though nothing changed (`nodeStatusReportFrequency`).
+const STATUS_PERIOD: SignedDuration = SignedDuration::from_mins(5);
+/// How soon a failed write is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Creates the Node, or takes over the one that an earlier start left, until that succeeds.
+pub(super) async fn register(kubelet: &Kubelet) {
+    while let Err(error) = try_register(kubelet).await {
+        tracing::warn!(node = kubelet.name(), message = error.message, "the node was not registered");
+        tokio::time::sleep(RETRY).await;
+    }
+    for (reason, message) in [("Starting", "Starting kubelet."), ("NodeReady", "")] {
+        let message = match message {
+            "" => format!("Node {} status is now: {reason}", kubelet.name()),
+            message => message.to_owned(),
+        };
+        kubelet.events.record(&note(kubelet, reason, message)).await;
+    }
+}
+
+fn note(kubelet: &Kubelet, reason: &str, message: String) -> Note {
+    let regarding = ObjectReference {
+        api_version: Some("v1".into()),
+        kind: Some("Node".into()),
+        name: Some(kubelet.name().to_owned()),
+        uid: Some(kubelet.name().to_owned()),
+        ..ObjectReference::default()
+    };
+    Note { regarding, type_: "Normal", reason: reason.to_owned(), message }
+}
+
+async fn try_register(kubelet: &Kubelet) -> Result<()> {
+    match kubelet.client.create(kubelet.machine.node(kubelet.now())).await {
+        Ok(_) => {}
+        Err(error) if status::is(&error, "AlreadyExists") => write_status(kubelet).await?,
+        Err(error) => return Err(error),
+    }
+    renew(kubelet).await
+}
+
+/// Renews the Lease and the status for ever.
+pub(super) async fn keep_alive(kubelet: Arc<Kubelet>) {
+    let mut status_due = after(kubelet.now(), STATUS_PERIOD);
+    loop {
+        kubelet.clock.sleep_until(after(kubelet.now(), RENEWAL)).await;
+        if let Err(error) = renew(&kubelet).await {
+            tracing::warn!(node = kubelet.name(), message = error.message, "the node's lease was not renewed");
+        }
+        if kubelet.now() >= status_due {
+            if let Err(error) = write_status(&kubelet).await {
+                tracing::warn!(node = kubelet.name(), message = error.message, "the node's status was not written");
+            }
+            status_due = after(kubelet.now(), STATUS_PERIOD);
+        }
+    }
+}
+
+fn after(now: Timestamp, period: SignedDuration) -> Timestamp {
+    now.checked_add(period).unwrap_or(now)
+}
+
+async fn write_status(kubelet: &Kubelet) -> Result<()> {
+    let stored = kubelet.client.get::<Node>("", kubelet.name()).await?;
+    let before = stored.downcast_ref::<Node>().and_then(|node| node.status.as_ref()?.conditions.clone());
+    let status = kubelet.machine.status(&before.unwrap_or_default(), kubelet.now());
+    let patch = json!({ "status": status });
+    let request = Request::patch::<Node>("", kubelet.name(), shared::api::patch::PatchType::Merge, patch)?;
+    kubelet.client.send(request.subresource("status")?).await.map(drop)
+}
+
+/// Renews the Lease, or creates it.
+async fn renew(kubelet: &Kubelet) -> Result<()> {
+    match kubelet.client.get::<Lease>(LEASES, kubelet.name()).await {
+        Ok(lease) => kubelet.client.update(renewed(kubelet, &lease)).await.map(drop),
+        Err(error) if status::is(&error, "NotFound") => kubelet.client.create(first(kubelet).await).await.map(drop),
+        Err(error) => Err(error),
+    }
+}
+
+fn renewed(kubelet: &Kubelet, lease: &SharedObject) -> Lease {
+    let mut lease = lease.downcast_ref::<Lease>().cloned().unwrap_or_default();
+    let spec = lease.spec.get_or_insert_default();
+    spec.renew_time = Some(MicroTime(kubelet.now()));
+    spec.holder_identity = Some(kubelet.name().to_owned());
+    spec.lease_duration_seconds = Some(LEASE_SECONDS);
+    lease
+}
+
+async fn first(kubelet: &Kubelet) -> Lease {
+    let node = kubelet.client.get::<Node>("", kubelet.name()).await.ok();
+    let owner = node.and_then(|node| {
+        Some(OwnerReference {
+            api_version: "v1".into(),
+            kind: "Node".into(),
+            name: kubelet.name().to_owned(),
+            uid: node.metadata().uid.clone()?,
+            ..OwnerReference::default()
+        })
+    });
+    let metadata = ObjectMeta {
+        name: Some(kubelet.name().to_owned()),
+        namespace: Some(LEASES.into()),
+        owner_references: owner.map(|owner| vec![owner]),
+        ..ObjectMeta::default()
+    };
+    let spec = LeaseSpec {
+        holder_identity: Some(kubelet.name().to_owned()),
+        lease_duration_seconds: Some(LEASE_SECONDS),
+        renew_time: Some(MicroTime(kubelet.now())),
+        ..LeaseSpec::default()
+    };
+    Lease { metadata, spec: Some(spec) }
+}

@@ -1,0 +1,291 @@
+//! The kubelet's loop: pods that the API assigned to the node and pods of the node's own manifests go
+//! in, and every one of them has its worker look at what changed (`syncLoop` in
+//! `pkg/kubelet/kubelet.go` of kubernetes/kubernetes).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, Node, Pod};
+use shared::api::object::SharedObject;
+use shared::apiserver::request::ListOptions;
+use shared::informer::Change;
+use shared::kubelet::action::{PullError, Pulled, StartError};
+use shared::kubelet::mirror;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::pump::{Told, spawn_informer};
+use crate::scheduler::AbortOnDrop;
+
+use super::launch::Running;
+use super::node::Kubelet;
+use super::pod::PodOnNode;
+use super::{logs, registration, static_pods};
+
+/// Something that the loop is told.
+pub(super) enum Input {
+    /// A pod of the API.
+    Pod(Told),
+    /// The node itself.
+    Node(Told),
+    /// The static pods that the node's manifests describe now.
+    StaticPods(Vec<Pod>),
+    /// What came of a worker's action.
+    Outcome { uid: String, outcome: Outcome },
+    /// A status could not be written and must be again.
+    StatusNotWritten { uid: String },
+}
+
+/// What came of a worker's action.
+pub(super) enum Outcome {
+    Sandbox(Result<String, String>),
+    SandboxRemoved,
+    Pulled(String, Result<Pulled, PullError>),
+    /// The container, its id, and what runs now.
+    Started(String, String, Result<Running, StartError>),
+    /// The container, which of its runs it was, and how it ended.
+    Exited(String, i32, ContainerStateTerminated),
+}
+
+/// The loop's state.
+struct SyncLoop {
+    kubelet: Arc<Kubelet>,
+    pods: BTreeMap<String, PodOnNode>,
+    /// Static pods by their uid, the hash of the manifest.
+    statics: BTreeMap<String, Pod>,
+    /// The mirrors that the API has, by namespace and name.
+    mirrors: BTreeMap<(String, String), Pod>,
+    inputs: mpsc::UnboundedSender<Input>,
+    /// Whether the API's pods were read whole, so that a missing mirror is really missing.
+    synced: bool,
+}
+
+impl Kubelet {
+    /// Registers the node and runs its pods until the token is cancelled.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        registration::register(&self).await;
+        let (inputs, mut received) = mpsc::unbounded_channel();
+        let own = |field: &str| ListOptions {
+            field_selector: format!("{field}={}", self.name()),
+            ..ListOptions::default()
+        };
+        let _stopped_with_the_loop = [
+            spawn_informer::<Pod, _>(self.client.clone(), own("spec.nodeName"), inputs.clone(), Input::Pod),
+            spawn_informer::<Node, _>(self.client.clone(), own("metadata.name"), inputs.clone(), Input::Node),
+            tokio::spawn(registration::keep_alive(self.clone())),
+            tokio::spawn(static_pods::follow(self.clone(), inputs.clone())),
+        ]
+        .map(AbortOnDrop);
+        let mut sync_loop = SyncLoop {
+            kubelet: self.clone(),
+            pods: BTreeMap::new(),
+            statics: BTreeMap::new(),
+            mirrors: BTreeMap::new(),
+            inputs,
+            synced: false,
+        };
+        loop {
+            tokio::select! {
+                input = received.recv() => match input {
+                    Some(input) => sync_loop.take(input),
+                    None => return,
+                },
+                () = self.sleep_until(sync_loop.wake_at()) => sync_loop.wake(),
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn sleep_until(&self, moment: Option<Timestamp>) {
+        match moment {
+            Some(moment) => self.clock.sleep_until(moment).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl SyncLoop {
+    fn wake_at(&self) -> Option<Timestamp> {
+        self.pods.values().filter_map(|pod| pod.wake_at).min()
+    }
+
+    /// Lets every worker look whose time has come.
+    fn wake(&mut self) {
+        let now = self.kubelet.now();
+        for pod in self.pods.values_mut().filter(|pod| pod.wake_at.is_some_and(|at| at <= now)) {
+            pod.step();
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Pod(Told::Synced) => {
+                self.synced = true;
+                self.mirror_all();
+            }
+            Input::Pod(Told::Changed(change, object)) => self.on_pod(change, &object),
+            Input::Node(Told::Changed(_, object)) => self.on_node(&object),
+            Input::Node(Told::Synced) => {}
+            Input::StaticPods(pods) => self.on_static_pods(pods),
+            Input::Outcome { uid, outcome } => self.on_outcome(&uid, outcome),
+            Input::StatusNotWritten { uid } => {
+                if let Some(pod) = self.pods.get_mut(&uid) {
+                    pod.worker.on_status_not_written();
+                    pod.step();
+                }
+            }
+        }
+    }
+
+    fn on_node(&mut self, object: &SharedObject) {
+        let spec = object.downcast_ref::<Node>().and_then(|node| node.spec.as_ref());
+        let Some(cidr) = spec.and_then(|spec| spec.pod_cidr.as_deref()) else { return };
+        self.kubelet.set_pod_cidr(cidr);
+        self.pods.values_mut().for_each(PodOnNode::step);
+    }
+
+    fn on_pod(&mut self, change: Change, object: &SharedObject) {
+        let Some(pod) = object.downcast_ref::<Pod>() else { return };
+        if mirror::is_mirror(pod) {
+            return self.on_mirror(change, pod);
+        }
+        let uid = logs::node_uid(pod);
+        if change == Change::Deleted {
+            return self.forget(&uid);
+        }
+        self.upsert(pod.clone(), &uid, &uid);
+    }
+
+    /// The API has no such pod any more: whatever still runs of it is ended by force.
+    fn forget(&mut self, uid: &str) {
+        let Some(mut pod) = self.pods.remove(uid) else { return };
+        if !pod.worker.is_finished() {
+            let mut gone = pod.worker.pod().clone();
+            gone.metadata.deletion_timestamp.get_or_insert_with(|| {
+                k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(self.kubelet.now())
+            });
+            gone.metadata.deletion_grace_period_seconds = Some(0);
+            pod.worker.on_pod(gone);
+            pod.step();
+            if !pod.worker.is_finished() {
+                self.pods.insert(uid.to_owned(), pod);
+                return;
+            }
+        }
+        self.clean_up(&pod);
+    }
+
+    /// Removes what a pod leaves behind on the node: its logs.
+    fn clean_up(&self, pod: &PodOnNode) {
+        let directory = logs::directory(&self.kubelet, pod.worker.pod());
+        self.kubelet.logs.remove_pod(&logs::node_uid(pod.worker.pod()));
+        if let Err(error) = std::fs::remove_dir_all(&directory)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, directory = %directory.display(), "a pod's logs were not removed");
+        }
+    }
+
+    fn upsert(&mut self, pod: Pod, uid: &str, api_uid: &str) {
+        match self.pods.get_mut(uid) {
+            Some(known) => known.worker.on_pod(pod),
+            None => {
+                let new = PodOnNode::new(self.kubelet.clone(), pod, api_uid.to_owned(), self.inputs.clone());
+                self.pods.insert(uid.to_owned(), new);
+            }
+        }
+        self.step(uid);
+    }
+
+    fn step(&mut self, uid: &str) {
+        if let Some(pod) = self.pods.get_mut(uid) {
+            pod.step();
+        }
+    }
+
+    fn on_outcome(&mut self, uid: &str, outcome: Outcome) {
+        let now = self.kubelet.now();
+        let Some(pod) = self.pods.get_mut(uid) else {
+            stop_orphan(outcome);
+            return;
+        };
+        match outcome {
+            Outcome::Sandbox(outcome) => pod.worker.on_sandbox(outcome, now),
+            Outcome::SandboxRemoved => pod.worker.on_sandbox_removed(),
+            Outcome::Pulled(container, outcome) => pod.worker.on_pulled(&container, outcome, now),
+            Outcome::Started(container, id, outcome) => {
+                if let Ok(running) = &outcome {
+                    pod.keep(&container, running.clone());
+                }
+                pod.worker.on_started(&container, outcome.map(|_| id), now);
+            }
+            Outcome::Exited(container, attempt, exit) => {
+                let present = pod.worker.container(&container).is_some_and(|work| work.restart_count == attempt);
+                if present {
+                    pod.worker.on_exited(&container, exit);
+                }
+            }
+        }
+        pod.step();
+    }
+
+    fn on_static_pods(&mut self, pods: Vec<Pod>) {
+        let wanted: BTreeMap<String, Pod> = pods.into_iter().map(|pod| (logs::node_uid(&pod), pod)).collect();
+        let stale: Vec<String> = self.statics.keys().filter(|uid| !wanted.contains_key(*uid)).cloned().collect();
+        self.statics = wanted;
+        for uid in stale {
+            self.forget(&uid);
+        }
+        self.mirror_all();
+    }
+
+    fn on_mirror(&mut self, change: Change, found: &Pod) {
+        let metadata = &found.metadata;
+        let key = (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
+        match change {
+            Change::Deleted => self.mirrors.remove(&key),
+            Change::Added | Change::Modified => self.mirrors.insert(key, found.clone()),
+        };
+        self.mirror_all();
+    }
+
+    /// Brings static pods and their mirrors together: a pod starts when its mirror is there to report
+    /// to, a mirror whose pod is gone or other is deleted.
+    fn mirror_all(&mut self) {
+        if !self.synced {
+            return;
+        }
+        let ready: Vec<(Pod, String)> = self.statics.values().filter_map(|pod| self.matched(pod)).collect();
+        for (pod, api_uid) in ready {
+            let uid = logs::node_uid(&pod);
+            if !self.pods.contains_key(&uid) {
+                self.upsert(pod, &uid, &api_uid);
+            }
+        }
+        let lacking = self.statics.values().filter(|pod| self.mirror_of(pod).is_none()).cloned().collect();
+        let statics = &self.statics;
+        let superfluous = self.mirrors.values().filter(|found| !statics.values().any(|pod| mirror::is_mirror_of(found, pod)));
+        static_pods::reconcile(&self.kubelet, lacking, superfluous.cloned().collect());
+    }
+
+    fn mirror_of(&self, pod: &Pod) -> Option<&Pod> {
+        let metadata = &pod.metadata;
+        let key = (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
+        self.mirrors.get(&key).filter(|found| mirror::is_mirror_of(found, pod))
+    }
+
+    /// A static pod with the status that its mirror has kept, and the mirror's uid.
+    fn matched(&self, pod: &Pod) -> Option<(Pod, String)> {
+        let found = self.mirror_of(pod)?;
+        let pod = Pod { status: found.status.clone(), ..pod.clone() };
+        Some((pod, found.metadata.uid.clone().unwrap_or_default()))
+    }
+}
+
+/// A container that started when its pod was gone already.
+fn stop_orphan(outcome: Outcome) {
+    if let Outcome::Started(_, _, Ok(running)) = outcome {
+        tokio::spawn(async move { running.kill(std::time::Duration::ZERO).await });
+    }
+}

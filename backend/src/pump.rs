@@ -1,0 +1,149 @@
+//! Where `shared`'s loops meet tokio: collections are listed and watched, what comes is handed in, and
+//! what the loops want is sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::Resource;
+use shared::apiserver::request::{ListOptions, WatchEvent};
+use shared::client::Client;
+use shared::informer::{Change, Informer};
+use shared::api::object::SharedObject;
+use tokio::sync::mpsc;
+
+/// How long to wait before a failed list is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What an informer's owner is told.
+pub enum Told {
+    /// The collection was read whole; what differs follows as changes before this.
+    Synced,
+    /// An object changed.
+    Changed(Change, SharedObject),
+}
+
+/// Follows a collection for ever, telling `owner` of every change; ends when the owner is gone.
+pub async fn inform<K: Resource>(client: Client, selection: ListOptions, owner: impl Fn(Told) -> bool) {
+    let mut informer = Informer::default();
+    loop {
+        if !list::<K>(&client, &selection, &mut informer, &owner).await {
+            return;
+        }
+        if !watch::<K>(&client, &selection, &mut informer, &owner).await {
+            return;
+        }
+    }
+}
+
+/// Lists once; false where the owner is gone.
+async fn list<K: Resource>(
+    client: &Client,
+    selection: &ListOptions,
+    informer: &mut Informer,
+    owner: &impl Fn(Told) -> bool,
+) -> bool {
+    match client.list::<K>("", selection.clone()).await {
+        Ok(list) => {
+            let deltas = informer.replace(list.items, list.revision);
+            deltas.into_iter().all(|(change, object)| owner(Told::Changed(change, object))) && owner(Told::Synced)
+        }
+        Err(error) => {
+            tracing::warn!(kind = K::KIND, message = error.message, "list failed");
+            tokio::time::sleep(RETRY).await;
+            true
+        }
+    }
+}
+
+/// Watches until the watch ends; false where the owner is gone.
+async fn watch<K: Resource>(
+    client: &Client,
+    selection: &ListOptions,
+    informer: &mut Informer,
+    owner: &impl Fn(Told) -> bool,
+) -> bool {
+    if !informer.has_synced() {
+        return true;
+    }
+    let options = ListOptions {
+        resource_version: Some(informer.revision()),
+        allow_bookmarks: true,
+        ..selection.clone()
+    };
+    let mut events = match client.watch::<K>("", options).await {
+        Ok(events) => events,
+        Err(error) => {
+            tracing::warn!(kind = K::KIND, message = error.message, "watch failed");
+            tokio::time::sleep(RETRY).await;
+            return true;
+        }
+    };
+    while let Some(event) = events.next().await {
+        if let WatchEvent::Error(status) = &event {
+            tracing::debug!(kind = K::KIND, message = status.message, "watch ended");
+        }
+        if let Some((change, object)) = informer.apply(&event)
+            && !owner(Told::Changed(change, object))
+        {
+            return false;
+        }
+    }
+    true
+}
+
+/// Follows a collection and sends what comes to a channel, wrapped as the receiver wants it.
+pub fn spawn_informer<K, T>(
+    client: Client,
+    selection: ListOptions,
+    inputs: mpsc::UnboundedSender<T>,
+    wrap: impl Fn(Told) -> T + Send + Sync + 'static,
+) -> tokio::task::JoinHandle<()>
+where
+    K: Resource + 'static,
+    T: Send + 'static,
+{
+    tokio::spawn(inform::<K>(client, selection, move |told| inputs.send(wrap(told)).is_ok()))
+}
+
+/// A component's way to record events, shared by its tasks.
+#[derive(Clone)]
+pub struct EventSink {
+    client: Client,
+    recorder: Arc<std::sync::Mutex<shared::recorder::Recorder>>,
+}
+
+impl EventSink {
+    /// A sink for `component`, which speaks for the node `host`, if that is not empty.
+    pub fn new(client: Client, component: &str, host: &str) -> EventSink {
+        let recorder = shared::recorder::Recorder::new(component, host);
+        EventSink { client, recorder: Arc::new(std::sync::Mutex::new(recorder)) }
+    }
+
+    /// Records a note; a note that cannot be recorded is logged and lost, as upstream's are.
+    pub async fn record(&self, note: &shared::recorder::Note) {
+        for _ in 0..2 {
+            let now = self.client.server().clock().now();
+            let request = {
+                let mut recorder = self.recorder.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                recorder.record(note, now)
+            };
+            let outcome = match request {
+                Ok(request) => self.client.send(request).await.map(drop),
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(()) => return,
+                Err(error) if shared::api::status::is(&error, "NotFound") => self.forget(note),
+                Err(error) => {
+                    tracing::debug!(message = error.message, "an event was not recorded");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn forget(&self, note: &shared::recorder::Note) {
+        self.recorder.lock().unwrap_or_else(std::sync::PoisonError::into_inner).forget(note);
+    }
+}
