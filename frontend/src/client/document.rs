@@ -1,6 +1,6 @@
 //! The page's own document: its language, colours and title.
 
-use web_sys::{Document, Element};
+use web_sys::{Document, Element, ScrollIntoViewOptions, ScrollLogicalPosition};
 
 fn document() -> Option<Document> {
     web_sys::window()?.document()
@@ -38,6 +38,13 @@ pub fn is_at_end(element: &Element) -> bool {
 /// Scrolls an element to its end.
 pub fn scroll_to_end(element: &Element) {
     element.set_scroll_top(element.scroll_height());
+}
+
+/// Scrolls as little as needed to show the whole element.
+pub fn reveal(element: &Element) {
+    let options = ScrollIntoViewOptions::new();
+    options.set_block(ScrollLogicalPosition::Nearest);
+    element.scroll_into_view_with_scroll_into_view_options(&options);
 }
 
 /// Puts a text on the clipboard.

@@ -1,6 +1,7 @@
 //! Keeps one kind up to date, for ever: pumps the reflector over HTTP and WebSocket.
 
 use futures::StreamExt;
+use jiff::SignedDuration;
 
 use super::{clock, http, socket};
 use crate::state::cluster::{ClusterAction, Watched};
@@ -9,6 +10,8 @@ use crate::state::reflector::{Ask, Heard, Reflector};
 
 /// The most messages that are taken in at once, so that a burst is drawn once.
 const BURST: usize = 512;
+/// A watch that ends sooner than this was refused: a WebSocket does not tell.
+const SOON: SignedDuration = SignedDuration::from_secs(2);
 
 /// Lists and watches a kind and tells what it hears; waits and tries again where it fails.
 pub async fn follow(kind: Watched, tell: impl Fn(ClusterAction)) {
@@ -33,8 +36,8 @@ async fn list(kind: Watched, reflector: &mut Reflector, tell: &impl Fn(ClusterAc
     true
 }
 
-/// A watch that heard something before it ended is opened anew at once; one that heard nothing
-/// failed.
+/// A watch that heard something, or was quiet for a while, before it ended is opened anew at once;
+/// one that ended at once failed.
 async fn watch(
     kind: Watched,
     revision: &str,
@@ -44,7 +47,7 @@ async fn watch(
     let path = format!("{}?watch=1&allowWatchBookmarks=true&resourceVersion={revision}", kind.path());
     let Some(messages) = socket::open(&path) else { return false };
     let mut bursts = messages.ready_chunks(BURST);
-    let mut heard_any = false;
+    let (opened, mut heard_any) = (clock::now(), false);
     while let Some(burst) = bursts.next().await {
         let (changes, over) = take_in(reflector, burst);
         heard_any = true;
@@ -55,10 +58,11 @@ async fn watch(
             return true;
         }
     }
-    if !heard_any {
+    let was_open = heard_any || clock::now().duration_since(opened) > SOON;
+    if !was_open {
         reflector.refused();
     }
-    heard_any
+    was_open
 }
 
 fn take_in(

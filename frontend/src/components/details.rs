@@ -54,7 +54,7 @@ pub fn Details() -> Html {
         <>
             <DetailsHead object={object.clone()} {is_gone} />
             <TabList label={words.say("details.tabs")} prefix="details" {items} current={ui.tab.slug()} {on_choose} />
-            <div class="details__panel" role="tabpanel" id="details-panel" aria-labelledby={format!("details-tab-{}", ui.tab.slug())}>
+            <div class={classes!("details__panel", is_gone.then_some("details__panel--gone"))} role="tabpanel" id="details-panel" aria-labelledby={format!("details-tab-{}", ui.tab.slug())}>
                 { panel(selection, ui.tab, &object) }
             </div>
         </>

@@ -1,9 +1,11 @@
 //! One step of a pod's life: an arrow between two actors, what happened, and when.
 
+use web_sys::Element;
 use yew::prelude::*;
 
 use super::icon::{Glyph, Icon};
 use super::life_tab::LANES;
+use crate::client::document;
 use crate::hooks::use_words;
 use crate::state::life::{Actor, Progress, Step};
 use crate::state::time::clock;
@@ -31,6 +33,12 @@ pub(super) struct LifeStepProps {
 pub(super) fn LifeStep(props: &LifeStepProps) -> Html {
     let words = use_words();
     let LifeStepProps { step, number, after, hidden, active, .. } = props;
+    let row = use_node_ref();
+    use_effect_with((*active, row.clone()), |(active, row)| {
+        if let Some(row) = row.cast::<Element>().filter(|_| *active) {
+            document::reveal(&row);
+        }
+    });
     let (state, glyph) = match step.progress {
         Progress::Done => ("done", Glyph::Check),
         Progress::Current => ("current", Glyph::Progress),
@@ -45,7 +53,7 @@ pub(super) fn LifeStep(props: &LifeStepProps) -> Html {
     );
     let fact = |(label, value): &(&str, String)| html! { <span class="step__fact"><b>{ words.member("fact", label) }</b>{ " " }{ value }</span> };
     html! {
-        <li {class} aria-current={active.then_some("step")}>
+        <li {class} ref={row} aria-current={active.then_some("step")}>
             <div class="step__lanes" aria-hidden="true">{ arrow(step) }</div>
             <div class="step__text">
                 <h4><span class="step__number">{ number }</span>{ words.say(&format!("step.{}.title", step.slug)) }

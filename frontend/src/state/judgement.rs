@@ -78,7 +78,10 @@ fn judge_kind(document: &Document, kind: &'static Kind) -> Vec<Problem> {
 
 fn unknown_field(document: &Document, error: &StrictError) -> Problem {
     let (StrictError::UnknownField(path) | StrictError::DuplicateField(path)) = error;
-    at(document, path, Severity::Error, error.to_string())
+    let location = document.spans.locate(path);
+    // The key is what is wrong, not its value.
+    let span = location.key.filter(|_| location.exact).unwrap_or_else(|| marked(location));
+    over(span, Severity::Error, error.to_string())
 }
 
 /// The path in `json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type …`.
@@ -118,7 +121,10 @@ fn judge_object(document: &Document, mut object: Box<dyn ApiObject>) -> Vec<Prob
 }
 
 fn at(document: &Document, path: &str, severity: Severity, message: impl Into<String>) -> Problem {
-    let span = marked(document.spans.locate(path));
+    over(marked(document.spans.locate(path)), severity, message)
+}
+
+fn over(span: Span, severity: Severity, message: impl Into<String>) -> Problem {
     Problem {
         severity,
         message: message.into(),

@@ -172,7 +172,6 @@ fn stored(sources: &Sources) -> Step {
     step("stored", Actor::ApiServer, Actor::Store, at)
         .fact("answer", creation.map(|record| record.code.to_string()).unwrap_or_default())
         .fact("revision", first.map(|sighting| sighting.resource_version.clone()).unwrap_or_default())
-        .fact("uid", text(sources.pod, "/metadata/uid"))
 }
 
 fn is_unschedulable(sources: &Sources) -> bool {
