@@ -7,7 +7,7 @@ use yew::prelude::*;
 
 use super::decision_table::DecisionTable;
 use super::icon::{Glyph, Icon};
-use crate::hooks::{use_snapshot, use_words};
+use crate::hooks::{use_cluster, use_words};
 use crate::i18n::Words;
 use crate::state::forecast::forecast;
 
@@ -22,10 +22,10 @@ pub(super) struct ForecastStripProps {
 #[component]
 pub(super) fn ForecastStrip(props: &ForecastStripProps) -> Html {
     let words = use_words();
-    let snapshot = use_snapshot();
-    let decision = use_memo((snapshot, props.pod.clone()), |(snapshot, pod)| {
-        let has_nodes = snapshot.nodes().len() > 0;
-        pod.as_ref().filter(|_| has_nodes).and_then(|pod| forecast(snapshot, pod))
+    let decoded = use_cluster().decoded;
+    let decision = use_memo((decoded, props.pod.clone()), |(decoded, pod)| {
+        let has_nodes = decoded.snapshot.nodes().len() > 0;
+        pod.as_ref().filter(|_| has_nodes).and_then(|pod| forecast(&decoded.snapshot, pod))
     });
     let Some(decision) = &*decision else { return Html::default() };
     let (class, glyph) = match decision.outcome {

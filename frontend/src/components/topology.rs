@@ -5,7 +5,7 @@ use yew::prelude::*;
 use super::legend::Legend;
 use super::node_box::NodeBox;
 use super::waiting_area::WaitingArea;
-use crate::hooks::{use_cluster, use_picture, use_snapshot, use_words};
+use crate::hooks::{use_cluster, use_picture, use_words};
 use crate::state::cluster::Watched;
 use crate::state::forecast::usage;
 
@@ -13,11 +13,10 @@ use crate::state::forecast::usage;
 #[component]
 pub fn Topology() -> Html {
     let words = use_words();
-    let cluster = use_cluster().cluster;
-    let snapshot = use_snapshot();
+    let context = use_cluster();
     let picture = use_picture();
     if picture.nodes.is_empty() {
-        let is_listed = cluster.of(Watched::Nodes).is_listed();
+        let is_listed = context.cluster.of(Watched::Nodes).is_listed();
         let text = words.say(if is_listed { "topology.no-nodes" } else { "topology.unknown" });
         return html! { <div class="empty" role="status"><p>{ text }</p></div> };
     }
@@ -26,7 +25,7 @@ pub fn Topology() -> Html {
             <WaitingArea slots={picture.waiting.clone()} />
             <div class="topology__nodes">
                 { for picture.nodes.iter().map(|node| html! {
-                    <NodeBox key={node.name.clone()} node={node.clone()} usage={usage(&snapshot, &node.name)} />
+                    <NodeBox key={node.name.clone()} node={node.clone()} usage={usage(&context.decoded.snapshot, &node.name)} />
                 }) }
             </div>
             <Legend />

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
+use super::use_decoded::{SharedDecoded, use_decoded};
 use crate::client::task::Task;
 use crate::client::{audit, watch};
 use crate::state::cluster::{Cluster, ClusterAction, Watched};
@@ -21,6 +22,8 @@ impl Reducible for Cluster {
 pub struct ClusterContext {
     /// What the page knows.
     pub cluster: UseReducerHandle<Cluster>,
+    /// Its nodes and pods as types.
+    pub decoded: SharedDecoded,
     /// Connects anew without waiting.
     pub retry: Callback<()>,
 }
@@ -37,6 +40,7 @@ pub struct ClusterProviderProps {
 pub fn ClusterProvider(props: &ClusterProviderProps) -> Html {
     let cluster = use_reducer(Cluster::default);
     let attempt = use_state(|| 0_u32);
+    let decoded = use_decoded(&cluster);
     let dispatcher = cluster.dispatcher();
     use_effect_with(*attempt, move |_| {
         let tell = move |action| dispatcher.dispatch(action);
@@ -46,7 +50,7 @@ pub fn ClusterProvider(props: &ClusterProviderProps) -> Html {
     });
     let retry = Callback::from(move |()| attempt.set(*attempt + 1));
     html! {
-        <ContextProvider<ClusterContext> context={ClusterContext { cluster, retry }}>
+        <ContextProvider<ClusterContext> context={ClusterContext { cluster, decoded, retry }}>
             { props.children.clone() }
         </ContextProvider<ClusterContext>>
     }

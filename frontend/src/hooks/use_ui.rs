@@ -31,7 +31,7 @@ pub struct UiProviderProps {
 pub fn UiProvider(props: &UiProviderProps) -> Html {
     let ui = use_reducer(|| initial(location::route()));
     let route = Route { selection: ui.selection.clone(), tab: ui.tab };
-    use_effect_with(route, |route| location::show(route));
+    use_effect_with(route, location::show);
     let dispatcher = ui.dispatcher();
     use_effect_with((), move |()| {
         let listener = location::on_change(move |route| {

@@ -1,31 +1,18 @@
 //! Where a pod would land if it were applied now, and how full the nodes are: `shared`'s scheduler
 //! over what the page knows, so that page and server cannot disagree.
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Pod;
+use serde::Deserialize;
 use serde_json::Value;
-use shared::api::object::Object;
 use shared::defaults;
 use shared::scheduler::resources::{CPU, MEMORY};
 use shared::scheduler::{Decision, Snapshot, schedule};
-
-use super::collection::Collection;
-
-/// A snapshot for the scheduler; what does not decode is left out, as the scheduler never sees it.
-pub fn snapshot(nodes: &Collection, pods: &Collection) -> Snapshot {
-    let nodes = nodes.values().filter_map(|node| Some(Object::of(typed::<Node>(node)?)));
-    let pods = pods.values().filter_map(|pod| Some(Object::of(typed::<Pod>(pod)?)));
-    Snapshot::of(nodes.chain(pods))
-}
-
-fn typed<T: serde::de::DeserializeOwned>(value: &Value) -> Option<T> {
-    T::deserialize(value).ok()
-}
 
 /// The scheduler's decision for a pod that is not there yet; `None` for what is not quite a pod.
 ///
 /// Of several equal nodes the server's draw may differ; `Decision::tied` names them.
 pub fn forecast(snapshot: &Snapshot, pod: &Value) -> Option<Decision> {
-    let mut pod: Pod = typed(pod)?;
+    let mut pod: Pod = Pod::deserialize(pod).ok()?;
     defaults::apply(&mut pod);
     let has_containers = pod.spec.as_ref().is_some_and(|spec| !spec.containers.is_empty());
     has_containers.then(|| schedule(snapshot, &pod, 0))
@@ -83,7 +70,8 @@ mod tests {
     use shared::scheduler::Outcome;
 
     use super::*;
-    use crate::state::collection::Change;
+    use crate::state::collection::{Change, Collection};
+    use crate::state::decoded::Decoder;
 
     fn two_nodes() -> Collection {
         let node = |name: &str, cpu: &str| json!({"metadata": {"name": name, "labels": {"disk": name}}, "status": {"allocatable": {"cpu": cpu, "memory": "4Gi", "pods": "110"}}});
@@ -102,7 +90,7 @@ mod tests {
     fn outcome(pods: Vec<Value>, wanted: Value) -> Outcome {
         let mut running = Collection::default();
         running.apply(Change::Listed(pods));
-        forecast(&snapshot(&two_nodes(), &running), &wanted).unwrap().outcome
+        forecast(&Decoder::default().decode(&two_nodes(), &running).snapshot, &wanted).unwrap().outcome
     }
 
     #[test]
@@ -129,7 +117,7 @@ mod tests {
     fn usage_should_be_what_the_pods_of_the_node_ask_for() {
         let mut pods = Collection::default();
         pods.apply(Change::Listed(vec![pod("a", Some("node-1"), "250m"), pod("b", Some("node-2"), "1")]));
-        let usage = usage(&snapshot(&two_nodes(), &pods), "node-1");
+        let usage = usage(&Decoder::default().decode(&two_nodes(), &pods).snapshot, "node-1");
         assert_eq!((usage[0].percent(), usage[0].label().as_str()), (12, "0.25 / 2"));
         assert_eq!(usage[1].label(), "0.0 / 4.0 GiB");
     }

@@ -93,10 +93,9 @@ fn path_in_go(error: &str) -> String {
 /// The document as it will be created: in the namespace `default` where it names none.
 fn in_namespace(value: &Value, kind: &Kind) -> Value {
     let mut value = value.clone();
-    if kind.namespaced && text(&value, "/metadata/namespace").is_empty() {
-        if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.insert("namespace".to_owned(), json!("default"));
-        }
+    let is_unset = kind.namespaced && text(&value, "/metadata/namespace").is_empty();
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut).filter(|_| is_unset) {
+        metadata.insert("namespace".to_owned(), json!("default"));
     }
     value
 }

@@ -220,8 +220,7 @@ fn started(sources: &Sources) -> Step {
 fn node_writes<'a>(sources: &Sources<'a>) -> impl Iterator<Item = &'a AuditRecord> {
     let user = format!("{NODE_PREFIX}{}", node_name(sources.pod));
     let created = moment(sources.pod, "/metadata/creationTimestamp");
-    let writes: Vec<_> = sources.audit.iter().copied().collect();
-    writes.into_iter().filter(move |record| {
+    sources.audit.clone().into_iter().filter(move |record| {
         record.user == user
             && record.subresource == "status"
             && record.succeeded()

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod collection;
 pub mod completion;
 pub mod connection;
+pub mod decoded;
 pub mod draft;
 pub mod event;
 pub mod examples;

@@ -34,7 +34,7 @@ pub fn span(from: Timestamp, to: Timestamp) -> String {
     let millis = micros as f64 / 1000.0;
     match micros.abs() {
         ..9_950 => format!("{millis:.1} ms"),
-        ..999_500 => format!("{millis:.0} ms"),
+        9_950..999_500 => format!("{millis:.0} ms"),
         _ => format!("{:.2} s", millis / 1000.0),
     }
 }
