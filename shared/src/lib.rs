@@ -14,6 +14,7 @@ pub mod apiserver;
 pub mod client;
 pub mod informer;
 pub mod recorder;
+pub mod work_queue;
 pub mod scheduler;
 pub mod controllers;
 pub mod kubelet;

@@ -9,12 +9,15 @@ use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::json;
 
-use crate::apiserver::Result;
 use crate::api::patch::PatchType;
+use crate::apiserver::Result;
 use crate::apiserver::request::Request;
 
 /// How many different events are remembered.
 const REMEMBERED: usize = 4096;
+
+/// The bits of a moment, about a millisecond, that do not show in an event's name.
+const LOWEST_BITS: i128 = 0xf_ffff;
 
 /// What is said about an object.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +37,8 @@ pub struct Recorder {
     component: String,
     host: String,
     said: BTreeMap<String, Said>,
+    /// How many events were made, so that those of one moment have different names.
+    made: u64,
 }
 
 /// An event that is in the store, as far as this component knows.
@@ -47,7 +52,7 @@ struct Said {
 impl Recorder {
     /// A component's recorder; `host` is the node it speaks for, empty for the control plane.
     pub fn new(component: &str, host: &str) -> Recorder {
-        Recorder { component: component.to_owned(), host: host.to_owned(), said: BTreeMap::new() }
+        Recorder { component: component.to_owned(), host: host.to_owned(), said: BTreeMap::new(), made: 0 }
     }
 
     /// The request that records the note: a new Event, or one more of an Event that was recorded.
@@ -85,13 +90,25 @@ impl Recorder {
         self.said.insert(key, said);
     }
 
-    fn event(&self, note: &Note, now: Timestamp) -> Event {
+    /// The last part of an event's name: the moment, of which the lowest bits give way to a number that
+    /// differs between the events and the components of one moment, which a paused clock makes long.
+    fn suffix(&mut self, now: Timestamp) -> String {
+        let speaker = self.component.bytes().chain(self.host.bytes());
+        let speaker = speaker.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let number = i128::from(speaker.wrapping_add(self.made)) & LOWEST_BITS;
+        self.made += 1;
+        format!("{:x}", (now.as_nanosecond() & !LOWEST_BITS) | number)
+    }
+
+    fn event(&mut self, note: &Note, now: Timestamp) -> Event {
         let object = note.regarding.name.as_deref().unwrap_or_default();
         let namespace = note.regarding.namespace.clone().unwrap_or_else(|| "default".into());
         let host = Some(self.host.clone()).filter(|host| !host.is_empty());
         Event {
             metadata: ObjectMeta {
-                name: Some(format!("{object}.{:x}", now.as_nanosecond())),
+                name: Some(format!("{object}.{}", self.suffix(now))),
                 namespace: Some(namespace),
                 ..ObjectMeta::default()
             },
@@ -130,7 +147,7 @@ fn key(note: &Note) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apiserver::request::Operation;
+    use crate::apiserver::request::{Input, Operation};
 
     fn note(message: &str) -> Note {
         let regarding = ObjectReference {
@@ -151,6 +168,24 @@ mod tests {
         let again = recorder.record(&note("a"), now).unwrap();
         let Operation::Patch(patch, _) = again.operation else { panic!("not a patch") };
         assert_eq!(patch.body["count"], 2);
+    }
+
+    #[test]
+    fn events_of_one_moment_should_have_different_names() {
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        let mut recorders = [("kubelet", "node-1"), ("kubelet", "node-2"), ("default-scheduler", "")]
+            .map(|(component, host)| Recorder::new(component, host));
+        let mut names = std::collections::BTreeSet::new();
+        for message in ["a", "b", "c"] {
+            for recorder in &mut recorders {
+                let request = recorder.record(&note(message), now).unwrap();
+                let Operation::Create(Input::Typed(event), _) = request.operation else {
+                    panic!("not created")
+                };
+                names.insert(event.metadata().name.clone());
+            }
+        }
+        assert_eq!(names.len(), 9);
     }
 
     #[test]

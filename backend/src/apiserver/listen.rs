@@ -38,12 +38,12 @@ fn guarded(router: Router, door: Door, context: Context) -> Router {
 }
 
 /// Serves the page's door until shutdown.
-pub async fn serve_plain(listener: TcpListener, router: Router, context: Context, listening: Listening) {
+pub async fn serve_plain(listener: &TcpListener, router: Router, context: Context, listening: Listening) {
     let port = listener.local_addr().map_or(0, |address| address.port());
     let hosts = ["127.0.0.1", "localhost", "[::1]"];
     let authorities = hosts.iter().map(|host| format!("{host}:{port}")).collect();
     let router = guarded(router, Door::Page { authorities }, context);
-    accept(&listener, &listening, |stream, peer| {
+    accept(listener, &listening, |stream, peer| {
         serve(stream, router.clone().layer(Extension(ConnectInfo(peer))), listening.shutdown.clone())
     })
     .await;
@@ -51,7 +51,7 @@ pub async fn serve_plain(listener: TcpListener, router: Router, context: Context
 
 /// Serves the TLS door until shutdown.
 pub async fn serve_secure(
-    listener: TcpListener,
+    listener: &TcpListener,
     config: Arc<ServerConfig>,
     router: Router,
     context: Context,
@@ -59,7 +59,7 @@ pub async fn serve_secure(
 ) {
     let router = guarded(router, Door::Secure, context);
     let acceptor = TlsAcceptor::from(config);
-    accept(&listener, &listening, |stream, peer| {
+    accept(listener, &listening, |stream, peer| {
         let (acceptor, router, shutdown) = (acceptor.clone(), router.clone(), listening.shutdown.clone());
         async move {
             let handshake = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{any, get};
 use shared::apiserver::ApiServer;
+use shared::apiserver::openapi::OpenApi;
 
 use crate::kubelet::Nodes;
 use crate::network::Network;
@@ -43,6 +44,8 @@ pub struct Context {
     pub network: Network,
     /// What the scheduler decided, and why.
     pub decisions: Arc<DecisionLog>,
+    /// The OpenAPI documents, made on first use.
+    pub openapi: Arc<OpenApi>,
     /// Where clients reach the API server with TLS, as `host:port`.
     pub secure_address: Arc<str>,
 }

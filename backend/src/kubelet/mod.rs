@@ -23,6 +23,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use component::{Component, Components, REGISTRY};
 pub use logs::PodLogOptions;
+pub(crate) use node::manifests;
 pub use node::{Kubelet, NodeOptions};
 
 /// The kubelets of a cluster, by node: how the API server reaches them.

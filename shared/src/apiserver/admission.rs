@@ -33,6 +33,11 @@ impl ApiServer {
         Ok(())
     }
 
+    /// Every plugin that looks at bindings.
+    pub(crate) async fn admit_binding(&self, target: &Target) -> Result<()> {
+        namespace_lifecycle::admit(self, target).await
+    }
+
     /// Every plugin that looks at changes.
     pub(crate) fn admit_update(
         &self,

@@ -147,7 +147,7 @@ impl AuditLog {
         let mut event = Event::new(server, caller, request.verb().as_str(), uri(request));
         event.object_ref = Some(ObjectRef {
             resource: request.kind.plural.into(),
-            namespace: request.namespace.clone(),
+            namespace: request.attributed_namespace().to_owned(),
             name: request.name.clone(),
             api_group: request.kind.group.into(),
             api_version: request.kind.version.into(),

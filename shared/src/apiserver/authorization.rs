@@ -77,7 +77,7 @@ pub fn authorize(user: &User, request: &Request) -> Result<()> {
         verb: request.verb().as_str(),
         resource: request.kind.group_resource(),
         subresource,
-        namespace: &request.namespace,
+        namespace: request.attributed_namespace(),
         name: &request.name,
     };
     let resource = match subresource {

@@ -5,6 +5,7 @@
 use k8s_openapi::api::core::v1::{Binding, Pod, PodCondition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::api::scheme::GroupResource;
 use crate::api::status;
 use crate::store::Expect;
 use crate::validation;
@@ -18,6 +19,7 @@ impl ApiServer {
     pub(crate) async fn bind(&self, target: &Target, body: Input, options: &WriteOptions) -> Result<Reply> {
         let binding = read(target, body)?;
         admission::invalid_unless_empty(target, validation::validate_binding(&binding))?;
+        self.admit_binding(target).await?;
         let node = binding.target.name.clone().unwrap_or_default();
         loop {
             let (object, item) = self.existing(target).await?;
@@ -34,14 +36,9 @@ impl ApiServer {
     }
 
     fn assign(&self, target: &Target, pod: &mut Pod, binding: &Binding, node: &str) -> Result<()> {
-        let refused = |why: &str| Err(Box::new(status::conflict(target.kind.group_resource(), &target.name, why)));
-        if let (Some(wanted), Some(found)) = (&binding.metadata.uid, &pod.metadata.uid)
-            && wanted != found
-        {
-            return refused(&format!(
-                "Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
-            ));
-        }
+        let what = GroupResource { group: "", resource: "pods/binding" };
+        let refused = |why: &str| Err(Box::new(status::conflict(what, &target.name, why)));
+        target.check_uid(binding.metadata.uid.as_deref(), &pod.metadata)?;
         if pod.metadata.deletion_timestamp.is_some() {
             return refused(&format!("pod {} is being deleted, cannot be assigned to a host", target.name));
         }
@@ -65,6 +62,7 @@ impl ApiServer {
         let conditions = pod.status.get_or_insert_default().conditions.get_or_insert_default();
         conditions.retain(|other| other.type_ != condition.type_);
         conditions.push(condition);
+        pod.status.get_or_insert_default().nominated_node_name = None;
         Ok(())
     }
 }

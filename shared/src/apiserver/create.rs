@@ -2,7 +2,7 @@
 //!
 //! Follows `pkg/registry/rest/create.go` of kubernetes/apiserver.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Status, Time};
 
 use crate::api::object::ApiObject;
 use crate::api::status;
@@ -51,11 +51,26 @@ impl ApiServer {
         options: &WriteOptions,
         warnings: &mut Vec<String>,
     ) -> Result<Reply> {
-        let mut object = input::object(target.kind, body, options.field_validation, warnings)?;
+        let object = input::object(target.kind, body, options.field_validation, warnings)?;
+        self.create_typed(caller, target, object, options, warnings).await
+    }
+
+    /// Creates the object, its defaults not applied yet.
+    pub(crate) async fn create_typed(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        mut object: Box<dyn ApiObject>,
+        options: &WriteOptions,
+        warnings: &mut Vec<String>,
+    ) -> Result<Reply> {
         defaults::apply(&mut *object);
         check_namespace(target, object.metadata_mut())?;
-        strategy::prepare_for_create(&mut *object);
+        let version = object.metadata().resource_version.clone().unwrap_or_default();
         self.fill_metadata(object.metadata_mut());
+        let asked_for = Target { name: name_asked_for(object.metadata()), ..target.clone() };
+        self.admit_create(caller, &asked_for, &mut *object).await?;
+        strategy::prepare_for_create(&mut *object);
         let generate = object.metadata().name.as_deref().unwrap_or_default().is_empty();
         let attempts = if generate { GENERATE_ATTEMPTS } else { 1 };
         let mut name = String::new();
@@ -64,7 +79,10 @@ impl ApiServer {
             self.generate_name(candidate.metadata_mut());
             name = candidate.metadata().name.clone().unwrap_or_default();
             let target = Target { name: name.clone(), ..target.clone() };
-            if let Some(reply) = self.create_named(caller, &target, candidate, options, warnings).await? {
+            check_new(&target, &*candidate, &version)?;
+            let mut said = warnings_of(&*candidate);
+            if let Some(reply) = self.create_named(&target, candidate, options).await? {
+                warnings.append(&mut said);
                 return Ok(reply);
             }
         }
@@ -75,31 +93,20 @@ impl ApiServer {
         }))
     }
 
-    /// Admits, validates and writes; `None` where the name is taken.
+    /// Gives the object its addresses and writes it; `None` where the name is taken.
     async fn create_named(
         &self,
-        caller: &Caller,
         target: &Target,
         mut object: Box<dyn ApiObject>,
         options: &WriteOptions,
-        warnings: &mut Vec<String>,
     ) -> Result<Option<Reply>> {
-        self.admit_create(caller, target, &mut *object).await?;
-        admission::invalid_unless_empty(target, validation::validate_create(&*object))?;
-        warnings.extend(validation::warnings::warnings(&*object));
-        warnings.extend(admission::unsupported(&*object));
         let claims = self.allocate_addresses(target, &mut *object, options.dry_run).await?;
-        match self.put(target, object, Expect::Absent, options.dry_run).await {
-            Ok(Stored::Done(object)) => Ok(Some(Reply::Created(object))),
-            Ok(Stored::Conflict) => {
-                self.release_addresses(&claims).await?;
-                Ok(None)
-            }
-            Err(error) => {
-                self.release_addresses(&claims).await?;
-                Err(error)
-            }
+        let stored = self.put(target, object, Expect::Absent, options.dry_run).await;
+        if let Ok(Stored::Done(object)) = stored {
+            return Ok(Some(Reply::Created(object)));
         }
+        self.release_addresses(&claims).await?;
+        stored.map(|_| None)
     }
 
     /// What the server alone says of a new object.
@@ -110,6 +117,8 @@ impl ApiServer {
         metadata.deletion_grace_period_seconds = None;
         metadata.resource_version = None;
         metadata.self_link = None;
+        // Fields have no managers before server-side apply comes; a client's own entries mean nothing.
+        metadata.managed_fields = None;
     }
 
     /// The clock's time as objects bear it: whole seconds.
@@ -128,6 +137,30 @@ impl ApiServer {
     }
 }
 
+/// The name as admission speaks of it: the one that is asked for, or the base of one to be generated.
+fn name_asked_for(metadata: &ObjectMeta) -> String {
+    let name = metadata.name.clone().filter(|name| !name.is_empty());
+    name.or_else(|| metadata.generate_name.clone()).unwrap_or_default()
+}
+
+/// 422 for an object that breaks rules, and upstream's 500 for one that names a `resourceVersion`.
+fn check_new(target: &Target, object: &dyn ApiObject, version: &str) -> Result<()> {
+    admission::invalid_unless_empty(target, validation::validate_create(object))?;
+    if matches!(version, "" | "0") {
+        return Ok(());
+    }
+    let message = "resourceVersion should not be set on objects to be created".to_owned();
+    let details = None;
+    Err(Box::new(Status { message: Some(message), reason: None, details, ..status::internal("") }))
+}
+
+/// What a client should know of an object that is well formed.
+pub(crate) fn warnings_of(object: &dyn ApiObject) -> Vec<String> {
+    let mut warnings = validation::warnings::warnings(object);
+    warnings.extend(admission::unsupported(object));
+    warnings
+}
+
 /// The namespace of the path is the object's, which may leave it out.
 pub(crate) fn check_namespace(target: &Target, metadata: &mut ObjectMeta) -> Result<()> {
     if !target.kind.namespaced {
@@ -138,7 +171,8 @@ pub(crate) fn check_namespace(target: &Target, metadata: &mut ObjectMeta) -> Res
         "" => metadata.namespace = Some(target.namespace.clone()),
         namespace if namespace == target.namespace => {}
         _ => {
-            let message = "the namespace of the provided object does not match the namespace sent on the request";
+            let message =
+                "the namespace of the provided object does not match the namespace sent on the request";
             return Err(Box::new(status::bad_request(message)));
         }
     }

@@ -11,14 +11,12 @@ use crate::api::status;
 use crate::store::{Expect, KeyValue};
 
 use super::registry::{Stored, Target, strategy};
-use super::request::{List, ListOptions, Reply};
+use super::request::{ListOptions, Reply};
 use super::user::Caller;
-use super::{ApiServer, Result};
+use super::{ApiServer, Result, options};
 
 /// How often a delete that others overtook is tried anew.
 const ATTEMPTS: usize = 16;
-/// How long a pod has to end where nothing says otherwise, in seconds.
-const DEFAULT_GRACE_SECONDS: i64 = 30;
 
 /// What a delete comes to.
 enum Step {
@@ -32,8 +30,13 @@ enum Step {
 
 impl ApiServer {
     /// Deletes the object, or marks it as to be deleted.
-    pub(crate) async fn delete(&self, caller: &Caller, target: &Target, options: &DeleteOptions) -> Result<Reply> {
-        check(options)?;
+    pub(crate) async fn delete(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        options: &DeleteOptions,
+    ) -> Result<Reply> {
+        options::check_delete(options)?;
         for _ in 0..ATTEMPTS {
             let (object, item) = self.existing(target).await?;
             self.admit_delete(caller, target, object.body())?;
@@ -56,10 +59,12 @@ impl ApiServer {
         let dry_run = options.dry_run.as_ref().is_some_and(|stages| !stages.is_empty());
         match next_step(object.body(), options, self.now_in_seconds()) {
             Step::Nothing => Ok(Some(Reply::Object(object.clone()))),
-            Step::Mark(marked) => match self.put(target, marked, Expect::At(item.mod_revision), dry_run).await? {
-                Stored::Done(object) => Ok(Some(Reply::Object(object))),
-                Stored::Conflict => Ok(None),
-            },
+            Step::Mark(marked) => {
+                match self.put(target, marked, Expect::At(item.mod_revision), dry_run).await? {
+                    Stored::Done(object) => Ok(Some(Reply::Object(object))),
+                    Stored::Conflict => Ok(None),
+                }
+            }
             Step::Remove => {
                 if !dry_run && !self.remove(target, item.mod_revision).await? {
                     return Ok(None);
@@ -70,9 +75,9 @@ impl ApiServer {
         }
     }
 
-    /// Pods are shown as they were when they went, others by a `Status`, as upstream does.
+    /// Some kinds are shown as they were when they went, others by a `Status`, as upstream does.
     fn removed(&self, target: &Target, object: &SharedObject) -> Reply {
-        if object.body().downcast_ref::<Pod>().is_some() {
+        if strategy::returns_deleted_object(target.kind) {
             return Reply::Object(object.clone());
         }
         let uid = object.metadata().uid.clone();
@@ -88,103 +93,111 @@ impl ApiServer {
         options: &DeleteOptions,
     ) -> Result<Reply> {
         let list = self.list(target, selection).await?;
-        let mut items = Vec::with_capacity(list.items.len());
-        for object in list.items {
+        for object in &list.items {
             let one = Target {
                 name: object.name().to_owned(),
                 namespace: object.namespace().to_owned(),
                 ..target.clone()
             };
             match self.delete(caller, &one, options).await {
-                Ok(Reply::Object(object)) => items.push(object),
-                Ok(_) => items.push(object),
-                Err(error) if status::is(&error, "NotFound") => {}
-                Err(error) => return Err(error),
+                Err(error) if !status::is(&error, "NotFound") => return Err(error),
+                _ => {}
             }
         }
-        Ok(Reply::List(List { items, revision: list.revision, ..List::default() }))
+        Ok(Reply::List(list))
     }
 }
 
-fn check(options: &DeleteOptions) -> Result<()> {
-    if options.orphan_dependents.is_some() && options.propagation_policy.is_some() {
-        let message = "orphanDependents and deletionPropagation cannot be both set";
-        return Err(Box::new(status::bad_request(message)));
-    }
-    match options.propagation_policy.as_deref() {
-        None | Some("Foreground" | "Background" | "Orphan") => Ok(()),
-        Some(other) => {
-            let message = format!(
-                "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: {other:?}: \
-                 supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
-            );
-            let mut status = status::bad_request(message);
-            status.code = Some(422);
-            status.reason = Some("Invalid".into());
-            Err(Box::new(status))
-        }
-    }
-}
-
+/// 409 unless the object is the one that the client means (`BeforeDelete` upstream).
 fn check_preconditions(target: &Target, options: &DeleteOptions, object: &SharedObject) -> Result<()> {
     let Some(wanted) = &options.preconditions else { return Ok(()) };
     let found = object.metadata();
     let differs = [
-        ("UID", &wanted.uid, &found.uid),
-        ("ResourceVersion", &wanted.resource_version, &found.resource_version),
+        ("UID", "deleted and then recreated", &wanted.uid, &found.uid),
+        ("ResourceVersion", "modified", &wanted.resource_version, &found.resource_version),
     ];
-    for (what, wanted, found) in differs {
-        if let Some(wanted) = wanted
-            && found.as_ref() != Some(wanted)
-        {
-            let found = found.as_deref().unwrap_or_default();
-            let why = format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}");
-            return Err(Box::new(status::conflict(target.kind.group_resource(), &target.name, &why)));
+    for (what, fate, wanted, found) in differs {
+        let found = found.as_deref().unwrap_or_default();
+        if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != found) {
+            let why = format!(
+                "the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). \
+                 The object might have been {fate}"
+            );
+            return Err(Box::new(status::conflict(target.kind.group_kind(), &target.name, &why)));
         }
     }
     Ok(())
 }
 
 fn next_step(object: &dyn ApiObject, options: &DeleteOptions, now: Timestamp) -> Step {
-    let metadata = object.metadata();
-    let waits = metadata.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty())
-        || strategy::has_own_finalizers(object);
-    let grace = grace_seconds(object, options);
-    if grace == 0 && !waits {
-        return Step::Remove;
+    if let Some(pod) = object.downcast_ref::<Pod>() {
+        return next_step_of_pod(pod, options, now);
     }
-    if metadata.deletion_timestamp.is_some() && metadata.deletion_grace_period_seconds.unwrap_or(0) <= grace {
-        return Step::Nothing;
+    match (strategy::waits_for_finalizers(object), object.metadata().deletion_timestamp.is_some()) {
+        (false, _) => Step::Remove,
+        (true, true) => Step::Nothing,
+        (true, false) => mark(object, now, 0),
     }
-    let mut marked = object.boxed_clone();
-    let started = metadata.deletion_timestamp.as_ref().map(|time| time.0);
-    let earlier_grace = SignedDuration::from_secs(metadata.deletion_grace_period_seconds.unwrap_or(0));
-    let start = started.and_then(|end| end.checked_sub(earlier_grace).ok()).unwrap_or(now);
-    let end = start.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now);
-    let metadata = marked.metadata_mut();
-    metadata.deletion_timestamp = Some(Time(end));
-    metadata.deletion_grace_period_seconds = Some(grace);
-    if let Some(generation) = &mut metadata.generation {
-        *generation += 1;
-    }
-    if let Some(namespace) = marked.downcast_mut::<Namespace>() {
-        namespace.status.get_or_insert_default().phase = Some("Terminating".into());
-    }
-    Step::Mark(marked)
 }
 
-/// How long a pod has to end, in seconds; nothing else is deleted gracefully.
-fn grace_seconds(object: &dyn ApiObject, options: &DeleteOptions) -> i64 {
-    let Some(pod) = object.downcast_ref::<Pod>() else { return 0 };
+/// Pods alone are deleted gracefully; the grace of one that is ending can only become shorter.
+fn next_step_of_pod(pod: &Pod, options: &DeleteOptions, now: Timestamp) -> Step {
+    let wanted = options.grace_period_seconds.map(|seconds| if seconds < 0 { 1 } else { seconds });
+    let running = pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
+    let is_ending = pod.metadata.deletion_timestamp.is_some();
+    let waits = strategy::waits_for_finalizers(pod);
+    match (is_ending, wanted) {
+        (true, _) if running == 0 && !waits => Step::Remove,
+        (true, None) => Step::Nothing,
+        (true, Some(wanted)) if wanted >= running => Step::Nothing,
+        (true, Some(0)) if !waits => Step::Remove,
+        (true, Some(wanted)) => shorten(pod, now, running, wanted),
+        (false, _) => match grace_seconds(pod, wanted) {
+            0 if !waits => Step::Remove,
+            grace => mark(pod, now, grace),
+        },
+    }
+}
+
+/// How long a pod has to end, in seconds (`CheckGracefulDelete` of `pkg/registry/core/pod/strategy.go`).
+fn grace_seconds(pod: &Pod, wanted: Option<i64>) -> i64 {
     let spec = pod.spec.as_ref();
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     let never_ran = spec.and_then(|spec| spec.node_name.as_deref()).unwrap_or_default().is_empty();
     if never_ran || matches!(phase, Some("Succeeded" | "Failed")) {
         return 0;
     }
-    let own = spec.and_then(|spec| spec.termination_grace_period_seconds).unwrap_or(DEFAULT_GRACE_SECONDS);
-    match options.grace_period_seconds.unwrap_or(own) {
+    let own = spec.and_then(|spec| spec.termination_grace_period_seconds);
+    match wanted.or(own).unwrap_or(0) {
         negative if negative < 0 => 1,
         seconds => seconds,
     }
+}
+
+/// The object, to be deleted at the end of its grace.
+fn mark(object: &dyn ApiObject, now: Timestamp, grace: i64) -> Step {
+    let mut marked = object.boxed_clone();
+    let metadata = marked.metadata_mut();
+    metadata.deletion_timestamp =
+        Some(Time(now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now)));
+    metadata.deletion_grace_period_seconds = Some(grace);
+    metadata.generation = metadata.generation.map(|generation| generation + 1);
+    if let Some(namespace) = marked.downcast_mut::<Namespace>() {
+        // Upstream's namespaces end without any grace, not with one of zero.
+        namespace.metadata.deletion_grace_period_seconds = None;
+        namespace.status.get_or_insert_default().phase = Some("Terminating".into());
+    }
+    Step::Mark(marked)
+}
+
+/// The pod with less time than it was given at first, counted from when it was first deleted.
+fn shorten(pod: &Pod, now: Timestamp, running: i64, wanted: i64) -> Step {
+    let mut marked = pod.clone();
+    let end = pod.metadata.deletion_timestamp.as_ref().map_or(now, |time| time.0);
+    let end = end.checked_sub(SignedDuration::from_secs(running - wanted)).unwrap_or(now);
+    // Less than nothing cannot be left; whoever asked for some grace still gets a second.
+    let grace = if end < now { wanted.min(1) } else { wanted };
+    marked.metadata.deletion_timestamp = Some(Time(end.max(now)));
+    marked.metadata.deletion_grace_period_seconds = Some(grace);
+    Step::Mark(Box::new(marked))
 }

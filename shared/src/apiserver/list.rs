@@ -6,17 +6,18 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
 use serde::{Deserialize, Serialize};
 
+use crate::api::fields::FieldSelector;
 use crate::api::object::{ApiObject, SharedObject};
 use crate::api::scheme::Kind;
-use crate::api::fields::FieldSelector;
 use crate::api::{labels, status};
 use crate::store::{KeyValue, RangeRequest, Revision, StoreError};
 
 use super::registry::{self, Target, store_status};
 use super::request::{List, ListOptions, VersionMatch};
-use super::{ApiServer, Result};
+use super::{ApiServer, Result, options};
 
 /// How many keys are read at a time while a page is not full.
 const CHUNK: usize = 1000;
@@ -33,9 +34,10 @@ pub(crate) struct Selection {
 impl Selection {
     /// Reads the selectors of the options; 400 where they make no sense.
     pub(crate) fn new(target: &Target, options: &ListOptions) -> Result<Selection> {
-        let labels: labels::Selector = options.label_selector.parse().map_err(|error: labels::SelectorError| {
-            Box::new(status::bad_request(error.to_string()))
-        })?;
+        let labels: labels::Selector = options
+            .label_selector
+            .parse()
+            .map_err(|error: labels::SelectorError| Box::new(status::bad_request(error.to_string())))?;
         let fields = options.field_selector.parse::<FieldSelector>();
         let fields = fields.and_then(|fields| fields.for_kind(target.kind.api_version, target.kind.kind));
         let fields = fields.map_err(|error| Box::new(status::bad_request(error.to_string())))?;
@@ -61,26 +63,37 @@ impl Selection {
 #[derive(Serialize, Deserialize)]
 struct ContinueToken {
     v: String,
-    rv: Revision,
+    /// The revision of the first page; [`NEWEST`] for whatever is newest.
+    rv: i64,
     start: String,
 }
 
 const TOKEN_VERSION: &str = "meta.k8s.io/v1";
+/// The revision of a token that goes on although the one of the first page was compacted.
+const NEWEST: i64 = -1;
 
 impl ContinueToken {
-    fn encode(revision: Revision, last_key: &str, prefix: &str) -> String {
+    fn after(revision: Revision, last_key: &str, prefix: &str) -> ContinueToken {
         let start = format!("{}\0", last_key.strip_prefix(prefix).unwrap_or(last_key));
-        let token = ContinueToken { v: TOKEN_VERSION.into(), rv: revision, start };
-        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).unwrap_or_default())
+        ContinueToken { v: TOKEN_VERSION.into(), rv: i64::try_from(revision).unwrap_or(NEWEST), start }
+    }
+
+    fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
     }
 
     fn decode(text: &str) -> Result<ContinueToken> {
-        let invalid = |why: String| Box::new(status::bad_request(format!("continue key is not valid: {why}")));
+        let invalid =
+            |why: String| Box::new(status::bad_request(format!("continue key is not valid: {why}")));
         let json = URL_SAFE_NO_PAD.decode(text).map_err(|error| invalid(error.to_string()))?;
-        let token: ContinueToken = serde_json::from_slice(&json).map_err(|error| invalid(error.to_string()))?;
-        match token.v == TOKEN_VERSION && token.rv > 0 {
-            true => Ok(token),
-            false => Err(invalid(format!("server does not recognize this encoded version {:?}", token.v))),
+        let token: ContinueToken =
+            serde_json::from_slice(&json).map_err(|error| invalid(error.to_string()))?;
+        match token.v.as_str() {
+            TOKEN_VERSION if token.rv == 0 => {
+                Err(invalid("incorrect encoded start resourceVersion (version meta.k8s.io/v1)".into()))
+            }
+            TOKEN_VERSION => Ok(token),
+            version => Err(invalid(format!("server does not recognize this encoded version {version:?}"))),
         }
     }
 }
@@ -88,11 +101,13 @@ impl ContinueToken {
 impl ApiServer {
     /// The page of the collection that the options ask for.
     pub(crate) async fn list(&self, target: &Target, options: &ListOptions) -> Result<List> {
+        options::check_list(options)?;
         let selection = Selection::new(target, options)?;
         let mut request = self.range_request(target, options)?;
         let mut list = List::default();
         loop {
-            let range = self.store.range(request.clone()).await.map_err(|error| list_error(error, options))?;
+            let range =
+                self.store.range(request.clone()).await.map_err(|error| list_error(error, options))?;
             list.revision = range.revision;
             request.revision = Some(range.revision);
             let last = collect(&selection, &range.items, options.limit, &mut list.items)?;
@@ -101,7 +116,7 @@ impl ApiServer {
             };
             let key = &range.items[last].key;
             if options.limit > 0 && list.items.len() >= options.limit {
-                list.continue_token = ContinueToken::encode(list.revision, key, &request.prefix);
+                list.continue_token = ContinueToken::after(list.revision, key, &request.prefix).encode();
                 let unread = range.items.len() - last - 1;
                 list.remaining = selection.is_everything().then_some(range.remaining + unread);
                 return Ok(list);
@@ -120,7 +135,8 @@ impl ApiServer {
             }
             let token = ContinueToken::decode(&options.continue_token)?;
             let after = format!("{prefix}{}", token.start.trim_end_matches('\0'));
-            return Ok(RangeRequest { prefix, after: Some(after), revision: Some(token.rv), limit });
+            let revision = u64::try_from(token.rv).ok();
+            return Ok(RangeRequest { prefix, after: Some(after), revision, limit });
         }
         let revision = self.revision_to_read(options)?;
         Ok(RangeRequest { prefix, after: None, revision, limit })
@@ -130,19 +146,11 @@ impl ApiServer {
     fn revision_to_read(&self, options: &ListOptions) -> Result<Option<Revision>> {
         let wanted = options.resource_version.unwrap_or(0);
         let newest = self.store.current_revision();
-        if options.version_match != VersionMatch::Unset && options.resource_version.is_none() {
-            let message = "resourceVersionMatch is forbidden unless resourceVersion is provided";
-            return Err(Box::new(status::bad_request(message)));
-        }
         if wanted > newest {
             return Err(too_large(wanted, newest));
         }
         let exact = options.version_match == VersionMatch::Exact
             || (options.version_match == VersionMatch::Unset && options.limit > 0 && wanted > 0);
-        if exact && wanted == 0 {
-            let message = "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"";
-            return Err(Box::new(status::bad_request(message)));
-        }
         Ok(exact.then_some(wanted))
     }
 }
@@ -166,15 +174,11 @@ fn collect(
     Ok(items.len().checked_sub(1))
 }
 
-fn list_error(
-    error: StoreError,
-    options: &ListOptions,
-) -> Box<k8s_openapi::apimachinery::pkg::apis::meta::v1::Status> {
-    if matches!(error, StoreError::Compacted { .. }) && !options.continue_token.is_empty() {
-        return Box::new(status::expired(
-            "The provided continue parameter is too old to display a consistent list result. \
-             You can start a new list without the continue parameter.",
-        ));
+fn list_error(error: StoreError, options: &ListOptions) -> Box<Status> {
+    if matches!(error, StoreError::Compacted { .. })
+        && let Ok(token) = ContinueToken::decode(&options.continue_token)
+    {
+        return Box::new(continue_expired(token));
     }
     if matches!(error, StoreError::Compacted { .. }) {
         return Box::new(status::expired("The resourceVersion for the provided list is too old."));
@@ -182,11 +186,21 @@ fn list_error(
     store_status(error)
 }
 
-fn too_large(
-    wanted: Revision,
-    newest: Revision,
-) -> Box<k8s_openapi::apimachinery::pkg::apis::meta::v1::Status> {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::StatusCause;
+/// 410 with a token that goes on at the newest revision, for clients that do not mind.
+fn continue_expired(token: ContinueToken) -> Status {
+    let mut status = status::expired(
+        "The provided continue parameter is too old to display a consistent list result. You can start a \
+         new list without the continue parameter, or use the continue token in this response to retrieve the \
+         remainder of the results. Continuing with the provided token results in an inconsistent list - \
+         objects that were created, modified, or deleted between the time the first chunk was returned and \
+         now may show up in the list.",
+    );
+    status.metadata.continue_ = Some(ContinueToken { rv: NEWEST, ..token }.encode());
+    status
+}
+
+/// 504 for a revision that does not exist yet.
+pub(super) fn too_large(wanted: Revision, newest: Revision) -> Box<Status> {
     let mut status = status::timeout(&format!("Too large resource version: {wanted}, current: {newest}"), 1);
     let cause = StatusCause {
         reason: Some("ResourceVersionTooLarge".into()),

@@ -27,11 +27,17 @@ pub mod patch;
 pub mod delete;
 pub mod binding;
 pub mod service_ip;
+pub mod event_ttl;
+mod options;
 pub mod audit;
 pub mod discovery;
 pub mod bootstrap;
 #[cfg(feature = "schemars")]
 pub mod openapi;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use audit::AuditLog;
 use request::{Answer, Operation, Reply, Request};

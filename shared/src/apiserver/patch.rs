@@ -13,7 +13,7 @@ use crate::api::status;
 use super::registry::Target;
 use super::request::{Patch, Reply, WriteOptions};
 use super::user::Caller;
-use super::{ApiServer, Result, input};
+use super::{ApiServer, Result, input, update};
 
 impl ApiServer {
     /// Applies the patch to the newest revision of the object, again if others were faster.
@@ -46,7 +46,9 @@ fn patched(
     {
         metadata.remove("resourceVersion");
     }
-    input::typed(target.kind, after, &[], options.field_validation, warnings)
+    let object = input::typed(target.kind, after, &[], options.field_validation, warnings)?;
+    update::check_name(target, &*object)?;
+    Ok(object)
 }
 
 fn apply(target: &Target, patch: &Patch, before: Value) -> Result<Value> {

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
 use crate::api::object::{ApiObject, Object, SharedObject};
@@ -46,6 +47,19 @@ impl Target {
     /// The name of the subresource, empty for the object itself.
     pub fn subresource_name(&self) -> &'static str {
         self.subresource.map_or("", |subresource| subresource.name)
+    }
+
+    /// 409 unless the object has the uid that a client insists on, if it does
+    /// (`Preconditions.Check` in `pkg/storage/interfaces.go` of kubernetes/apiserver).
+    pub fn check_uid(&self, wanted: Option<&str>, found: &ObjectMeta) -> Result<()> {
+        let found = found.uid.as_deref().unwrap_or_default();
+        let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty() && *wanted != found) else { return Ok(()) };
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: \
+             Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
+            self.key()
+        );
+        Err(Box::new(status::conflict(self.kind.group_resource(), &self.name, &why)))
     }
 
     /// 404 for this object.
@@ -172,7 +186,8 @@ impl ApiServer {
         dry_run: bool,
     ) -> Result<Stored> {
         if dry_run {
-            return Ok(Stored::Done(Object::new(object)));
+            let taken = expect == Expect::Absent && self.lookup(target).await?.is_some();
+            return Ok(if taken { Stored::Conflict } else { Stored::Done(Object::new(object)) });
         }
         let converted = target.kind.conversion.and_then(|conversion| (conversion.to_stored)(&*object));
         let value = encode(converted.unwrap_or(object));

@@ -240,6 +240,15 @@ impl Request {
         Ok(self)
     }
 
+    /// The namespace as authorizers and audit events name it: a namespace lies in itself
+    /// (`requestinfo.go` upstream).
+    pub fn attributed_namespace(&self) -> &str {
+        match self.kind.kind {
+            "Namespace" => &self.name,
+            _ => &self.namespace,
+        }
+    }
+
     /// The verb, as authorizers and audit events name it.
     pub fn verb(&self) -> Verb {
         match &self.operation {

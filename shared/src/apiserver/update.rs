@@ -3,9 +3,10 @@
 //! Follows `pkg/registry/rest/update.go` and `GuaranteedUpdate` in `pkg/storage/etcd3/store.go` of
 //! kubernetes/apiserver.
 
-use crate::api::object::{ApiObject, SharedObject};
+use crate::api::object::{ApiObject, Object, SharedObject};
 use crate::api::status;
 use crate::store::{Expect, KeyValue};
+use crate::validation::field::{Error, ErrorList, Path};
 use crate::{defaults, validation};
 
 use super::registry::{self, Stored, Target, strategy};
@@ -27,9 +28,16 @@ impl ApiServer {
         warnings: &mut Vec<String>,
     ) -> Result<Reply> {
         let mut object = input::object(target.kind, body, options.field_validation, warnings)?;
-        check_name(target, &mut *object)?;
+        check_name(target, &*object)?;
         create::check_namespace(target, object.metadata_mut())?;
-        let change = |_: &SharedObject, _: &mut Vec<String>| Ok(object.boxed_clone());
+        if strategy::allows_create_on_update(target.kind) && self.lookup(target).await?.is_none() {
+            return self.create_typed(caller, target, object, options, warnings).await;
+        }
+        let change = |old: &SharedObject, _: &mut Vec<String>| {
+            target.check_uid(object.metadata().uid.as_deref(), old.metadata())?;
+            check_insistence(target, &*object)?;
+            Ok(object.boxed_clone())
+        };
         self.change(caller, target, options, warnings, change).await.map(Reply::Object)
     }
 
@@ -67,26 +75,37 @@ impl ApiServer {
     ) -> Result<Option<SharedObject>> {
         let insists = check_version(target, &*new, &old)?;
         self.complete(caller, target, &mut *new, &old, warnings).await?;
-        if registry::equal(&*new, old.body()) {
-            return Ok(Some(old));
+        let written = if leaves_nothing_to_wait_for(&*new, old.body()) {
+            self.finish_deletion(target, &item, options.dry_run, new).await?
+        } else if registry::equal(&*new, old.body()) {
+            Some(old)
+        } else {
+            self.write_over(target, options, &old, &item, new).await?
+        };
+        if written.is_none() && insists {
+            return Err(Box::new(status::stale(target.kind.group_resource(), &target.name)));
         }
-        if leaves_nothing_to_wait_for(&*new, old.body()) {
-            return self.finish_deletion(target, &item, options.dry_run, new).await;
-        }
+        Ok(written)
+    }
+
+    /// Gives the changed object the addresses that it lacks, and writes it; `None` where someone else
+    /// was faster.
+    async fn write_over(
+        &self,
+        target: &Target,
+        options: &WriteOptions,
+        old: &SharedObject,
+        item: &KeyValue,
+        mut new: Box<dyn ApiObject>,
+    ) -> Result<Option<SharedObject>> {
         let claims = self.reallocate_addresses(target, &mut *new, old.body(), options.dry_run).await?;
-        match self.put(target, new, Expect::At(item.mod_revision), options.dry_run).await? {
-            Stored::Done(object) => {
-                self.release_replaced(old.body(), object.body(), options.dry_run).await?;
-                Ok(Some(object))
-            }
-            Stored::Conflict => {
-                self.release_addresses(&claims).await?;
-                match insists {
-                    true => Err(Box::new(status::stale(target.kind.group_resource(), &target.name))),
-                    false => Ok(None),
-                }
-            }
+        let stored = self.put(target, new, Expect::At(item.mod_revision), options.dry_run).await;
+        if let Ok(Stored::Done(object)) = stored {
+            self.release_replaced(old.body(), object.body(), options.dry_run).await?;
+            return Ok(Some(object));
         }
+        self.release_addresses(&claims).await?;
+        stored.map(|_| None)
     }
 
     /// Defaults, keeps what may not change, admits and validates.
@@ -112,8 +131,7 @@ impl ApiServer {
         };
         admission::invalid_unless_empty(target, errors)?;
         if target.subresource.is_none() {
-            warnings.extend(validation::warnings::warnings(new));
-            warnings.extend(admission::unsupported(new));
+            warnings.extend(create::warnings_of(new));
         }
         Ok(())
     }
@@ -127,57 +145,86 @@ impl ApiServer {
         new: Box<dyn ApiObject>,
     ) -> Result<Option<SharedObject>> {
         let gone = dry_run || self.remove(target, item.mod_revision).await?;
-        Ok(gone.then(|| crate::api::object::Object::new(new)))
+        if gone {
+            self.release_of(&*new, dry_run).await?;
+        }
+        Ok(gone.then(|| Object::new(new)))
     }
 }
 
-/// The name in the body must be the one of the path; it may be left out.
-fn check_name(target: &Target, object: &mut dyn ApiObject) -> Result<()> {
-    let name = object.metadata_mut().name.get_or_insert_with(|| target.name.clone());
-    if *name == target.name {
+/// The name and namespace in the body must be those of the path (`checkName` in
+/// `pkg/endpoints/handlers/rest.go`).
+pub(super) fn check_name(target: &Target, object: &dyn ApiObject) -> Result<()> {
+    let metadata = object.metadata();
+    let name = metadata.name.as_deref().unwrap_or_default();
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+    let refused = |message: String| Err(Box::new(status::bad_request(message)));
+    if name.is_empty() {
+        let message = format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            target.name
+        );
+        return refused(message);
+    }
+    if name != target.name {
+        let message =
+            format!("the name of the object ({name}) does not match the name on the URL ({})", target.name);
+        return refused(message);
+    }
+    if !namespace.is_empty() && !target.namespace.is_empty() && namespace != target.namespace {
+        let message = format!(
+            "the namespace of the object ({namespace}) does not match the namespace on the request ({})",
+            target.namespace
+        );
+        return refused(message);
+    }
+    Ok(())
+}
+
+/// 422 for an update that names no `resourceVersion` where the kind demands one.
+fn check_insistence(target: &Target, new: &dyn ApiObject) -> Result<()> {
+    let version = new.metadata().resource_version.as_deref().unwrap_or_default();
+    if strategy::allows_unconditional_update(target.kind) || !matches!(version, "" | "0") {
         return Ok(());
     }
-    let message = format!("the name of the object ({name}) does not match the name on the URL ({})", target.name);
-    Err(Box::new(status::bad_request(message)))
+    let path = Path::root("metadata").child("resourceVersion");
+    let error = Error::invalid(&path, 0, "must be specified for an update");
+    admission::invalid_unless_empty(target, ErrorList::from(error))
 }
 
-/// Whether the client insists on a `resourceVersion`; 409 where that is stale or the uid another.
+/// Whether the client insists on a `resourceVersion`; 409 where that is stale.
 fn check_version(target: &Target, new: &dyn ApiObject, old: &SharedObject) -> Result<bool> {
-    let what = target.kind.group_resource();
-    let (wanted, found) = (new.metadata(), old.metadata());
-    if let (Some(wanted), Some(found)) = (&wanted.uid, &found.uid)
-        && wanted != found
-        && !wanted.is_empty()
-    {
-        let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}");
-        return Err(Box::new(status::conflict(what, &target.name, &why)));
-    }
-    match wanted.resource_version.as_deref() {
+    match new.metadata().resource_version.as_deref() {
         None | Some("" | "0") => Ok(false),
         Some(version) if version == old.resource_version() => Ok(true),
-        Some(_) => Err(Box::new(status::stale(what, &target.name))),
+        Some(_) => Err(Box::new(status::stale(target.kind.group_resource(), &target.name))),
     }
 }
 
-/// What only the server says of an object stays as it was (`BeforeUpdate` upstream).
+/// What only the server says of an object stays as it was (`BeforeUpdate` upstream); whatever else a
+/// client claims of it, validation refuses.
 fn keep_system_metadata(new: &mut dyn ApiObject, old: &dyn ApiObject) {
     let old = old.metadata();
     let new = new.metadata_mut();
-    new.uid.clone_from(&old.uid);
+    if new.uid.as_deref().unwrap_or_default().is_empty() {
+        new.uid.clone_from(&old.uid);
+    }
+    if old.deletion_timestamp.is_some() {
+        new.deletion_timestamp.clone_from(&old.deletion_timestamp);
+    }
+    if new.deletion_grace_period_seconds.is_none() {
+        new.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
+    }
     new.creation_timestamp.clone_from(&old.creation_timestamp);
-    new.deletion_timestamp.clone_from(&old.deletion_timestamp);
-    new.deletion_grace_period_seconds.clone_from(&old.deletion_grace_period_seconds);
-    new.generate_name.clone_from(&old.generate_name);
     new.resource_version.clone_from(&old.resource_version);
+    new.managed_fields.clone_from(&old.managed_fields);
     new.self_link = None;
 }
 
-/// Whether the object was only waiting for its finalizers, and the last one went.
+/// Whether the object was to be deleted and nothing keeps it any more (`ShouldDeleteDuringUpdate`
+/// upstream).
 fn leaves_nothing_to_wait_for(new: &dyn ApiObject, old: &dyn ApiObject) -> bool {
-    let waits = |object: &dyn ApiObject| {
-        let own = object.metadata().finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty());
-        own || strategy::has_own_finalizers(object)
-    };
-    let graceful = new.metadata().deletion_grace_period_seconds.is_none_or(|seconds| seconds == 0);
-    new.metadata().deletion_timestamp.is_some() && graceful && waits(old) && !waits(new)
+    let old = old.metadata();
+    let graceful = old.deletion_grace_period_seconds.is_some_and(|seconds| seconds != 0);
+    old.deletion_timestamp.is_some() && !graceful && !strategy::waits_for_finalizers(new)
 }

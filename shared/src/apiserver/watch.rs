@@ -7,24 +7,27 @@ use std::collections::VecDeque;
 
 use futures::stream::{self, StreamExt};
 
-use crate::api::status;
 use crate::store::{RangeRequest, Revision, StoreEvent, WatchItem};
 
 use super::list::Selection;
 use super::registry::{self, Target, store_status};
-use super::request::{ListOptions, VersionMatch, WatchEvent, WatchStream};
-use super::{ApiServer, Result};
+use super::request::{ListOptions, WatchEvent, WatchStream};
+use super::{ApiServer, Result, list, options};
 
 impl ApiServer {
     /// Changes of the collection; where the options name no revision, the present state comes first.
     pub(crate) async fn watch(&self, target: &Target, options: &ListOptions) -> Result<WatchStream> {
-        check(options)?;
+        options::check_watch(options)?;
         let selection = Selection::new(target, options)?;
         let from = options.resource_version.unwrap_or(0);
         let initial = options.send_initial_events.unwrap_or(from == 0);
         if !initial {
             let start = if from == 0 { self.store.current_revision() } else { from };
             return Ok(self.follow(target, selection, options.allow_bookmarks, start, VecDeque::new()));
+        }
+        let newest = self.store.current_revision();
+        if from > newest {
+            return Err(list::too_large(from, newest));
         }
         let request = RangeRequest { prefix: target.prefix(), ..RangeRequest::default() };
         let range = self.store.range(request).await.map_err(store_status)?;
@@ -68,7 +71,11 @@ impl ApiServer {
 }
 
 /// The event as one who sees only the selection sees it.
-fn change(kind: &'static crate::api::scheme::Kind, selection: &Selection, event: &StoreEvent) -> Option<WatchEvent> {
+fn change(
+    kind: &'static crate::api::scheme::Kind,
+    selection: &Selection,
+    event: &StoreEvent,
+) -> Option<WatchEvent> {
     match try_change(kind, selection, event) {
         Ok(change) => change,
         Err(status) => Some(WatchEvent::Error(status)),
@@ -97,16 +104,5 @@ fn try_change(
             Ok(Some(WatchEvent::Deleted(registry::deleted_object(kind, event, previous)?)))
         }
         _ => Ok(None),
-    }
-}
-
-fn check(options: &ListOptions) -> Result<()> {
-    let invalid = |message: &str| Err(Box::new(status::bad_request(message)));
-    match (options.send_initial_events, options.version_match) {
-        (Some(_), VersionMatch::NotOlderThan) | (None, VersionMatch::Unset) => Ok(()),
-        (Some(_), _) => {
-            invalid("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
-        }
-        (None, _) => invalid("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"),
     }
 }

@@ -1,1 +1,89 @@
-//! To be written.
+//! Controllers: loops that make what is what it should be.
+//!
+//! One controller a file, under upstream's name. Each is a plain value that its owner drives: it
+//! lists and watches the kinds of [`Controller::watches`], hands in every change, steps, sends the
+//! requests and hands in the answers. The owner steps after every change and every answer, and when
+//! the time that the last step named has come. All controllers ask as
+//! `system:kube-controller-manager`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::api::object::SharedObject;
+use crate::apiserver::Result;
+use crate::apiserver::request::{Answer, Request};
+use crate::given::Entropy;
+use crate::informer::Change;
+
+pub mod namespace;
+pub mod node_ipam;
+pub mod service_account;
+
+#[cfg(test)]
+pub(crate) mod test_pump;
+
+/// Ties an answer to its request; unique within one controller.
+pub type Token = u64;
+
+/// What a controller wants.
+#[derive(Default)]
+pub struct Step {
+    /// Requests to send, in this order; each is answered through [`Controller::on_response`].
+    pub requests: Vec<(Token, Request)>,
+    /// When to step again though nothing happened; sooner is harmless.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// A loop that watches some kinds and writes requests.
+pub trait Controller: Send {
+    /// Upstream's name of the controller, for logs.
+    fn name(&self) -> &'static str;
+
+    /// `apiVersion` and `kind` of the collections to follow, across all namespaces.
+    fn watches(&self) -> &'static [(&'static str, &'static str)];
+
+    /// An object of a watched kind is new, changed or gone.
+    fn on_delta(&mut self, change: Change, object: &SharedObject);
+
+    /// Goes on as far as is possible without an answer.
+    fn step(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Step;
+
+    /// What the API server answered; a refusal is tried again later where that can help.
+    fn on_response(&mut self, token: Token, response: Result<Answer>, now: Timestamp);
+}
+
+/// The controllers of a new cluster.
+pub fn all() -> Vec<Box<dyn Controller>> {
+    vec![
+        Box::new(node_ipam::NodeIpamController::default()),
+        Box::new(namespace::NamespaceController::default()),
+        Box::new(service_account::ServiceAccountController::default()),
+    ]
+}
+
+/// Hands out tokens and remembers what each was for.
+struct Asked<T> {
+    next: Token,
+    open: BTreeMap<Token, T>,
+}
+
+impl<T> Default for Asked<T> {
+    fn default() -> Self {
+        Asked { next: 0, open: BTreeMap::new() }
+    }
+}
+
+impl<T> Asked<T> {
+    /// A token for a request about this.
+    fn about(&mut self, what: T) -> Token {
+        self.next += 1;
+        self.open.insert(self.next, what);
+        self.next
+    }
+
+    /// What the answered request was about.
+    fn answered(&mut self, token: Token) -> Option<T> {
+        self.open.remove(&token)
+    }
+}

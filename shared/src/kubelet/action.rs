@@ -23,7 +23,8 @@ pub enum Action {
         /// How often it was started before.
         attempt: i32,
     },
-    /// Stop a running container; answered by `on_exited`.
+    /// Stop a running container; answered by `on_exited`. Asked again, with a shorter grace period,
+    /// where the pod's was shortened meanwhile.
     Stop {
         /// The container.
         container: String,
@@ -58,7 +59,8 @@ pub struct PullError {
     pub message: String,
 }
 
-/// Why a container did not start.
+/// Why a container did not start. With `RunContainerError` it was made, and counts as one that ended
+/// at once with exit code 128, as container runtimes report it; with the others it was not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StartError {
     /// `CreateContainerConfigError`, `CreateContainerError` or `RunContainerError`.

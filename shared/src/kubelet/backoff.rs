@@ -15,6 +15,11 @@ pub struct Backoff {
 }
 
 impl Backoff {
+    /// A wait that was under way since `updated`, when an earlier kubelet was lost.
+    pub fn resumed(duration: SignedDuration, updated: Timestamp) -> Backoff {
+        Backoff { entry: Some((duration.min(MAX), updated)) }
+    }
+
     /// The present wait; zero where nothing failed yet.
     pub fn duration(&self) -> SignedDuration {
         self.entry.map_or(SignedDuration::ZERO, |(duration, _)| duration)
@@ -45,6 +50,21 @@ impl Backoff {
     }
 }
 
+/// The wait as Go prints durations: `10s`, `1m20s`, `5m0s`.
+pub fn in_words(wait: SignedDuration) -> String {
+    match (wait.as_secs() / 60, wait.as_secs() % 60) {
+        (0, seconds) => format!("{seconds}s"),
+        (minutes, seconds) => format!("{minutes}m{seconds}s"),
+    }
+}
+
+/// Reads what [`in_words`] writes.
+pub fn from_words(text: &str) -> Option<SignedDuration> {
+    let text = text.strip_suffix('s')?;
+    let (minutes, seconds) = text.split_once('m').unwrap_or(("0", text));
+    Some(SignedDuration::from_secs(minutes.parse::<i64>().ok()? * 60 + seconds.parse::<i64>().ok()?))
+}
+
 fn expired(event: Timestamp, updated: Timestamp) -> bool {
     event.duration_since(updated) > MAX * 2
 }
@@ -69,6 +89,16 @@ mod tests {
             backoff.next(at(now), at(now));
         }
         assert_eq!(waits, [0, 10, 20, 40, 80, 160, 300, 300]);
+    }
+
+    #[test]
+    fn waits_should_be_written_as_go_writes_them_and_read_back() {
+        for (seconds, words) in [(10, "10s"), (80, "1m20s"), (300, "5m0s")] {
+            let wait = SignedDuration::from_secs(seconds);
+            assert_eq!(in_words(wait), words);
+            assert_eq!(from_words(words), Some(wait));
+        }
+        assert_eq!(from_words("soon"), None);
     }
 
     #[test]

@@ -1,71 +1,205 @@
 //! A pod's conditions: `pkg/kubelet/status/generate.go` of kubernetes/kubernetes.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, PodCondition};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 /// What the conditions are made of.
 pub struct Facts<'a> {
-    /// The pod's phase.
+    /// The pod.
+    pub pod: &'a Pod,
+    /// Its phase.
     pub phase: &'a str,
-    /// The statuses of its containers.
+    /// The statuses of its containers, in the order of the spec.
     pub containers: &'a [ContainerStatus],
     /// Whether its network and directories are there.
     pub has_sandbox: bool,
-    /// The object's generation that the status is about.
-    pub generation: Option<i64>,
 }
 
-/// The kubelet's conditions, in the order in which upstream writes them, keeping from `before` when
-/// each last changed; conditions of others (`PodScheduled`) stay as they are.
+/// The conditions that a kubelet writes, in the order in which it writes them.
+const OWN: [&str; 5] =
+    ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+
+/// Whether the condition is a kubelet's (`pkg/kubelet/types/pod_status.go`).
+pub fn is_own(condition: &PodCondition) -> bool {
+    OWN.contains(&condition.type_.as_str())
+}
+
+/// The pod's conditions: those of others as they are, then the kubelet's. When each last changed is
+/// taken from `before`, the conditions that were last reported.
 pub fn conditions(facts: &Facts<'_>, before: &[PodCondition], now: Timestamp) -> Vec<PodCondition> {
-    let ready = readiness(facts);
-    let sandbox = (facts.has_sandbox, None);
-    let mut all = vec![
-        condition("PodReadyToStartContainers", sandbox, facts),
-        condition("Initialized", (true, completed(facts)), facts),
-        condition("Ready", ready.clone(), facts),
-        condition("ContainersReady", ready, facts),
+    let mut all = others(facts.pod);
+    let containers_ready = containers_ready(facts);
+    let verdicts = [
+        (facts.has_sandbox, None),
+        (true, completed(facts)),
+        ready(facts, &all, &containers_ready),
+        containers_ready,
+        (true, None),
     ];
-    for condition in &mut all {
-        let same = before.iter().find(|old| old.type_ == condition.type_ && old.status == condition.status);
-        condition.last_transition_time = same.and_then(|old| old.last_transition_time.clone()).or(Some(Time(now)));
+    let generation = facts.pod.metadata.generation;
+    for (type_, verdict) in OWN.into_iter().zip(verdicts) {
+        let condition = condition(type_, verdict, generation);
+        let same = before.iter().find(|old| old.type_ == type_ && old.status == condition.status);
+        let since = same.and_then(|old| old.last_transition_time.clone()).unwrap_or(Time(now));
+        all.push(PodCondition { last_transition_time: Some(since), ..condition });
     }
-    let own = |old: &&PodCondition| !all.iter().any(|new| new.type_ == old.type_);
-    let others: Vec<PodCondition> = before.iter().filter(own).cloned().collect();
-    all.extend(others);
     all
 }
 
+/// Whether a condition holds; reason and message.
 type Verdict = (bool, Option<(&'static str, String)>);
+
+fn others(pod: &Pod) -> Vec<PodCondition> {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.filter(|condition| !is_own(condition)).cloned().collect()
+}
 
 fn completed(facts: &Facts<'_>) -> Option<(&'static str, String)> {
     (facts.phase == "Succeeded").then(|| ("PodCompleted", String::new()))
 }
 
-fn readiness(facts: &Facts<'_>) -> Verdict {
+fn containers_ready(facts: &Facts<'_>) -> Verdict {
     if let Some(completed) = completed(facts) {
         return (false, Some(completed));
     }
     if facts.phase == "Failed" {
         return (false, Some(("PodFailed", String::new())));
     }
-    let unready: Vec<&str> =
-        facts.containers.iter().filter(|container| !container.ready).map(|container| container.name.as_str()).collect();
+    let unready: Vec<&str> = facts
+        .containers
+        .iter()
+        .filter(|container| !container.ready)
+        .map(|container| container.name.as_str())
+        .collect();
     if unready.is_empty() {
         return (true, None);
     }
     (false, Some(("ContainersNotReady", format!("containers with unready status: [{}]", unready.join(" ")))))
 }
 
-fn condition(type_: &str, (holds, why): Verdict, facts: &Facts<'_>) -> PodCondition {
+/// A pod is ready when its containers are, and every condition that its readiness gates name holds.
+fn ready(facts: &Facts<'_>, others: &[PodCondition], containers: &Verdict) -> Verdict {
+    if !containers.0 {
+        return containers.clone();
+    }
+    let gates = facts.pod.spec.iter().flat_map(|spec| spec.readiness_gates.iter().flatten());
+    let closed: Vec<String> = gates.filter_map(|gate| closed_gate(&gate.condition_type, others)).collect();
+    if closed.is_empty() {
+        return (true, None);
+    }
+    (false, Some(("ReadinessGatesNotReady", closed.join(", "))))
+}
+
+fn closed_gate(type_: &str, others: &[PodCondition]) -> Option<String> {
+    match others.iter().find(|condition| condition.type_ == type_) {
+        None => Some(format!("corresponding condition of pod readiness gate {type_:?} does not exist.")),
+        Some(condition) if condition.status == "True" => None,
+        Some(condition) => Some(format!(
+            "the status of pod readiness gate {type_:?} is not \"True\", but {}",
+            condition.status
+        )),
+    }
+}
+
+fn condition(type_: &str, (holds, why): Verdict, generation: Option<i64>) -> PodCondition {
     let (reason, message) = why.unzip();
     PodCondition {
         type_: type_.to_owned(),
         status: if holds { "True" } else { "False" }.to_owned(),
         reason: reason.map(str::to_owned),
         message: message.filter(|message| !message.is_empty()),
-        observed_generation: facts.generation,
+        observed_generation: generation,
         ..PodCondition::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn container(name: &str, ready: bool) -> ContainerStatus {
+        ContainerStatus { name: name.into(), ready, ..ContainerStatus::default() }
+    }
+
+    fn in_short(phase: &str, containers: &[ContainerStatus], pod: &serde_json::Value) -> Vec<String> {
+        let pod: Pod = serde_json::from_value(pod.clone()).unwrap();
+        let facts = Facts { pod: &pod, phase, containers, has_sandbox: true };
+        let short = |condition: PodCondition| {
+            let why =
+                [condition.reason, condition.message].into_iter().flatten().collect::<Vec<_>>().join(": ");
+            format!("{} {} {why}", condition.type_, condition.status).trim_end().to_owned()
+        };
+        conditions(&facts, &[], Timestamp::UNIX_EPOCH).into_iter().map(short).collect()
+    }
+
+    #[test]
+    fn conditions_should_follow_phase_and_containers() {
+        let waiting = "ContainersNotReady: containers with unready status: [b a]";
+        let cases = [
+            ("Running", [("b", true), ("a", true)], "Initialized True", "Ready True".to_owned()),
+            ("Pending", [("b", false), ("a", false)], "Initialized True", format!("Ready False {waiting}")),
+            (
+                "Succeeded",
+                [("b", false), ("a", false)],
+                "Initialized True PodCompleted",
+                "Ready False PodCompleted".into(),
+            ),
+            ("Failed", [("b", false), ("a", false)], "Initialized True", "Ready False PodFailed".into()),
+        ];
+        for (phase, containers, initialized, ready) in cases {
+            let containers = containers.map(|(name, ready)| container(name, ready));
+            let found = in_short(phase, &containers, &json!({}));
+            let containers_ready = ready.replace("Ready ", "ContainersReady ");
+            let expected = [
+                "PodReadyToStartContainers True",
+                initialized,
+                &ready,
+                &containers_ready,
+                "PodScheduled True",
+            ];
+            assert_eq!(found, expected, "{phase}");
+        }
+    }
+
+    #[test]
+    fn readiness_gate_should_keep_a_pod_from_being_ready() {
+        let cases = [
+            (
+                json!([]),
+                "Ready False ReadinessGatesNotReady: corresponding condition of pod readiness gate \"x/y\" does not exist.",
+            ),
+            (
+                json!([{"type": "x/y", "status": "False"}]),
+                "Ready False ReadinessGatesNotReady: the status of pod readiness gate \"x/y\" is not \"True\", but False",
+            ),
+            (json!([{"type": "x/y", "status": "True"}]), "Ready True"),
+        ];
+        for (others, expected) in cases {
+            let pod = json!({
+                "spec": {"containers": [], "readinessGates": [{"conditionType": "x/y"}]},
+                "status": {"conditions": others},
+            });
+            let found = in_short("Running", &[container("a", true)], &pod);
+            assert!(found.contains(&expected.to_owned()), "{found:?}");
+            assert!(found.contains(&"ContainersReady True".to_owned()), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn transition_time_should_change_with_the_status_only() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let pod = Pod::default();
+        let containers = [container("a", false)];
+        let pending = Facts { pod: &pod, phase: "Pending", containers: &containers, has_sandbox: false };
+        let first = conditions(&pending, &[], at(1));
+        let sandboxed = Facts { has_sandbox: true, ..pending };
+        let second = conditions(&sandboxed, &first, at(2));
+        let times: Vec<i64> = second
+            .iter()
+            .map(|condition| condition.last_transition_time.as_ref().unwrap().0.as_second())
+            .collect();
+        assert_eq!(times, [2, 1, 1, 1, 1]);
     }
 }

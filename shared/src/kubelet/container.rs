@@ -1,38 +1,53 @@
 //! One container of a pod, as the kubelet keeps it: what runs, what ran, what it waits for.
 
-use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{
-    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
-};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStateWaiting};
 
 use super::backoff::Backoff;
-
-/// The reason for a container that was running when its kubelet was lost.
-pub const STATUS_UNKNOWN: &str = "ContainerStatusUnknown";
 
 /// Where a container stands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stage {
-    /// It waits to be started, for the reason in `waiting`.
+    /// It is to be started, as soon as its last failure is long enough ago.
     Waiting,
     /// Its image is being fetched.
     Pulling,
     /// Its image is here; it may be started.
-    Pulled,
+    Pulled {
+        /// The image's id.
+        image_id: String,
+    },
     /// It is being started.
-    Starting,
+    Starting {
+        /// The image's id.
+        image_id: String,
+    },
     /// It runs.
     Running {
         /// Since when.
         since: Timestamp,
-        /// Whether it was told to stop.
-        stopping: bool,
+        /// The grace period with which it was told to stop, if it was.
+        stopping: Option<SignedDuration>,
     },
-    /// It ended.
-    Exited(ContainerStateTerminated),
-    /// It ended so once more, and waits for its back-off to be started again.
-    CrashLoop(ContainerStateTerminated),
+    /// It ended, as `ended` tells, and was not tried again since.
+    Exited,
+}
+
+/// What went wrong when a container was last to be started.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Failure {
+    /// Its image could not be pulled; the waits grow.
+    Pull {
+        /// When.
+        at: Timestamp,
+        /// Whether it was told that the next try must wait.
+        told: bool,
+    },
+    /// Something that is tried again soon.
+    Start {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// One container.
@@ -40,23 +55,27 @@ pub enum Stage {
 pub struct ContainerWork {
     /// Where it stands.
     pub stage: Stage,
-    /// The reason and message of its waiting.
-    pub waiting: (String, String),
+    /// Why it is not started, as its status says until it is (`reason_cache.go` upstream).
+    pub waiting: Option<ContainerStateWaiting>,
     /// How often it was started again.
     pub restart_count: i32,
-    /// How it ended before this time.
+    /// How it ended the last time, unless it runs.
+    pub ended: Option<ContainerStateTerminated>,
+    /// How it ended before that.
     pub last_state: Option<ContainerStateTerminated>,
-    /// The image's id.
+    /// The image of the running or last container, in full.
+    pub image: String,
+    /// That image's id.
     pub image_id: String,
     /// The id of the running or last container, `kijabi://…`.
     pub container_id: String,
     /// The waits between restarts.
     pub restarts: Backoff,
-    /// The waits between pulls, and when the last one failed.
+    /// The waits between pulls.
     pub pulls: Backoff,
-    /// When the last pull or start failed.
-    pub failed_at: Option<Timestamp>,
-    /// Whether its definition changed since it was started, so that it must be started anew.
+    /// Why the last try to start it failed.
+    pub failure: Option<Failure>,
+    /// Whether its definition changed since its image was asked for, so that it must be started anew.
     pub changed: bool,
 }
 
@@ -65,40 +84,18 @@ impl ContainerWork {
     pub fn new() -> ContainerWork {
         ContainerWork {
             stage: Stage::Waiting,
-            waiting: creating(),
+            waiting: None,
             restart_count: 0,
+            ended: None,
             last_state: None,
+            image: String::new(),
             image_id: String::new(),
             container_id: String::new(),
             restarts: Backoff::default(),
             pulls: Backoff::default(),
-            failed_at: None,
+            failure: None,
             changed: false,
         }
-    }
-
-    /// A container of which only the status in the API is left, because its kubelet was lost. One
-    /// that ran counts as killed, and `restartable` says whether it will be started again
-    /// (`convertToAPIContainerStatuses` in `pkg/kubelet/kubelet_pods.go`).
-    pub fn recovered(status: &ContainerStatus, restartable: bool) -> ContainerWork {
-        let mut work = ContainerWork::new();
-        work.restart_count = status.restart_count;
-        work.image_id.clone_from(&status.image_id);
-        work.container_id = status.container_id.clone().unwrap_or_default();
-        let state = status.state.clone().unwrap_or_default();
-        work.last_state = status.last_state.clone().and_then(|state| state.terminated);
-        if let Some(ended) = state.terminated {
-            work.stage = Stage::Exited(ended);
-        } else if let Some(running) = state.running {
-            let lost = lost(&running, &work.container_id);
-            if restartable {
-                work.last_state = Some(lost);
-                work.restart_count += 1;
-            } else {
-                work.stage = Stage::Exited(lost);
-            }
-        }
-        work
     }
 
     /// Whether it runs now.
@@ -108,55 +105,74 @@ impl ContainerWork {
 
     /// Whether something is under way that must end before the pod can go.
     pub fn is_busy(&self) -> bool {
-        matches!(self.stage, Stage::Running { .. } | Stage::Starting)
+        matches!(self.stage, Stage::Running { .. } | Stage::Starting { .. })
     }
 
-    /// How it ended, where it did and was not started again.
+    /// How it ended, where it did and was not tried again since.
     pub fn exit(&self) -> Option<&ContainerStateTerminated> {
-        match &self.stage {
-            Stage::Exited(exit) => Some(exit),
-            _ => None,
-        }
+        self.ended.as_ref().filter(|_| self.stage == Stage::Exited)
     }
 
-    /// Its status in the API.
-    pub fn status(&self, container: &Container) -> ContainerStatus {
-        let running = self.is_running();
-        ContainerStatus {
-            name: container.name.clone(),
-            image: container.image.clone().map(|image| qualified(&image)).unwrap_or_default(),
-            image_id: self.image_id.clone(),
-            container_id: Some(self.container_id.clone()).filter(|id| !id.is_empty()),
-            ready: running,
-            started: Some(running),
-            restart_count: self.restart_count,
-            state: Some(self.state()),
-            last_state: Some(ContainerState { terminated: self.last_state.clone(), ..ContainerState::default() }),
-            resources: container.resources.clone(),
-            ..ContainerStatus::default()
-        }
+    /// How often it would have been started before, were it started now.
+    pub fn attempt(&self) -> i32 {
+        self.restart_count + i32::from(self.ended.is_some())
     }
 
-    fn state(&self) -> ContainerState {
-        let mut state = ContainerState::default();
-        match &self.stage {
-            Stage::Running { since, .. } => {
-                state.running = Some(ContainerStateRunning { started_at: Some(Time(*since)) });
+    /// Whether it is to be started again after it ended (`ShouldContainerBeRestarted` in
+    /// `pkg/kubelet/container/helpers.go`); a new definition is reason enough.
+    pub fn restarts(&self, policy: &str) -> bool {
+        let Some(ended) = &self.ended else { return true };
+        self.changed
+            || match policy {
+                "Never" => false,
+                "OnFailure" => ended.exit_code != 0,
+                _ => true,
             }
-            Stage::Exited(exit) => state.terminated = Some(exit.clone()),
-            _ => {
-                let (reason, message) = &self.waiting;
-                let message = Some(message.clone()).filter(|message| !message.is_empty());
-                state.waiting = Some(ContainerStateWaiting { reason: Some(reason.clone()), message });
-            }
-        }
-        state
     }
-}
 
-/// Why a container waits that nothing holds up.
-pub(super) fn creating() -> (String, String) {
-    ("ContainerCreating".into(), String::new())
+    /// The reason for which its status says that it waits.
+    pub fn waits_for(&self) -> Option<&str> {
+        self.waiting.as_ref()?.reason.as_deref()
+    }
+
+    /// From now on its status says that it waits for this.
+    pub(super) fn wait(&mut self, reason: &str, message: String) {
+        let message = Some(message).filter(|message| !message.is_empty());
+        self.waiting = Some(ContainerStateWaiting { reason: Some(reason.to_owned()), message });
+    }
+
+    /// A container was made in the place of the one that ended, if one did.
+    pub(super) fn created(&mut self, image: &str, image_id: String) {
+        self.restart_count = self.attempt();
+        self.last_state = self.ended.take().or(self.last_state.take());
+        self.image = qualified(image);
+        self.image_id = image_id;
+        self.waiting = None;
+        self.failure = None;
+    }
+
+    /// The container ended.
+    pub(super) fn exited(&mut self, exit: ContainerStateTerminated) {
+        self.ended = Some(exit);
+        self.stage = Stage::Exited;
+    }
+
+    /// Its image is now another one: what was tried with the old one is forgotten, and what runs is
+    /// to be replaced. Returns whether something runs that is to be replaced only since now.
+    pub(super) fn definition_changed(&mut self) -> bool {
+        self.restarts.reset();
+        self.pulls.reset();
+        self.failure = None;
+        match self.stage {
+            Stage::Pulled { .. } => self.stage = Stage::Waiting,
+            Stage::Pulling => self.changed = true,
+            Stage::Running { .. } | Stage::Starting { .. } => {
+                return !std::mem::replace(&mut self.changed, true);
+            }
+            Stage::Waiting | Stage::Exited => {}
+        }
+        false
+    }
 }
 
 impl Default for ContainerWork {
@@ -165,21 +181,12 @@ impl Default for ContainerWork {
     }
 }
 
-fn lost(running: &ContainerStateRunning, container_id: &str) -> ContainerStateTerminated {
-    ContainerStateTerminated {
-        exit_code: 137,
-        reason: Some(STATUS_UNKNOWN.into()),
-        message: Some("The container could not be located when the pod was terminated".into()),
-        started_at: running.started_at.clone(),
-        container_id: Some(container_id.to_owned()).filter(|id| !id.is_empty()),
-        ..ContainerStateTerminated::default()
-    }
-}
-
 /// The image with its registry and tag, as container runtimes report it.
 fn qualified(image: &str) -> String {
     let (registry, rest) = match image.split_once('/') {
-        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (first.to_owned(), rest.to_owned()),
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => {
+            (first.to_owned(), rest.to_owned())
+        }
         Some(_) => ("docker.io".to_owned(), image.to_owned()),
         None => ("docker.io".to_owned(), format!("library/{image}")),
     };
@@ -199,6 +206,7 @@ mod tests {
             ("team/app", "docker.io/team/app:latest"),
             ("localhost:5000/app", "localhost:5000/app:latest"),
             ("registry.k8s.io/pause:3.9", "registry.k8s.io/pause:3.9"),
+            ("nginx@sha256:0f", "docker.io/library/nginx@sha256:0f"),
         ];
         for (image, expected) in cases {
             assert_eq!(qualified(image), expected);
@@ -206,16 +214,18 @@ mod tests {
     }
 
     #[test]
-    fn container_that_ran_when_the_kubelet_was_lost_should_count_a_restart() {
-        let state = ContainerState {
-            running: Some(ContainerStateRunning::default()),
-            ..ContainerState::default()
-        };
-        let status = ContainerStatus { state: Some(state), restart_count: 2, ..ContainerStatus::default() };
-        let again = ContainerWork::recovered(&status, true);
-        assert_eq!((again.restart_count, &again.stage), (3, &Stage::Waiting));
-        assert_eq!(again.last_state.unwrap().exit_code, 137);
-        let never = ContainerWork::recovered(&status, false);
-        assert_eq!(never.exit().unwrap().reason.as_deref(), Some(STATUS_UNKNOWN));
+    fn restart_should_follow_policy_exit_code_and_definition() {
+        let cases = [
+            ("Always", 0, false, true),
+            ("OnFailure", 0, false, false),
+            ("OnFailure", 3, false, true),
+            ("Never", 3, false, false),
+            ("Never", 143, true, true),
+        ];
+        for (policy, exit_code, changed, expected) in cases {
+            let ended = ContainerStateTerminated { exit_code, ..ContainerStateTerminated::default() };
+            let work = ContainerWork { ended: Some(ended), changed, ..ContainerWork::new() };
+            assert_eq!(work.restarts(policy), expected, "{policy} {exit_code}");
+        }
     }
 }

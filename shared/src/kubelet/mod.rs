@@ -5,13 +5,18 @@
 
 pub mod action;
 pub mod backoff;
-pub mod container;
-pub mod pod_worker;
-mod pod_steps;
-pub mod status;
 pub mod conditions;
+pub mod container;
+mod container_status;
 pub mod environment;
 pub mod mirror;
 pub mod node_status;
+mod pod_answers;
 pub mod pod_ip;
+mod pod_steps;
+pub mod pod_worker;
 pub mod quality_of_service;
+pub mod recovery;
+pub mod status;
+#[cfg(test)]
+mod tests;

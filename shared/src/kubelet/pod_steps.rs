@@ -1,205 +1,223 @@
 //! The decisions of a pod worker's step: what a pod that is to run needs, and what one that is to end.
+//!
+//! Follows `computePodActions` and `doBackOff` in `pkg/kubelet/kuberuntime/kuberuntime_manager.go`,
+//! `killContainer` in `kuberuntime_container.go` beside it and `pkg/kubelet/active_deadline.go` of
+//! kubernetes/kubernetes.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
+use k8s_openapi::api::core::v1::Pod;
 
 use super::action::Action;
-use super::container::{Stage, creating};
-use super::pod_worker::{PodWorker, Sandbox, Step};
+use super::backoff::in_words;
+use super::container::{ContainerWork, Failure, Stage};
+use super::pod_worker::{Eviction, PodWorker, Sandbox, Step};
+use super::status::{End, is_terminal, restart_policy};
 
 /// How soon a start that failed for another reason than a crash is tried again.
 const RETRY: SignedDuration = SignedDuration::from_secs(10);
 
+/// How long a failure is shown before the wait for the next try is. Upstream it is the time to the
+/// next sync.
+const SHOWN: SignedDuration = SignedDuration::from_secs(1);
+
+/// The least time that a container has to end.
+const LEAST_GRACE: SignedDuration = SignedDuration::from_secs(1);
+
+const DEADLINE_EXCEEDED: Eviction = Eviction {
+    reason: "DeadlineExceeded",
+    message: "Pod was active on the node longer than the specified deadline",
+};
+
 /// When to try again what failed now.
 pub(super) fn retry_at(now: Timestamp) -> Timestamp {
-    now.checked_add(RETRY).unwrap_or(now)
-}
-
-/// Whether a container that ended so is started again.
-fn restarts(policy: &str, exit: &ContainerStateTerminated) -> bool {
-    match policy {
-        "Never" => false,
-        "OnFailure" => exit.exit_code != 0,
-        _ => true,
-    }
-}
-
-/// What keeps a container from being started.
-enum Hold {
-    /// Nothing.
-    Free,
-    /// A back-off, until then.
-    Until(Timestamp),
+    after(now, RETRY)
 }
 
 impl PodWorker {
     /// Adds what is to be done now.
-    pub(super) fn act(&mut self, now: Timestamp, step: &mut Step) {
-        if self.finished {
-            return;
-        }
-        if self.pod.metadata.deletion_timestamp.is_some() || self.is_complete() {
-            self.wind_down(step);
-        } else {
+    pub(super) fn sync_pod(&mut self, now: Timestamp, step: &mut Step) {
+        self.watch_deadline(now, step);
+        if self.end() == End::None {
             self.keep_running(now, step);
+        } else {
+            self.wind_down(step);
         }
     }
 
-    fn policy(&self) -> &str {
-        self.pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()).unwrap_or("Always")
+    /// How far the pod's end is.
+    pub(super) fn end(&self) -> End {
+        let deleted = self.pod.metadata.deletion_timestamp.is_some();
+        if !deleted && self.evicted.is_none() && !self.is_complete() {
+            return End::None;
+        }
+        if self.containers.iter().any(ContainerWork::is_busy) {
+            return End::Stopping;
+        }
+        let left = !matches!(self.sandbox, Sandbox::None | Sandbox::Failed(_));
+        if deleted && !left { End::Gone } else { End::Stopped }
     }
 
-    /// Whether every container ended and none is to be started again.
+    /// Whether the pod's phase is final, or every container ended and none is to be started again.
     fn is_complete(&self) -> bool {
-        let over = |exit: &ContainerStateTerminated| !restarts(self.policy(), exit);
-        !self.containers.is_empty() && self.containers.iter().all(|work| work.exit().is_some_and(over))
+        let phase = self.pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        let policy = restart_policy(&self.pod);
+        let over = |work: &ContainerWork| work.exit().is_some() && !work.restarts(policy);
+        phase.is_some_and(is_terminal) || (!self.containers.is_empty() && self.containers.iter().all(over))
+    }
+
+    /// Makes a pod fail that is active for longer than it may.
+    fn watch_deadline(&mut self, now: Timestamp, step: &mut Step) {
+        let seconds = self.pod.spec.as_ref().and_then(|spec| spec.active_deadline_seconds);
+        let Some(seconds) = seconds.filter(|_| self.end() == End::None) else { return };
+        let deadline = after(self.start_time, SignedDuration::from_secs(seconds));
+        if now < deadline {
+            return wake(step, deadline);
+        }
+        self.evicted = Some(DEADLINE_EXCEEDED);
+        self.note("Normal", DEADLINE_EXCEEDED.reason, DEADLINE_EXCEEDED.message, None);
     }
 
     fn keep_running(&mut self, now: Timestamp, step: &mut Step) {
         match self.sandbox {
-            Sandbox::None => {
-                self.sandbox = Sandbox::Busy;
+            Sandbox::Failed(until) if until > now => wake(step, until),
+            Sandbox::None | Sandbox::Failed(_) => {
+                self.sandbox = Sandbox::Creating;
                 step.actions.push(Action::CreateSandbox);
             }
-            Sandbox::Failed(until) if until <= now => {
-                self.sandbox = Sandbox::Busy;
-                step.actions.push(Action::CreateSandbox);
+            Sandbox::Creating | Sandbox::Removing => {}
+            Sandbox::Ready => {
+                (0..self.containers.len()).for_each(|index| self.run_container(index, now, step))
             }
-            Sandbox::Failed(until) => wake(step, until),
-            Sandbox::Busy => {}
-            Sandbox::Ready => (0..self.containers.len()).for_each(|index| self.run_container(index, now, step)),
         }
     }
 
     fn run_container(&mut self, index: usize, now: Timestamp, step: &mut Step) {
-        match self.containers[index].stage.clone() {
-            Stage::Waiting => self.pull(index, now, step),
-            Stage::Pulled => self.start(index, step),
-            Stage::Exited(exit) if restarts(self.policy(), &exit) || self.containers[index].changed => {
-                self.restart(index, exit, now, step);
-            }
-            Stage::CrashLoop(exit) => self.restart(index, exit, now, step),
-            Stage::Running { since, stopping: false } if self.containers[index].changed => {
-                self.containers[index].stage = Stage::Running { since, stopping: true };
-                let grace = grace(&self.pod);
-                step.actions.push(Action::Stop { container: self.name(index), grace });
-            }
-            Stage::Pulling | Stage::Starting | Stage::Running { .. } | Stage::Exited(_) => {}
+        let work = &self.containers[index];
+        match work.stage.clone() {
+            Stage::Waiting => self.try_again(index, now, step),
+            Stage::Pulled { image_id } => self.start(index, image_id, step),
+            Stage::Exited if work.restarts(restart_policy(&self.pod)) => self.restart(index, now, step),
+            Stage::Running { stopping: None, .. } if work.changed => self.stop(index, step),
+            Stage::Pulling | Stage::Starting { .. } | Stage::Running { .. } | Stage::Exited => {}
         }
     }
 
-    /// Fetches the image, unless a failure is too recent.
-    fn pull(&mut self, index: usize, now: Timestamp, step: &mut Step) {
-        match self.hold(index, now) {
-            Hold::Until(until) => wake(step, until),
-            Hold::Free => {
-                self.containers[index].stage = Stage::Pulling;
-                step.actions.push(Action::Pull { container: self.name(index) });
+    /// Goes about to start a container, unless a failure is too recent.
+    fn try_again(&mut self, index: usize, now: Timestamp, step: &mut Step) {
+        let work = &self.containers[index];
+        let until = match work.failure {
+            None => None,
+            Some(Failure::Start { at }) => Some(retry_at(at)).filter(|until| now < *until),
+            Some(Failure::Pull { at, told }) => {
+                let until = work.pulls.until(at, now);
+                if until.is_some() && !told {
+                    self.tell_pull_back_off(index, at, now, step);
+                }
+                until
             }
+        };
+        match until {
+            Some(until) => wake(step, until),
+            None => self.pull(index, step),
         }
     }
 
-    /// The back-off of a container whose pull or start failed; says so once in its status.
-    fn hold(&mut self, index: usize, now: Timestamp) -> Hold {
-        let name = self.name(index);
-        let image = self.image(index);
+    /// Tells, a moment after the pull failed at `at`, that the next one must wait.
+    fn tell_pull_back_off(&mut self, index: usize, at: Timestamp, now: Timestamp, step: &mut Step) {
+        if now < after(at, SHOWN) {
+            return wake(step, after(at, SHOWN));
+        }
+        let (name, told) = (self.name(index), format!("Back-off pulling image {:?}", self.image(index)));
         let work = &mut self.containers[index];
-        let Some(failed_at) = work.failed_at else { return Hold::Free };
-        if work.pulls.duration().is_zero() {
-            let until = retry_at(failed_at);
-            return if until <= now { Hold::Free } else { Hold::Until(until) };
-        }
-        let Some(until) = work.pulls.until(failed_at, now) else { return Hold::Free };
-        if work.waiting.0 == "ErrImagePull" && now > failed_at {
-            let message = format!("Back-off pulling image {image:?}: ErrImagePull: {}", work.waiting.1);
-            work.waiting = ("ImagePullBackOff".into(), message);
-            self.note("Normal", "BackOff", &format!("Back-off pulling image {image:?}"), Some(&name));
-            self.note("Warning", "Failed", "Error: ImagePullBackOff", Some(&name));
-        } else if work.waiting.0 == "ErrImagePull" {
-            // Shown for a moment before the back-off is, as the next sync does upstream.
-            return Hold::Until(now.checked_add(SignedDuration::from_secs(1)).unwrap_or(until));
-        }
-        Hold::Until(until)
+        work.failure = Some(Failure::Pull { at, told: true });
+        let failed = work.waiting.take().unwrap_or_default();
+        let why = [failed.reason, failed.message].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        work.wait("ImagePullBackOff", format!("{told}: {why}"));
+        self.note("Normal", "BackOff", &told, Some(&name));
+        self.note("Warning", "Failed", "Error: ImagePullBackOff", Some(&name));
     }
 
-    fn image(&self, index: usize) -> String {
-        let spec = self.pod.spec.as_ref().and_then(|spec| spec.containers.get(index));
-        spec.and_then(|container| container.image.clone()).unwrap_or_default()
-    }
-
-    fn start(&mut self, index: usize, step: &mut Step) {
+    fn pull(&mut self, index: usize, step: &mut Step) {
         let work = &mut self.containers[index];
-        work.stage = Stage::Starting;
-        work.changed = false;
-        let attempt = work.restart_count;
-        step.actions.push(Action::Start { container: self.name(index), attempt });
-    }
-
-    /// Starts a container that ended, or tells that it must wait (`doBackOff` in
-    /// `kuberuntime_manager.go`).
-    fn restart(&mut self, index: usize, exit: ContainerStateTerminated, now: Timestamp, step: &mut Step) {
-        let work = &mut self.containers[index];
-        let ended = exit.finished_at.as_ref().map_or(now, |time| time.0);
-        if let Some(until) = work.restarts.until(ended, now) {
-            if !matches!(work.stage, Stage::CrashLoop(_)) {
-                work.last_state = Some(exit.clone());
-                work.stage = Stage::CrashLoop(exit);
-                self.crash_loop(index);
-            }
-            return wake(step, until);
-        }
-        work.restarts.next(ended, now);
-        work.last_state = Some(exit);
-        work.waiting = creating();
-        work.restart_count += 1;
         work.stage = Stage::Pulling;
+        work.failure = None;
+        work.changed = false;
         step.actions.push(Action::Pull { container: self.name(index) });
     }
 
-    /// Tells that a container which keeps ending is not started again before the back-off is over.
-    fn crash_loop(&mut self, index: usize) {
-        let name = self.name(index);
-        let metadata = &self.pod.metadata;
-        let part = |text: &Option<String>| text.clone().unwrap_or_default();
-        let pod = format!("{}_{}({})", part(&metadata.name), part(&metadata.namespace), part(&metadata.uid));
+    fn start(&mut self, index: usize, image_id: String, step: &mut Step) {
         let work = &mut self.containers[index];
-        let seconds = work.restarts.duration().as_secs();
-        let wait = match (seconds / 60, seconds % 60) {
-            (0, seconds) => format!("{seconds}s"),
-            (minutes, seconds) => format!("{minutes}m{seconds}s"),
+        let attempt = work.attempt();
+        work.stage = Stage::Starting { image_id };
+        step.actions.push(Action::Start { container: self.name(index), attempt });
+    }
+
+    /// Starts a container that ended, or tells, a moment after it ended, that it must wait.
+    fn restart(&mut self, index: usize, now: Timestamp, step: &mut Step) {
+        let work = &mut self.containers[index];
+        let ended = work.ended.as_ref().and_then(|exit| exit.finished_at.as_ref());
+        let ended = ended.map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+        let Some(until) = work.restarts.until(ended, now) else {
+            work.restarts.next(ended, now);
+            return self.pull(index, step);
         };
-        let message = format!("back-off {wait} restarting failed container={name} pod={pod}");
-        work.waiting = ("CrashLoopBackOff".into(), message);
+        wake(step, until);
+        if self.containers[index].waits_for() == Some("CrashLoopBackOff") {
+            return;
+        }
+        if now < after(ended, SHOWN) {
+            return wake(step, after(ended, SHOWN));
+        }
+        self.tell_crash_loop(index);
+    }
+
+    /// Tells that a container which keeps ending is not started again before the back-off is over.
+    fn tell_crash_loop(&mut self, index: usize) {
+        let (name, pod) = (self.name(index), full_name(&self.pod));
+        let work = &mut self.containers[index];
+        let wait = in_words(work.restarts.duration());
+        work.wait(
+            "CrashLoopBackOff",
+            format!("back-off {wait} restarting failed container={name} pod={pod}"),
+        );
         let told = format!("Back-off restarting failed container {name} in pod {pod}");
         self.note("Warning", "BackOff", &told, Some(&name));
     }
 
     /// Stops what runs; when nothing does, takes the sandbox down; when that is gone, lets the pod go.
     fn wind_down(&mut self, step: &mut Step) {
-        for index in 0..self.containers.len() {
-            if let Stage::Running { since, stopping: false } = self.containers[index].stage {
-                let name = self.name(index);
-                self.note("Normal", "Killing", &format!("Stopping container {name}"), Some(&name));
-                self.containers[index].stage = Stage::Running { since, stopping: true };
-                step.actions.push(Action::Stop { container: name, grace: grace(&self.pod) });
+        match self.end() {
+            End::Gone => {
+                self.finished = true;
+                step.actions.push(Action::DeletePod);
             }
-        }
-        if self.containers.iter().any(super::container::ContainerWork::is_busy) {
-            return;
-        }
-        match self.sandbox {
-            Sandbox::Ready => {
-                self.sandbox = Sandbox::Busy;
+            End::Stopped if self.sandbox == Sandbox::Ready => {
+                self.sandbox = Sandbox::Removing;
                 step.actions.push(Action::RemoveSandbox);
             }
-            Sandbox::Busy => {}
-            Sandbox::None | Sandbox::Failed(_) => {
-                if self.pod.metadata.deletion_timestamp.is_some() {
-                    self.finished = true;
-                    step.actions.push(Action::DeletePod);
-                }
-            }
+            End::Stopping => (0..self.containers.len()).for_each(|index| self.kill(index, step)),
+            End::Stopped | End::None => {}
         }
+    }
+
+    /// Stops a running container for good; again, if its grace period was shortened meanwhile.
+    fn kill(&mut self, index: usize, step: &mut Step) {
+        let Stage::Running { stopping, .. } = self.containers[index].stage else { return };
+        if stopping.is_some_and(|given| given <= grace(&self.pod)) {
+            return;
+        }
+        if stopping.is_none() {
+            let name = self.name(index);
+            self.note("Normal", "Killing", &format!("Stopping container {name}"), Some(&name));
+        }
+        self.stop(index, step);
+    }
+
+    fn stop(&mut self, index: usize, step: &mut Step) {
+        let Stage::Running { since, .. } = self.containers[index].stage else { return };
+        let grace = grace(&self.pod);
+        self.containers[index].stage = Stage::Running { since, stopping: Some(grace) };
+        step.actions.push(Action::Stop { container: self.name(index), grace });
     }
 }
 
@@ -207,7 +225,18 @@ impl PodWorker {
 fn grace(pod: &Pod) -> SignedDuration {
     let asked = pod.metadata.deletion_grace_period_seconds;
     let own = pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds);
-    SignedDuration::from_secs(asked.or(own).unwrap_or(30))
+    SignedDuration::from_secs(asked.or(own).unwrap_or(30)).max(LEAST_GRACE)
+}
+
+/// The pod as messages name it, `web_default(1b4e28ba)`.
+fn full_name(pod: &Pod) -> String {
+    let part = |text: &Option<String>| text.clone().unwrap_or_default();
+    let metadata = &pod.metadata;
+    format!("{}_{}({})", part(&metadata.name), part(&metadata.namespace), part(&metadata.uid))
+}
+
+fn after(time: Timestamp, wait: SignedDuration) -> Timestamp {
+    time.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 fn wake(step: &mut Step, at: Timestamp) {

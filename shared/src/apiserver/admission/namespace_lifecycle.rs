@@ -2,6 +2,7 @@
 //! system's own namespaces stay (`pkg/admission/plugin/namespace/lifecycle` of kubernetes/apiserver).
 
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::StatusCause;
 
 use crate::api::status;
 use crate::apiserver::registry::Target;
@@ -24,7 +25,14 @@ pub(super) async fn admit(server: &ApiServer, target: &Target) -> Result<()> {
         "unable to create new content in namespace {} because it is being terminated",
         target.namespace
     );
-    Err(Box::new(status::forbidden(target.kind.group_resource(), &target.name, &why)))
+    let mut status = status::forbidden(target.kind.group_resource(), &target.name, &why);
+    let cause = StatusCause {
+        field: Some("metadata.namespace".into()),
+        message: Some(format!("namespace {} is being terminated", target.namespace)),
+        reason: Some("NamespaceTerminating".into()),
+    };
+    status.details.get_or_insert_default().causes = Some(vec![cause]);
+    Err(Box::new(status))
 }
 
 /// 403 for the namespaces that every cluster has.

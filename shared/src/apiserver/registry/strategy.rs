@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{
 };
 
 use crate::api::object::ApiObject;
+use crate::api::scheme::Kind;
 use crate::kubelet::quality_of_service;
 
 /// The finalizer that keeps a namespace until its content is gone.
@@ -95,8 +96,29 @@ fn keep_addresses(new: &mut Service, old: &Service) {
     }
 }
 
+/// Whether an update of an object that does not exist creates it.
+pub fn allows_create_on_update(kind: &Kind) -> bool {
+    matches!(kind.kind, "Event" | "Lease" | "Service")
+}
+
+/// Whether an update may leave out the `resourceVersion`.
+pub fn allows_unconditional_update(kind: &Kind) -> bool {
+    kind.kind != "Lease"
+}
+
+/// Whether a delete answers with the object that went, and not with a `Status`.
+pub fn returns_deleted_object(kind: &Kind) -> bool {
+    matches!(kind.kind, "Namespace" | "Pod" | "Service" | "ServiceAccount")
+}
+
+/// Whether something must happen before the object can go: finalizers.
+pub fn waits_for_finalizers(object: &dyn ApiObject) -> bool {
+    let finalizers = object.metadata().finalizers.as_ref();
+    finalizers.is_some_and(|finalizers| !finalizers.is_empty()) || has_own_finalizers(object)
+}
+
 /// Whether the kind's own finalizers, beside those of the metadata, hold the object: a namespace's.
-pub fn has_own_finalizers(object: &dyn ApiObject) -> bool {
+fn has_own_finalizers(object: &dyn ApiObject) -> bool {
     let spec = object.downcast_ref::<Namespace>().and_then(|namespace| namespace.spec.as_ref());
     spec.and_then(|spec| spec.finalizers.as_ref()).is_some_and(|finalizers| !finalizers.is_empty())
 }

@@ -1,0 +1,97 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cluster::{ClusterOptions, StoreEngine};
+
+/// A Kubernetes cluster in one program, whose containers are WebAssembly programs that really run.
+#[derive(Debug, Parser)]
+#[command(name = "kijabi", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a cluster and serve its page and its API until interrupted.
+    Serve(Serve),
+    /// Print the kubeconfig of a cluster that was started with this data directory.
+    Kubeconfig {
+        #[command(flatten)]
+        place: DataDir,
+    },
+}
+
+/// Options of `kijabi serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where the page and its API listen, without TLS: an address of this machine's loopback interface.
+    #[arg(long, env = "KIJABI_LISTEN", default_value = "127.0.0.1:8080", value_parser = loopback)]
+    pub listen: SocketAddr,
+    /// Where the API server listens with TLS, for kubectl and other clients.
+    #[arg(long, env = "KIJABI_SECURE_LISTEN", default_value = "127.0.0.1:6443")]
+    pub secure_listen: SocketAddr,
+    /// Where to keep the cluster.
+    #[command(flatten)]
+    pub place: DataDir,
+    /// What keeps the objects: a file in the data directory, or memory alone.
+    #[arg(long, env = "KIJABI_STORE", default_value = "redb")]
+    pub store: StoreArgument,
+    /// How many worker nodes the cluster has beside its control plane.
+    #[arg(long, env = "KIJABI_NODES", default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=250))]
+    pub nodes: u16,
+}
+
+/// Where a cluster lies.
+#[derive(Debug, Args)]
+pub struct DataDir {
+    /// The directory of everything that outlives the process: objects, certificates, logs.
+    #[arg(long, env = "KIJABI_DATA_DIR", default_value_os_t = default_data_dir())]
+    pub data_dir: PathBuf,
+}
+
+/// Values of `--store`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum StoreArgument {
+    /// A file in the data directory; every write is on the disk before it is acknowledged.
+    Redb,
+    /// Nothing outlives the process.
+    Memory,
+}
+
+impl From<Serve> for ClusterOptions {
+    fn from(serve: Serve) -> ClusterOptions {
+        ClusterOptions {
+            listen: serve.listen,
+            secure_listen: serve.secure_listen,
+            data_dir: serve.place.data_dir,
+            store: match serve.store {
+                StoreArgument::Redb => StoreEngine::Redb,
+                StoreArgument::Memory => StoreEngine::Memory,
+            },
+            nodes: serve.nodes,
+        }
+    }
+}
+
+/// The page's door knows its visitor by the interface alone, so it opens on no other.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|error| format!("{error}"))?;
+    match address.ip().is_loopback() {
+        true => Ok(address),
+        false => Err("only an address of the loopback interface, such as 127.0.0.1, is served without TLS".into()),
+    }
+}
+
+/// `$XDG_DATA_HOME/kijabi`, or the same below the home directory, or here.
+fn default_data_dir() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
+    base.unwrap_or_default().join("kijabi")
+}

@@ -1,0 +1,226 @@
+//! A whole cluster as one value: everything that runs is a field, nothing is global, and a process can
+//! hold many.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use shared::apiserver::ApiServer;
+use shared::apiserver::registry::Decoded;
+use shared::apiserver::user::User;
+use shared::client::Client;
+use shared::store::Store;
+use shared::store::memory::MemoryStore;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::apiserver::tls::{Certificates, write_private};
+use crate::apiserver::{Context, router};
+use crate::clock::{ClusterClock, SystemEntropy};
+use crate::control_plane::{self, Parts};
+use crate::kubelet::{Kubelet, NodeOptions, Nodes};
+use crate::machine;
+use crate::network::Network;
+use crate::runtime::{Runtime, RuntimeOptions};
+use crate::scheduler::DecisionLog;
+use crate::store::RedbStore;
+use crate::web;
+
+/// The name of the node that runs the control plane.
+pub const CONTROL_PLANE: &str = "control-plane";
+/// How long connections may take to end at shutdown.
+const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+
+/// Which engine keeps the objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreEngine {
+    /// A file below the data directory.
+    Redb,
+    /// Memory alone: gone with the process.
+    Memory,
+}
+
+/// How a cluster is made.
+#[derive(Clone, Debug)]
+pub struct ClusterOptions {
+    /// Where the page's door listens.
+    pub listen: SocketAddr,
+    /// Where the API server listens with TLS.
+    pub secure_listen: SocketAddr,
+    /// Where everything lies that outlives the process.
+    pub data_dir: PathBuf,
+    /// Which engine keeps the objects.
+    pub store: StoreEngine,
+    /// How many worker nodes there are beside the control plane's.
+    pub nodes: u16,
+}
+
+/// A running cluster.
+pub struct Cluster {
+    /// The chain that every request goes through, over the store.
+    pub server: ApiServer,
+    /// The time that the cluster lives by.
+    pub clock: Arc<ClusterClock>,
+    /// The kubelets.
+    pub nodes: Arc<Nodes>,
+    /// The pod network.
+    pub network: Network,
+    /// What the scheduler decided, and why.
+    pub decisions: Arc<DecisionLog>,
+    /// Where the page is.
+    pub address: SocketAddr,
+    /// Where the API server listens with TLS.
+    pub secure_address: SocketAddr,
+    /// The administrator's kubeconfig.
+    pub kubeconfig: PathBuf,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    connections: TaskTracker,
+}
+
+impl Cluster {
+    /// Starts a cluster, and returns when it answers at both addresses.
+    pub async fn start(options: ClusterOptions) -> Result<Cluster> {
+        fs::create_dir_all(&options.data_dir)
+            .with_context(|| format!("the data directory {} cannot be created", options.data_dir.display()))?;
+        let store = open_store(&options)?;
+        let plain = bind(options.listen, "--listen").await?;
+        let secure = bind(options.secure_listen, "--secure-listen").await?;
+        let (address, secure_address) = (plain.local_addr()?, secure.local_addr()?);
+        let certificates = Certificates::load_or_create(&options.data_dir)?;
+        let kubeconfig = options.data_dir.join("kubeconfig");
+        write_private(&kubeconfig, &certificates.kubeconfig(secure_address)?)?;
+
+        let clock = Arc::new(ClusterClock::default());
+        let server = ApiServer::new(store.clone(), clock.clone(), Arc::new(SystemEntropy));
+        server.bootstrap(secure_address.port()).await.map_err(|status| {
+            anyhow::anyhow!("the cluster's first objects cannot be written: {}", status.message.unwrap_or_default())
+        })?;
+
+        let (nodes, network) = (Arc::new(Nodes::default()), Network::new());
+        let decisions = Arc::new(DecisionLog::default());
+        let context = Context {
+            server: server.clone(),
+            nodes: nodes.clone(),
+            network: network.clone(),
+            decisions: decisions.clone(),
+            secure_address: secure_address.to_string().into(),
+        };
+        let connections = TaskTracker::new();
+        let components = Arc::new(control_plane::components(Parts {
+            store,
+            clock: clock.clone(),
+            router: router(context.clone(), web::page()),
+            context,
+            plain: Arc::new(plain),
+            secure: Arc::new(secure),
+            tls: certificates.server_config()?,
+            connections: connections.clone(),
+        }));
+        control_plane::write_manifests(&options, secure_address)?;
+
+        let cluster = Cluster {
+            server,
+            clock,
+            nodes,
+            network,
+            decisions,
+            address,
+            secure_address,
+            kubeconfig,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            connections,
+        };
+        cluster.start_kubelets(&options, &components)?;
+        cluster.wait_until_it_answers().await?;
+        Ok(cluster)
+    }
+
+    fn start_kubelets(&self, options: &ClusterOptions, components: &Arc<crate::kubelet::Components>) -> Result<()> {
+        let runtime = self.runtime(&options.data_dir)?;
+        let workers = (1..=options.nodes).map(|number| format!("node-{number}"));
+        for (index, name) in std::iter::once(CONTROL_PLANE.to_owned()).chain(workers).enumerate() {
+            let address = node_address(index);
+            let client = Client::new(self.server.clone(), User::node(&name), "kubelet");
+            let kubelet = Kubelet::new(NodeOptions {
+                machine: machine::describe(&name, address, &options.data_dir),
+                address,
+                directory: node_directory(&options.data_dir, &name),
+                client,
+                clock: self.clock.clone(),
+                runtime: runtime.clone(),
+                network: self.network.clone(),
+                components: components.clone(),
+            });
+            self.nodes.add(kubelet.clone());
+            self.tasks.spawn(kubelet.run(self.stop.child_token()));
+        }
+        Ok(())
+    }
+
+    fn runtime(&self, data_dir: &Path) -> Result<Runtime> {
+        let clock = self.clock.clone();
+        let options = RuntimeOptions {
+            cache_dir: Some(data_dir.join("cache/compiled")),
+            clock: Arc::new(move || shared::given::Clock::now(&*clock)),
+            ..RuntimeOptions::default()
+        };
+        Runtime::new(options).context("the WebAssembly runtime cannot start")
+    }
+
+    /// Waits until kube-apiserver's container accepts connections at the page's door.
+    async fn wait_until_it_answers(&self) -> Result<()> {
+        const LIMIT: Duration = Duration::from_secs(30);
+        let answered = async {
+            while !control_plane::answers(self.address).await {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, answered).await.with_context(|| {
+            format!("kube-apiserver did not answer at {} within {} s", self.address, LIMIT.as_secs())
+        })
+    }
+
+    /// Stops everything, in order: kubelets with their containers, then connections.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.connections.close();
+        if tokio::time::timeout(DRAIN_LIMIT, self.connections.wait()).await.is_err() {
+            tracing::debug!("connections were still open at the end");
+        }
+    }
+}
+
+fn open_store(options: &ClusterOptions) -> Result<Arc<dyn Store>> {
+    Ok(match options.store {
+        StoreEngine::Memory => Arc::new(MemoryStore::new()),
+        StoreEngine::Redb => {
+            let file = options.data_dir.join("store.redb");
+            Arc::new(RedbStore::open(&file, Arc::new(Decoded::empty))?)
+        }
+    })
+}
+
+async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}: is another program, or another Kijabi, using the port? Choose another one with {option}")
+    })
+}
+
+/// The address of the node with this number on the nodes' own network.
+fn node_address(index: usize) -> Ipv4Addr {
+    const FIRST: u32 = u32::from_be_bytes([172, 18, 0, 2]);
+    Ipv4Addr::from(FIRST + u32::try_from(index).unwrap_or(0))
+}
+
+/// The directory of a node below the data directory.
+pub(crate) fn node_directory(data_dir: &Path, node: &str) -> PathBuf {
+    data_dir.join("nodes").join(node)
+}

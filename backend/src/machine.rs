@@ -1,0 +1,98 @@
+//! What the machine is, as its nodes report it.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use k8s_openapi::api::core::v1::{ContainerImage, NodeSystemInfo};
+use sha2::{Digest, Sha256};
+use shared::apiserver::VERSION;
+use shared::kubelet::node_status::Machine;
+
+use crate::cluster::CONTROL_PLANE;
+use crate::images::builtin::CATALOG;
+
+/// Upstream's default of `maxPods`.
+const MAX_PODS: u32 = 110;
+
+/// A node of the given name. Every node offers the whole machine, as kind's nodes do.
+pub fn describe(name: &str, address: Ipv4Addr, data_dir: &Path) -> Machine {
+    let architecture = architecture();
+    Machine {
+        name: name.to_owned(),
+        address: address.to_string(),
+        control_plane: name == CONTROL_PLANE,
+        cpus: std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u64),
+        memory_bytes: memory_bytes(),
+        storage_bytes: storage_bytes(data_dir),
+        architecture: architecture.to_owned(),
+        operating_system: "linux".to_owned(),
+        os_image: os_image(),
+        info: info(name, architecture, data_dir),
+        max_pods: MAX_PODS,
+        images: images(),
+    }
+}
+
+fn info(name: &str, architecture: &str, data_dir: &Path) -> NodeSystemInfo {
+    let identity = identity(name, data_dir);
+    NodeSystemInfo {
+        architecture: architecture.to_owned(),
+        boot_id: identity.clone(),
+        container_runtime_version: format!("kijabi://{}", env!("CARGO_PKG_VERSION")),
+        kernel_version: sysinfo::System::kernel_version().unwrap_or_default(),
+        kube_proxy_version: String::new(),
+        kubelet_version: VERSION.to_owned(),
+        machine_id: identity.replace('-', ""),
+        // What programs see is POSIX as WASI gives it; manifests everywhere call that `linux`.
+        operating_system: "linux".to_owned(),
+        os_image: os_image(),
+        system_uuid: identity,
+        ..NodeSystemInfo::default()
+    }
+}
+
+fn os_image() -> String {
+    format!("Kijabi {} (WASI 0.2)", env!("CARGO_PKG_VERSION"))
+}
+
+/// An id that stays the same for a node of a data directory, in the form of a UUID.
+fn identity(name: &str, data_dir: &Path) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(data_dir.as_os_str().as_encoded_bytes());
+    hasher.update(name.as_bytes());
+    let hex: String = hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// The processor as Go names it, which is how every Kubernetes client writes it.
+pub fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+fn memory_bytes() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    system.total_memory()
+}
+
+/// The size of the disk that the data directory lies on.
+fn storage_bytes(data_dir: &Path) -> u64 {
+    let absolute = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    let disks = sysinfo::Disks::new_with_refreshed_list();
+    let holding = disks.iter().filter(|disk| absolute.starts_with(disk.mount_point()));
+    let nearest = holding.max_by_key(|disk| disk.mount_point().as_os_str().len());
+    nearest.map_or(0, sysinfo::Disk::total_space)
+}
+
+fn images() -> Vec<ContainerImage> {
+    let image = |builtin: &crate::images::Builtin| {
+        let repository = builtin.repositories.first()?;
+        let names = vec![format!("{repository}@{}", builtin.digest()), format!("{repository}:latest")];
+        Some(ContainerImage { names: Some(names), size_bytes: i64::try_from(builtin.size_bytes()).ok() })
+    };
+    CATALOG.iter().filter_map(image).collect()
+}

@@ -1,0 +1,108 @@
+//! The paths below an object: `status`, `finalize`, `binding`, `log`, `proxy`.
+
+use super::kinds::GroupVersionKind;
+use super::operations::{
+    ACCEPTED, Answer, Body, CREATED, OK, Operation, PathItem, capitalized, group_version, name_of,
+    object_path, operation_id, patch, read, replace,
+};
+use super::parameters::{self, PROXY_PATH};
+use crate::api::schema::Schema;
+use crate::api::scheme::{Kind, Subresource, Verb};
+
+/// The paths of a subresource; `proxy` has two.
+pub(super) fn paths(kind: &'static Kind, subresource: &Subresource) -> Vec<PathItem> {
+    let path = format!("{}/{}", object_path(kind), subresource.name);
+    if subresource.name != "proxy" {
+        let operations =
+            subresource.verbs.iter().filter_map(|verb| operation(kind, subresource, *verb)).collect();
+        return vec![PathItem { path, parameters: name_of(kind), operations }];
+    }
+    let mut with_path = name_of(kind);
+    with_path.push(&PROXY_PATH);
+    vec![
+        PathItem {
+            path: format!("{path}/{{path}}"),
+            parameters: with_path,
+            operations: proxy(kind, subresource, "WithPath"),
+        },
+        PathItem { path, parameters: name_of(kind), operations: proxy(kind, subresource, "") },
+    ]
+}
+
+fn operation(kind: &'static Kind, subresource: &Subresource, verb: Verb) -> Option<Operation> {
+    let suffix = capitalized(subresource.name);
+    match verb {
+        Verb::Get if subresource.name == "log" => Some(log(kind)),
+        Verb::Get => Some(read(kind, &suffix)),
+        Verb::Update => Some(replace(kind, &suffix)),
+        Verb::Patch => Some(patch(kind, &suffix)),
+        Verb::Create => create(kind, subresource, &suffix),
+        _ => None,
+    }
+}
+
+fn log(kind: &'static Kind) -> Operation {
+    let text = format!("read log of the specified {}", kind.kind);
+    let operation = Operation::new(
+        kind,
+        "get",
+        "get",
+        operation_id(kind, "read", "Log"),
+        text,
+        Answer::Text("text/plain"),
+    );
+    Operation { parameters: parameters::LOG, ..operation }
+}
+
+/// POST of a kind of its own, such as `Binding`.
+fn create(kind: &'static Kind, subresource: &Subresource, suffix: &str) -> Option<Operation> {
+    let own = own_kind(subresource)?;
+    let definition = Schema::for_kind(&api_version(own), own.kind)?.openapi_name();
+    let id = operation_id(kind, "create", suffix);
+    let text = format!("create {} of a {}", subresource.name, kind.kind);
+    Some(Operation {
+        kind: Some(own),
+        parameters: parameters::WRITE,
+        body: Some(Body::object(definition.clone())),
+        codes: &[OK, CREATED, ACCEPTED],
+        ..Operation::new(kind, "post", "post", id, text, Answer::Object(definition))
+    })
+}
+
+fn own_kind(subresource: &Subresource) -> Option<GroupVersionKind> {
+    subresource.kind.map(|(group, version, kind)| GroupVersionKind { group, version, kind })
+}
+
+fn api_version(own: GroupVersionKind) -> String {
+    match own.group {
+        "" => own.version.to_owned(),
+        group => format!("{group}/{}", own.version),
+    }
+}
+
+fn proxy(kind: &'static Kind, subresource: &Subresource, suffix: &str) -> Vec<Operation> {
+    let connect = |verb: &Verb| {
+        let method = method(*verb)?;
+        let id = format!(
+            "connect{}{}Namespaced{}Proxy{suffix}",
+            group_version(kind),
+            capitalized(method),
+            kind.kind
+        );
+        let text = format!("connect {} requests to proxy of {}", method.to_uppercase(), kind.kind);
+        let operation = Operation::new(kind, method, "connect", id, text, Answer::Text("*/*"));
+        Some(Operation { kind: own_kind(subresource), ..operation })
+    };
+    subresource.verbs.iter().filter_map(connect).collect()
+}
+
+fn method(verb: Verb) -> Option<&'static str> {
+    match verb {
+        Verb::Get => Some("get"),
+        Verb::Create => Some("post"),
+        Verb::Update => Some("put"),
+        Verb::Patch => Some("patch"),
+        Verb::Delete => Some("delete"),
+        Verb::List | Verb::Watch | Verb::DeleteCollection => None,
+    }
+}

@@ -1,0 +1,57 @@
+//! The types of the documents, named once: schemas are made from Rust's types, which the scheme's
+//! table of kinds forgets.
+
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{
+    Binding, ConfigMap, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount,
+};
+use k8s_openapi::api::events::v1 as events;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+    APIResourceList, DeleteOptions, ListMeta, Patch, Status, WatchEvent,
+};
+use schemars::JsonSchema;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use serde_json::{Map, Value};
+
+/// Where the schemas of the generator refer to each other.
+pub(super) const REFERENCE: &str = "#/components/schemas/";
+
+/// The schemas of every type that is served, and of all that these contain, as `k8s-openapi` has them.
+pub(super) fn generated() -> Map<String, Value> {
+    let mut generator = SchemaSettings::openapi3().into_generator();
+    for add in SERVED.iter().chain(SHARED) {
+        add(&mut generator);
+    }
+    generator.take_definitions(false)
+}
+
+type Add = fn(&mut SchemaGenerator);
+
+/// What the paths' bodies hold, beside the lists.
+const SERVED: &[Add] = &[
+    add::<Binding>,
+    add::<ConfigMap>,
+    add::<Event>,
+    add::<Namespace>,
+    add::<Node>,
+    add::<Pod>,
+    add::<Secret>,
+    add::<Service>,
+    add::<ServiceAccount>,
+    add::<Lease>,
+    add::<events::Event>,
+];
+
+/// What belongs to every group version.
+const SHARED: &[Add] = &[
+    add::<APIResourceList>,
+    add::<DeleteOptions>,
+    add::<ListMeta>,
+    add::<Patch>,
+    add::<Status>,
+    add::<WatchEvent<Pod>>,
+];
+
+fn add<T: JsonSchema>(generator: &mut SchemaGenerator) {
+    generator.subschema_for::<T>();
+}
