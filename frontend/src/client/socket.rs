@@ -1,0 +1,25 @@
+//! A WebSocket of the API server: one JSON document a message.
+
+use futures::{Stream, StreamExt};
+use gloo::net::websocket::Message;
+use gloo::net::websocket::futures::WebSocket;
+use serde_json::Value;
+
+/// Opens a stream of JSON messages; it ends when the connection does, whoever closed it.
+///
+/// A connection that could not be opened is a stream that ends at once: the browser tells no more.
+pub fn open(path: &str) -> Option<impl Stream<Item = Value> + Unpin> {
+    let location = web_sys::window()?.location();
+    let scheme = if location.protocol().ok()? == "https:" { "wss" } else { "ws" };
+    let url = format!("{scheme}://{}{path}", location.host().ok()?);
+    let socket = WebSocket::open(&url).ok()?;
+    let messages = socket.take_while(|message| std::future::ready(message.is_ok()));
+    Some(messages.filter_map(|message| std::future::ready(message.ok().and_then(decode))).boxed_local())
+}
+
+fn decode(message: Message) -> Option<Value> {
+    match message {
+        Message::Text(text) => serde_json::from_str(&text).ok(),
+        Message::Bytes(bytes) => serde_json::from_slice(&bytes).ok(),
+    }
+}

@@ -1,0 +1,107 @@
+//! The place where CodeMirror lives; until it is loaded, and if it cannot be, a plain text field.
+
+use std::rc::Rc;
+
+use web_sys::{HtmlElement, HtmlTextAreaElement};
+use yew::prelude::*;
+
+use crate::client::editor::{Editor, Listener, Mark};
+use crate::client::task::Task;
+use crate::hooks::use_words;
+use crate::state::draft::{Problem, Severity};
+
+/// A text that comes from outside the editor; a new number puts it in.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Source {
+    /// Which text this is.
+    pub number: u32,
+    /// The text.
+    pub text: String,
+}
+
+/// Properties of [`CodeEditor`].
+#[derive(Properties, PartialEq)]
+pub(super) struct CodeEditorProps {
+    /// The text to begin with.
+    pub source: Source,
+    /// What to mark.
+    pub problems: Vec<Problem>,
+    /// Where to put the cursor: a number that changes with each wish, line and column.
+    pub reveal: Option<(u32, usize, usize)>,
+    /// The text changed.
+    pub on_change: Callback<String>,
+    /// The user asks to apply.
+    pub on_apply: Callback<()>,
+}
+
+/// The editor.
+#[component]
+pub(super) fn CodeEditor(props: &CodeEditorProps) -> Html {
+    let words = use_words();
+    let place = use_node_ref();
+    let editor = use_state(|| None::<Rc<Editor>>);
+    // The editor outlives the render that made it, so it asks for the newest callbacks.
+    let callbacks =
+        use_mut_ref(|| (props.on_change.clone(), props.on_apply.clone(), props.source.text.clone()));
+    *callbacks.borrow_mut() = (props.on_change.clone(), props.on_apply.clone(), props.source.text.clone());
+    {
+        let (place, setter, label) = (place.clone(), editor.setter(), words.say("editor.label"));
+        use_effect_with((), move |()| {
+            let task = Task::spawn(async move {
+                let Some(parent) = place.cast::<HtmlElement>() else { return };
+                let (changed, applied) = (callbacks.clone(), callbacks.clone());
+                let listener = Listener {
+                    on_change: Box::new(move |text| {
+                        let on_change = changed.borrow().0.clone();
+                        on_change.emit(text);
+                    }),
+                    on_apply: Box::new(move || {
+                        let on_apply = applied.borrow().1.clone();
+                        on_apply.emit(());
+                    }),
+                };
+                let text = callbacks.borrow().2.clone();
+                // Without the module the plain text field stays.
+                setter.set(Editor::open(&parent, &text, &label, listener).await.ok());
+            });
+            move || drop(task)
+        });
+    }
+    use_effect_with((editor.clone(), props.source.clone()), |(editor, source)| {
+        if let Some(editor) = &**editor {
+            editor.replace(&source.text);
+        }
+    });
+    use_effect_with((editor.clone(), props.problems.clone()), |(editor, problems)| {
+        if let Some(editor) = &**editor {
+            editor.show(&problems.iter().map(mark).collect::<Vec<_>>());
+        }
+    });
+    use_effect_with((editor.clone(), props.reveal), |(editor, reveal)| {
+        if let (Some(editor), Some((_, line, column))) = (&**editor, reveal) {
+            editor.reveal(*line as u32, *column as u32);
+        }
+    });
+    let oninput = props
+        .on_change
+        .reform(|event: InputEvent| event.target_unchecked_into::<HtmlTextAreaElement>().value());
+    html! {
+        <div class="code">
+            <div class="code__mirror" ref={place} hidden={editor.is_none()}></div>
+            if editor.is_none() {
+                <textarea class="code__plain" spellcheck="false" aria-label={words.say("editor.label")} value={props.source.text.clone()} {oninput} />
+            }
+        </div>
+    }
+}
+
+fn mark(problem: &Problem) -> Mark {
+    Mark {
+        line: problem.from.0 as u32,
+        column: problem.from.1 as u32,
+        end_line: problem.to.0 as u32,
+        end_column: problem.to.1 as u32,
+        severity: if problem.severity == Severity::Error { "error" } else { "warning" },
+        message: problem.message.clone(),
+    }
+}

@@ -1,0 +1,44 @@
+//! The pieces of the page. Each draws what it is given and tells what was pressed.
+
+mod brand;
+mod code_editor;
+mod condition_list;
+mod connection_banner;
+mod container_card;
+mod decision_detail;
+mod decision_table;
+mod details;
+mod editor_pane;
+mod events_tab;
+mod example_picker;
+mod facts;
+mod forecast_strip;
+mod header;
+mod icon;
+mod legend;
+mod life_step;
+mod life_tab;
+mod logs_tab;
+mod namespace_picker;
+mod node_box;
+mod node_status;
+mod outcome_list;
+mod pane_tabs;
+mod pod_chip;
+mod pod_item;
+mod pod_links;
+mod pod_status;
+mod problem_list;
+mod resource_bar;
+mod switches;
+mod tab_list;
+mod topology;
+mod waiting_area;
+mod yaml_tab;
+
+pub use connection_banner::ConnectionBanner;
+pub use details::Details;
+pub use editor_pane::EditorPane;
+pub use header::Header;
+pub use pane_tabs::PaneTabs;
+pub use topology::Topology;

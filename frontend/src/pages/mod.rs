@@ -1,0 +1,3 @@
+//! The pages. There is one.
+
+pub mod cluster;

@@ -1,0 +1,149 @@
+//! What the API server will say of a document, said before it is sent: `shared`'s strict decoding,
+//! defaults, validation and warnings, each placed in the text.
+
+use serde_json::{Value, json};
+use shared::api::object::ApiObject;
+use shared::api::schema::Schema;
+use shared::api::strict::{StrictError, cannot_be_handled, type_error, unknown_fields};
+use shared::validation::unsupported::unsupported_fields;
+use shared::validation::warnings::warnings;
+use shared::yaml::{Document, Duplicate, Location, Span};
+use shared::{defaults, validation};
+
+use super::draft::{Problem, Severity};
+use super::kinds::{self, Kind};
+use super::object::text;
+
+/// Everything that is wrong with a document.
+pub fn judge(document: &Document) -> Vec<Problem> {
+    let mut problems: Vec<_> = document.duplicates.iter().map(duplicate).collect();
+    let missing = headless(document);
+    if !missing.is_empty() {
+        problems.extend(missing);
+        return problems;
+    }
+    let value = &document.value;
+    match kinds::find(text(value, "/apiVersion"), text(value, "/kind")) {
+        Some(kind) => problems.extend(judge_kind(document, kind)),
+        None => problems.push(unknown_kind(document)),
+    }
+    problems
+}
+
+fn duplicate(duplicate: &Duplicate) -> Problem {
+    let (line, column) = (duplicate.position.line, duplicate.position.column);
+    Problem {
+        severity: Severity::Error,
+        message: format!("duplicate field \"{}\"", duplicate.path),
+        from: (line, column),
+        to: (line, column + duplicate.key.chars().count()),
+    }
+}
+
+/// A document that does not say what it is, in the words of upstream's decoder.
+fn headless(document: &Document) -> Vec<Problem> {
+    let missing = |field: &str, message: &str| {
+        text(&document.value, field).is_empty().then(|| at(document, "", Severity::Error, message))
+    };
+    [missing("/kind", "Object 'Kind' is missing"), missing("/apiVersion", "apiVersion not set")]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Not an error: what the server serves is for the server to say, and it may serve more.
+fn unknown_kind(document: &Document) -> Problem {
+    let (api_version, kind) = (text(&document.value, "/apiVersion"), text(&document.value, "/kind"));
+    let message = format!("no matches for kind \"{kind}\" in version \"{api_version}\"");
+    at(document, "kind", Severity::Warning, message)
+}
+
+fn judge_kind(document: &Document, kind: &'static Kind) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Some(ty) = Schema::for_kind(kind.api_version, kind.kind) {
+        problems
+            .extend(unknown_fields(&document.value, ty).iter().map(|error| unknown_field(document, error)));
+        if let Some(error) = type_error(&document.value, ty) {
+            let message = cannot_be_handled(kind.api_version, kind.kind, &error);
+            problems.push(at(document, &path_in_go(&error), Severity::Error, message));
+            return problems;
+        }
+    }
+    match (kind.decode)(&in_namespace(&document.value, kind)) {
+        Ok(object) => problems.extend(judge_object(document, object)),
+        Err(error) => problems.push(at(document, "", Severity::Error, error.to_string())),
+    }
+    problems
+}
+
+fn unknown_field(document: &Document, error: &StrictError) -> Problem {
+    let (StrictError::UnknownField(path) | StrictError::DuplicateField(path)) = error;
+    let location = document.spans.locate(path);
+    // The key is what is wrong, not its value.
+    let span = location.key.filter(|_| location.exact).unwrap_or_else(|| marked(location));
+    over(span, Severity::Error, error.to_string())
+}
+
+/// The path in `json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type …`.
+fn path_in_go(error: &str) -> String {
+    let field = error.split(" field ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    field.split_once('.').map(|(_, path)| path.to_owned()).unwrap_or_default()
+}
+
+/// The document as it will be created: in the namespace `default` where it names none.
+fn in_namespace(value: &Value, kind: &Kind) -> Value {
+    let mut value = value.clone();
+    let is_unset = kind.namespaced && text(&value, "/metadata/namespace").is_empty();
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut).filter(|_| is_unset) {
+        metadata.insert("namespace".to_owned(), json!("default"));
+    }
+    value
+}
+
+fn judge_object(document: &Document, mut object: Box<dyn ApiObject>) -> Vec<Problem> {
+    let mut problems: Vec<_> = unsupported_fields(&*object)
+        .into_iter()
+        .map(|(path, sentence)| at(document, &path, Severity::Warning, format!("{path}: {sentence}")))
+        .collect();
+    defaults::apply(&mut *object);
+    problems.extend(
+        validation::validate_create(&*object)
+            .iter()
+            .map(|error| at(document, &error.field, Severity::Error, error.to_string())),
+    );
+    let warn = |warning: String| {
+        let path = warning.split(": ").next().unwrap_or_default();
+        at(document, path, Severity::Warning, warning.as_str())
+    };
+    problems.extend(warnings(&*object).into_iter().map(warn));
+    problems
+}
+
+fn at(document: &Document, path: &str, severity: Severity, message: impl Into<String>) -> Problem {
+    over(marked(document.spans.locate(path)), severity, message)
+}
+
+fn over(span: Span, severity: Severity, message: impl Into<String>) -> Problem {
+    Problem {
+        severity,
+        message: message.into(),
+        from: (span.start.line, span.start.column),
+        to: (span.end.line, span.end.column),
+    }
+}
+
+/// What to mark: a value of one line that was found, else the key, else one character.
+fn marked(location: Location) -> Span {
+    let Location { key, value, exact } = location;
+    let is_short = value.start.line == value.end.line && value.start != value.end;
+    match key {
+        _ if exact && is_short => value,
+        Some(key) => key,
+        None if is_short => value,
+        None => {
+            let mut end = value.start;
+            end.column += 1;
+            Span { start: value.start, end }
+        }
+    }
+}

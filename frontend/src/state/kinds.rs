@@ -1,0 +1,50 @@
+//! The kinds that the editor judges as the server will.
+//!
+//! Fewer than the scheme's, and decoded from values only: each typed decoder is code that the
+//! browser has to load. What is not here the server judges alone.
+
+use k8s_openapi::Resource;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Pod, Secret, Service, ServiceAccount};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use shared::api::object::ApiObject;
+
+/// A kind that the page can decode.
+pub struct Kind {
+    /// `v1`, `apps/v1`.
+    pub api_version: &'static str,
+    /// `Pod`.
+    pub kind: &'static str,
+    /// Whether its objects live in a namespace.
+    pub namespaced: bool,
+    /// Makes a typed object of a value.
+    pub decode: fn(&Value) -> Result<Box<dyn ApiObject>, serde_json::Error>,
+}
+
+const fn kind<K: Resource + ApiObject + DeserializeOwned>(namespaced: bool) -> Kind {
+    Kind { api_version: K::API_VERSION, kind: K::KIND, namespaced, decode: decode::<K> }
+}
+
+fn decode<K: ApiObject + DeserializeOwned>(value: &Value) -> Result<Box<dyn ApiObject>, serde_json::Error> {
+    Ok(Box::new(K::deserialize(value)?))
+}
+
+static KINDS: [Kind; 7] = [
+    kind::<Pod>(true),
+    kind::<ConfigMap>(true),
+    kind::<Secret>(true),
+    kind::<Service>(true),
+    kind::<ServiceAccount>(true),
+    kind::<Namespace>(false),
+    kind::<Node>(false),
+];
+
+/// The kind of these names.
+pub fn find(api_version: &str, kind: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|entry| entry.api_version == api_version && entry.kind == kind)
+}
+
+/// The names of all kinds.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|kind| kind.kind)
+}
