@@ -73,7 +73,7 @@ fn bind(compiled: &Path, folder: &Path) -> Result<()> {
 fn optimize(bound: &Path, optimized: &Path) -> Result<()> {
     let wasm_opt = npm::tools()?.join("node_modules/binaryen/bin/wasm-opt");
     let mut node = program("node");
-    node.arg(wasm_opt).args(["-Os", "--converge"]).args(FEATURES).arg(bound).arg("-o").arg(optimized);
+    node.arg(wasm_opt).arg("-Os").args(FEATURES).arg(bound).arg("-o").arg(optimized);
     run_quietly(&mut node).context("wasm-opt").map(drop)
 }
 
