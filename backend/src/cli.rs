@@ -85,7 +85,9 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = text.parse().map_err(|error| format!("{error}"))?;
     match address.ip().is_loopback() {
         true => Ok(address),
-        false => Err("only an address of the loopback interface, such as 127.0.0.1, is served without TLS".into()),
+        false => {
+            Err("only an address of the loopback interface, such as 127.0.0.1, is served without TLS".into())
+        }
     }
 }
 

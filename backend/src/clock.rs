@@ -61,7 +61,11 @@ impl ClusterClock {
             if left.is_zero() {
                 return;
             }
-            let wait = if pace.rate > 0.0 { Duration::try_from_secs_f64(left.as_secs_f64() / pace.rate).ok() } else { None };
+            let wait = if pace.rate > 0.0 {
+                Duration::try_from_secs_f64(left.as_secs_f64() / pace.rate).ok()
+            } else {
+                None
+            };
             tokio::select! {
                 () = sleep(wait) => {}
                 changed = changes.changed() => if changed.is_err() { return },

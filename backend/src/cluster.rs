@@ -85,8 +85,9 @@ pub struct Cluster {
 impl Cluster {
     /// Starts a cluster, and returns when it answers at both addresses.
     pub async fn start(options: ClusterOptions) -> Result<Cluster> {
-        fs::create_dir_all(&options.data_dir)
-            .with_context(|| format!("the data directory {} cannot be created", options.data_dir.display()))?;
+        fs::create_dir_all(&options.data_dir).with_context(|| {
+            format!("the data directory {} cannot be created", options.data_dir.display())
+        })?;
         let store = open_store(&options)?;
         let plain = bind(options.listen, "--listen").await?;
         let secure = bind(options.secure_listen, "--secure-listen").await?;
@@ -98,7 +99,10 @@ impl Cluster {
         let clock = Arc::new(ClusterClock::default());
         let server = ApiServer::new(store.clone(), clock.clone(), Arc::new(SystemEntropy));
         server.bootstrap(secure_address.port()).await.map_err(|status| {
-            anyhow::anyhow!("the cluster's first objects cannot be written: {}", status.message.unwrap_or_default())
+            anyhow::anyhow!(
+                "the cluster's first objects cannot be written: {}",
+                status.message.unwrap_or_default()
+            )
         })?;
 
         let (nodes, network) = (Arc::new(Nodes::default()), Network::new());
@@ -142,7 +146,11 @@ impl Cluster {
         Ok(cluster)
     }
 
-    fn start_kubelets(&self, options: &ClusterOptions, components: &Arc<crate::kubelet::Components>) -> Result<()> {
+    fn start_kubelets(
+        &self,
+        options: &ClusterOptions,
+        components: &Arc<crate::kubelet::Components>,
+    ) -> Result<()> {
         let runtime = self.runtime(&options.data_dir)?;
         let workers = (1..=options.nodes).map(|number| format!("node-{number}"));
         for (index, name) in std::iter::once(CONTROL_PLANE.to_owned()).chain(workers).enumerate() {

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use shared::apiserver::VERSION;
 use shared::apiserver::user::User;
 use shared::client::Client;
+use shared::given::Clock;
 use shared::store::Store;
 use shared::store::compactor::{COMPACTION_INTERVAL, Compactor};
-use shared::given::Clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -94,7 +94,8 @@ async fn kube_apiserver(parts: Arc<Parts>, log: ComponentLog) {
     for address in addresses.into_iter().flatten() {
         log.info(&format!("Serving on {address}"));
     }
-    let plain = apiserver::serve_plain(&parts.plain, parts.router.clone(), parts.context.clone(), listening.clone());
+    let plain =
+        apiserver::serve_plain(&parts.plain, parts.router.clone(), parts.context.clone(), listening.clone());
     let secure = apiserver::serve_secure(
         &parts.secure,
         parts.tls.clone(),
@@ -121,7 +122,8 @@ async fn kube_scheduler(parts: Arc<Parts>, log: ComponentLog) {
 pub(crate) async fn answers(address: SocketAddr) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect(address).await?;
-        let request = format!("GET /livez HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", authority(address));
+        let request =
+            format!("GET /livez HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", authority(address));
         stream.write_all(request.as_bytes()).await?;
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).await?;
@@ -160,7 +162,8 @@ fn manifests(options: &ClusterOptions, secure_address: SocketAddr) -> [(&'static
         StoreEngine::Redb => "redb",
         StoreEngine::Memory => "memory",
     };
-    let etcd = vec!["etcd".to_owned(), format!("--engine={store}"), "--auto-compaction-retention=5m".to_owned()];
+    let etcd =
+        vec!["etcd".to_owned(), format!("--engine={store}"), "--auto-compaction-retention=5m".to_owned()];
     let apiserver = vec![
         "kube-apiserver".to_owned(),
         format!("--secure-port={}", secure_address.port()),

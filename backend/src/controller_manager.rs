@@ -69,7 +69,11 @@ fn tell(controller: &mut dyn Controller, change: Change, object: &SharedObject) 
 }
 
 /// Lets the controller decide; answers come back as inputs.
-fn step(controller: &mut dyn Controller, client: &Client, inputs: &mpsc::UnboundedSender<Input>) -> Option<Timestamp> {
+fn step(
+    controller: &mut dyn Controller,
+    client: &Client,
+    inputs: &mpsc::UnboundedSender<Input>,
+) -> Option<Timestamp> {
     let server = client.server();
     let step = controller.step(server.clock().now(), server.entropy());
     for (token, request) in step.requests {

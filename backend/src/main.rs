@@ -25,7 +25,10 @@ fn run(cli: Cli) -> Result<()> {
         Command::Kubeconfig { place } => {
             let path = place.data_dir.join("kubeconfig");
             let text = std::fs::read_to_string(&path).with_context(|| {
-                format!("there is no kubeconfig at {}: was a cluster started with this data directory?", path.display())
+                format!(
+                    "there is no kubeconfig at {}: was a cluster started with this data directory?",
+                    path.display()
+                )
             })?;
             print!("{text}");
             Ok(())

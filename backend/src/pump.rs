@@ -25,7 +25,12 @@ pub(crate) enum Told {
 }
 
 /// Follows a collection for ever, telling `owner` of every change; ends when the owner is gone.
-pub(crate) async fn inform_kind(client: Client, kind: &'static Kind, selection: ListOptions, owner: impl Fn(Told) -> bool) {
+pub(crate) async fn inform_kind(
+    client: Client,
+    kind: &'static Kind,
+    selection: ListOptions,
+    owner: impl Fn(Told) -> bool,
+) {
     let mut informer = Informer::default();
     loop {
         if !list(&client, kind, &selection, &mut informer, &owner).await {
@@ -48,7 +53,8 @@ async fn list(
     match client.list(kind, "", selection.clone()).await {
         Ok(list) => {
             let deltas = informer.replace(list.items, list.revision);
-            deltas.into_iter().all(|(change, object)| owner(Told::Changed(change, object))) && owner(Told::Synced)
+            deltas.into_iter().all(|(change, object)| owner(Told::Changed(change, object)))
+                && owner(Told::Synced)
         }
         Err(error) => {
             tracing::warn!(kind = kind.kind, message = error.message, "list failed");

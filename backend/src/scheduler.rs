@@ -209,7 +209,10 @@ impl Task {
                     "\"Successfully bound pod to node\" pod=\"{}/{}\" node=\"{node}\"",
                     pod.namespace, pod.name
                 )),
-                Err(why) => log.error(&format!("\"Binding rejected\" pod=\"{}/{}\" err={why:?}", pod.namespace, pod.name)),
+                Err(why) => log.error(&format!(
+                    "\"Binding rejected\" pod=\"{}/{}\" err={why:?}",
+                    pod.namespace, pod.name
+                )),
             }
             // Without a receiver the scheduler is gone, and with it whoever would want to know.
             let _ = inputs.send(Input::Bound(pod, outcome));

@@ -6,9 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::Value;
 
 use crate::api::object::{ApiObject, SharedObject};
-use crate::api::status;
 use crate::api::patch::PatchType;
 use crate::api::scheme::Kind;
+use crate::api::status;
 use crate::apiserver::request::{Answer, List, ListOptions, Operation, Reply, Request, WatchStream};
 use crate::apiserver::user::{Caller, User};
 use crate::apiserver::{ApiServer, Result};
@@ -57,7 +57,12 @@ impl Client {
     }
 
     /// Follows a collection; `namespace` empty means all.
-    pub async fn watch(&self, kind: &'static Kind, namespace: &str, options: ListOptions) -> Result<WatchStream> {
+    pub async fn watch(
+        &self,
+        kind: &'static Kind,
+        namespace: &str,
+        options: ListOptions,
+    ) -> Result<WatchStream> {
         match self.send(Request::collection(kind, namespace, Operation::Watch(options))).await?.reply {
             Reply::Watch(stream) => Ok(stream),
             _ => Err(Box::new(status::internal("the answer is not a watch"))),
@@ -80,18 +85,33 @@ impl Client {
     }
 
     /// Changes parts of an object by a merge patch.
-    pub async fn merge<K: Resource>(&self, namespace: &str, name: &str, patch: Value) -> Result<SharedObject> {
+    pub async fn merge<K: Resource>(
+        &self,
+        namespace: &str,
+        name: &str,
+        patch: Value,
+    ) -> Result<SharedObject> {
         self.object(Request::patch::<K>(namespace, name, PatchType::Merge, patch)?).await
     }
 
     /// Changes parts of an object's status by a strategic merge patch.
-    pub async fn patch_status<K: Resource>(&self, namespace: &str, name: &str, patch: Value) -> Result<SharedObject> {
+    pub async fn patch_status<K: Resource>(
+        &self,
+        namespace: &str,
+        name: &str,
+        patch: Value,
+    ) -> Result<SharedObject> {
         let request = Request::patch::<K>(namespace, name, PatchType::Strategic, patch)?;
         self.object(request.subresource("status")?).await
     }
 
     /// Removes an object.
-    pub async fn delete<K: Resource>(&self, namespace: &str, name: &str, options: DeleteOptions) -> Result<()> {
+    pub async fn delete<K: Resource>(
+        &self,
+        namespace: &str,
+        name: &str,
+        options: DeleteOptions,
+    ) -> Result<()> {
         self.send(Request::delete::<K>(namespace, name, options)?).await.map(drop)
     }
 }

@@ -4,18 +4,18 @@
 //! Nothing here does I/O, reads a clock, draws a random number or starts a task
 //! (see "Invariants" in ARCHITECTURE.md); time and entropy are given by the caller.
 
-pub mod given;
 pub mod api;
-pub mod yaml;
-pub mod defaults;
-pub mod validation;
-pub mod store;
 pub mod apiserver;
 pub mod client;
-pub mod informer;
-pub mod recorder;
-pub mod work_queue;
-pub mod scheduler;
 pub mod controllers;
+pub mod defaults;
+pub mod given;
+pub mod informer;
 pub mod kubelet;
+pub mod recorder;
+pub mod scheduler;
+pub mod store;
 pub mod topology;
+pub mod validation;
+pub mod work_queue;
+pub mod yaml;

@@ -31,7 +31,8 @@ pub(super) async fn handle(
     if !Query::parse(&query.unwrap_or_default()).watch() {
         let events = audit.events();
         let items: Vec<&Event> = events.iter().map(|event| &**event).collect();
-        let list = json!({ "kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": items });
+        let list =
+            json!({ "kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": items });
         return reply::json(StatusCode::OK, &list);
     }
     let lines = audit.follow().map(|event| {
@@ -43,7 +44,10 @@ pub(super) async fn handle(
 }
 
 /// Lines as a chunked answer, or as messages of a WebSocket.
-pub(super) fn stream(lines: futures::stream::BoxStream<'static, Bytes>, upgrade: Option<WebSocketUpgrade>) -> Response {
+pub(super) fn stream(
+    lines: futures::stream::BoxStream<'static, Bytes>,
+    upgrade: Option<WebSocketUpgrade>,
+) -> Response {
     match upgrade {
         Some(upgrade) => upgrade.on_upgrade(move |socket| watch::send(socket, lines)),
         None => {

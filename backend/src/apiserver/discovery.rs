@@ -36,7 +36,14 @@ pub(super) async fn groups(
     answer(&context, &caller, &uri, &headers, false, discovery::group_list())
 }
 
-fn answer(context: &Context, caller: &Caller, uri: &Uri, headers: &HeaderMap, core: bool, plain: Value) -> Response {
+fn answer(
+    context: &Context,
+    caller: &Caller,
+    uri: &Uri,
+    headers: &HeaderMap,
+    core: bool,
+    plain: Value,
+) -> Response {
     if let Err(refused) = permitted(context, caller, uri.path()) {
         return refused.into_response();
     }

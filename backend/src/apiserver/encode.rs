@@ -43,7 +43,10 @@ impl View {
             Shape::Object => object.json(),
             Shape::PartialMetadata => text(&table::partial_object(object.body(), table::META_V1)),
             Shape::Table => {
-                let metadata = ListMetadata { resource_version: object.resource_version().to_owned(), ..ListMetadata::default() };
+                let metadata = ListMetadata {
+                    resource_version: object.resource_version().to_owned(),
+                    ..ListMetadata::default()
+                };
                 text(&self.table(&[object.body()], &metadata))
             }
         }
@@ -52,7 +55,9 @@ impl View {
     /// An object that bears nothing but the metadata of a bookmark.
     pub(super) fn bookmark(&self, metadata: Value) -> Value {
         match self.form.shape {
-            Shape::Object => json!({ "kind": self.kind.kind, "apiVersion": self.kind.api_version, "metadata": metadata }),
+            Shape::Object => {
+                json!({ "kind": self.kind.kind, "apiVersion": self.kind.api_version, "metadata": metadata })
+            }
             Shape::PartialMetadata => {
                 json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata })
             }
@@ -62,9 +67,11 @@ impl View {
 
     /// Upstream puts the annotated object into the one row of the Table.
     fn bookmark_table(&self, metadata: &Value) -> Value {
-        let object = json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata });
+        let object =
+            json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata });
         let revision = metadata["resourceVersion"].as_str().unwrap_or_default().to_owned();
-        let mut table = self.table(&[], &ListMetadata { resource_version: revision, ..ListMetadata::default() });
+        let mut table =
+            self.table(&[], &ListMetadata { resource_version: revision, ..ListMetadata::default() });
         table["rows"] = json!([{ "cells": [], "object": object }]);
         table
     }
@@ -80,7 +87,9 @@ impl View {
         match self.form.shape {
             Shape::Object => self.plain_list(list),
             Shape::Table => text(&self.table(&objects, &list_metadata(list))),
-            Shape::PartialMetadata => text(&table::partial_object_list(&objects, &list_metadata(list), table::META_V1)),
+            Shape::PartialMetadata => {
+                text(&table::partial_object_list(&objects, &list_metadata(list), table::META_V1))
+            }
         }
     }
 
@@ -137,7 +146,9 @@ pub(super) fn respond(view: View, answer: Reply, warnings: &[String]) -> Respons
             let code = StatusCode::from_u16(shared::api::status::code(&status)).unwrap_or(StatusCode::OK);
             reply::json(code, &StatusObject::from(&status))
         }
-        Reply::Watch(_) => Failure::from(shared::api::status::internal("a watch is not answered at once")).into_response(),
+        Reply::Watch(_) => {
+            Failure::from(shared::api::status::internal("a watch is not answered at once")).into_response()
+        }
     };
     reply::warn(response.headers_mut(), warnings);
     response

@@ -78,7 +78,8 @@ fn foreign(headers: &HeaderMap, authorities: &[String]) -> Option<String> {
         return Some(format!("Host {host:?} is not this cluster's address"));
     }
     let origin = text(headers, header::ORIGIN);
-    let own = origin.strip_prefix("http://").is_some_and(|origin| authorities.iter().any(|own| own == origin));
+    let own =
+        origin.strip_prefix("http://").is_some_and(|origin| authorities.iter().any(|own| own == origin));
     if !origin.is_empty() && !own {
         return Some(format!("Origin {origin:?} is not this cluster's page"));
     }
@@ -106,8 +107,22 @@ mod tests {
             (&[("host", "evil.example:8080")], false),
             (&[("host", "127.0.0.1:8080"), ("origin", "http://evil.example")], false),
             (&[("host", "127.0.0.1:8080"), ("origin", "null")], false),
-            (&[("host", "127.0.0.1:8080"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")], false),
-            (&[("host", "127.0.0.1:8080"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], true),
+            (
+                &[
+                    ("host", "127.0.0.1:8080"),
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "no-cors"),
+                ],
+                false,
+            ),
+            (
+                &[
+                    ("host", "127.0.0.1:8080"),
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "navigate"),
+                ],
+                true,
+            ),
         ];
         for (fields, welcome) in cases {
             let mut headers = HeaderMap::new();

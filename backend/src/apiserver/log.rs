@@ -62,7 +62,8 @@ pub(super) async fn handle(
 /// The container that is meant; 400 where it must be named, or there is none of that name.
 fn container(pod: &Pod, wanted: Option<&str>) -> Result<String, Box<Status>> {
     let spec = pod.spec.as_ref();
-    let names: Vec<&str> = spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.as_str()).collect();
+    let names: Vec<&str> =
+        spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.as_str()).collect();
     let init = spec.and_then(|spec| spec.init_containers.as_ref()).into_iter().flatten();
     let init: Vec<&str> = init.map(|container| container.name.as_str()).collect();
     let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
@@ -74,7 +75,8 @@ fn container(pod: &Pod, wanted: Option<&str>) -> Result<String, Box<Status>> {
         (None, [only]) => Ok((*only).to_owned()),
         (None, _) => {
             let choice = names.join(" ");
-            let mut message = format!("a container name must be specified for pod {pod_name}, choose one of: [{choice}]");
+            let mut message =
+                format!("a container name must be specified for pod {pod_name}, choose one of: [{choice}]");
             if !init.is_empty() {
                 message = format!("{message} or one of the init containers: [{}]", init.join(" "));
             }
@@ -101,10 +103,13 @@ fn options(query: &Query, now: Timestamp) -> Result<PodLogOptions, Box<Status>> 
         return Err(invalid(format!("sinceSeconds: Invalid value: {seconds}: must be greater than 0")));
     }
     let since_time = match query.get("sinceTime") {
-        Some(text) => Some(text.parse::<Timestamp>().map_err(|error| {
-            Box::new(status::bad_request(format!("sinceTime {text:?}: {error}")))
-        })?),
-        None => since_seconds.and_then(|seconds| now.checked_sub(jiff::SignedDuration::from_secs(seconds)).ok()),
+        Some(text) => Some(
+            text.parse::<Timestamp>()
+                .map_err(|error| Box::new(status::bad_request(format!("sinceTime {text:?}: {error}"))))?,
+        ),
+        None => {
+            since_seconds.and_then(|seconds| now.checked_sub(jiff::SignedDuration::from_secs(seconds)).ok())
+        }
     };
     let log = LogOptions {
         timestamps: query.flag("timestamps").unwrap_or(false),

@@ -95,7 +95,10 @@ mod tests {
             ("application/vnd.kubernetes.protobuf", None),
             ("application/vnd.kubernetes.protobuf, application/json", Some(object)),
             ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Some(table)),
-            ("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json;as=Table;g=meta.k8s.io;v=v1", Some(table)),
+            (
+                "application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json;as=Table;g=meta.k8s.io;v=v1",
+                Some(table),
+            ),
             ("application/yaml", Some(Form { encoding: Encoding::Yaml, ..object })),
             (
                 "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",

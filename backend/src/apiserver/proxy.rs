@@ -8,7 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, StatusCode, Uri, header};
+use axum::http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, StatusCode, Uri, header,
+};
 use axum::response::Response;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
@@ -73,7 +75,8 @@ pub(super) async fn handle(
 
 /// A pod's page must not act as the cluster's page: it gets an origin of its own.
 fn isolate(headers: &mut HeaderMap) {
-    const POLICY: HeaderValue = HeaderValue::from_static("sandbox allow-scripts allow-forms allow-popups allow-downloads");
+    const POLICY: HeaderValue =
+        HeaderValue::from_static("sandbox allow-scripts allow-forms allow-popups allow-downloads");
     headers.append(header::CONTENT_SECURITY_POLICY, POLICY);
 }
 
@@ -107,14 +110,21 @@ fn split_name(text: &str) -> Result<(&str, &str, Option<&str>), Box<Status>> {
     match parts.as_slice() {
         [name] => Ok(("", name, None)),
         [name, port] => Ok(("", name, Some(port))),
-        [scheme @ ("http" | "https"), name, port] => Ok((scheme, name, Some(port).filter(|port| !port.is_empty()).copied())),
+        [scheme @ ("http" | "https"), name, port] => {
+            Ok((scheme, name, Some(port).filter(|port| !port.is_empty()).copied()))
+        }
         _ => Err(Box::new(status::bad_request(format!("invalid pod request {text:?}")))),
     }
 }
 
 /// Where to connect: the named or numbered port, else the first that the pod declares, else 80.
 fn address(pod: &Pod, port: Option<&str>) -> Result<SocketAddr, Box<Status>> {
-    let ports = || pod.spec.iter().flat_map(|spec| &spec.containers).flat_map(|container| container.ports.iter().flatten());
+    let ports = || {
+        pod.spec
+            .iter()
+            .flat_map(|spec| &spec.containers)
+            .flat_map(|container| container.ports.iter().flatten())
+    };
     let number = match port {
         Some(text) => text.parse().ok().or_else(|| {
             let named = ports().find(|port| port.name.as_deref() == Some(text));
@@ -126,7 +136,8 @@ fn address(pod: &Pod, port: Option<&str>) -> Result<SocketAddr, Box<Status>> {
     let unavailable = |why: String| Box::new(status::service_unavailable(why));
     let number = number.ok_or_else(|| unavailable(format!("no port {port:?} in pod {name:?}")))?;
     let ip = pod.status.as_ref().and_then(|status| status.pod_ip.as_deref()).unwrap_or_default();
-    let ip: IpAddr = ip.parse().map_err(|_| unavailable(format!("pod {name:?} does not have an IP address yet")))?;
+    let ip: IpAddr =
+        ip.parse().map_err(|_| unavailable(format!("pod {name:?} does not have an IP address yet")))?;
     Ok(SocketAddr::new(ip, number))
 }
 
@@ -140,11 +151,14 @@ async fn forward(
     let unreachable = |why: &dyn std::fmt::Display| {
         Failure::from(status::service_unavailable(format!("error trying to reach service: {why}")))
     };
-    let connection = context.network.dial(None, address).await.map_err(|error| {
-        unreachable(&format!("dial tcp {address}: connect: {error}"))
-    })?;
-    let (mut sender, driver) =
-        hyper::client::conn::http1::handshake(TokioIo::new(connection)).await.map_err(|error| unreachable(&error))?;
+    let connection = context
+        .network
+        .dial(None, address)
+        .await
+        .map_err(|error| unreachable(&format!("dial tcp {address}: connect: {error}")))?;
+    let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(connection))
+        .await
+        .map_err(|error| unreachable(&error))?;
     tokio::spawn(async move {
         if let Err(error) = driver.await {
             tracing::debug!(%address, %error, "proxied connection ended");
@@ -168,7 +182,12 @@ fn prefix(uri: &Uri, rest: &str) -> String {
     }
 }
 
-fn outgoing(address: SocketAddr, prefix: &str, parts: Parts, body: Body) -> Result<HttpRequest<Body>, Failure> {
+fn outgoing(
+    address: SocketAddr,
+    prefix: &str,
+    parts: Parts,
+    body: Body,
+) -> Result<HttpRequest<Body>, Failure> {
     let path = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let target = path.strip_prefix(prefix).filter(|rest| !rest.is_empty()).unwrap_or("/");
     let bad = |error: &dyn std::fmt::Display| Failure::from(status::bad_request(error.to_string()));
@@ -196,7 +215,8 @@ fn strip(headers: &mut HeaderMap) {
 /// A redirect to an absolute path of the pod is one below the proxy.
 fn relocate(headers: &mut HeaderMap, prefix: &str) {
     let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
-    let Some(path) = location.filter(|location| location.starts_with('/') && !location.starts_with("//")) else {
+    let Some(path) = location.filter(|location| location.starts_with('/') && !location.starts_with("//"))
+    else {
         return;
     };
     if let Ok(value) = HeaderValue::from_str(&format!("{prefix}{path}")) {

@@ -26,7 +26,9 @@ impl Query {
     pub(super) fn number(&self, key: &str) -> Result<Option<i64>> {
         let Some(text) = self.get(key) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| {
-            Box::new(status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax ({key})")))
+            Box::new(status::bad_request(format!(
+                "strconv.ParseInt: parsing {text:?}: invalid syntax ({key})"
+            )))
         })
     }
 
@@ -59,7 +61,9 @@ impl Query {
     fn resource_version(&self) -> Result<Option<u64>> {
         let Some(text) = self.get("resourceVersion") else { return Ok(None) };
         text.parse().map(Some).map_err(|_| {
-            let message = format!("invalid resource version {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax");
+            let message = format!(
+                "invalid resource version {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
+            );
             Box::new(status::bad_request(message))
         })
     }

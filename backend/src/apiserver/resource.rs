@@ -73,7 +73,9 @@ async fn resource(
             let view = encode::View::new(context, place.kind, form, &query);
             Ok(watch::respond(view, stream, &query, upgrade)?)
         }
-        reply => Ok(encode::respond(encode::View::new(context, place.kind, form, &query), reply, &answer.warnings)),
+        reply => {
+            Ok(encode::respond(encode::View::new(context, place.kind, form, &query), reply, &answer.warnings))
+        }
     }
 }
 
@@ -97,7 +99,9 @@ async fn operation(parts: &Parts, place: &ResourcePath<'_>, query: &Query, body:
 fn watch_options(place: &ResourcePath<'_>, query: &Query) -> Result<shared::apiserver::request::ListOptions> {
     let options = query.list_options()?;
     if !place.name.is_empty() && place.subresource.is_some() {
-        return Err(status::method_not_supported(place.kind.group_resource(), "watch of a subresource").into());
+        return Err(
+            status::method_not_supported(place.kind.group_resource(), "watch of a subresource").into()
+        );
     }
     Ok(options)
 }
@@ -133,15 +137,15 @@ fn not_allowed(method: &Method) -> Failure {
 }
 
 async fn patch(headers: &HeaderMap, body: Body) -> Result<Patch> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(form) = PatchType::from_content_type(content_type) else {
         let accepted = PatchType::ALL.map(PatchType::content_type);
         return Err(status::unsupported_media_type(content_type, &accepted).into());
     };
     let text = body::read(body).await?;
-    let body: Value = serde_json::from_slice(&text).map_err(|error| {
-        Box::new(status::bad_request(format!("error decoding patch: {error}")))
-    })?;
+    let body: Value = serde_json::from_slice(&text)
+        .map_err(|error| Box::new(status::bad_request(format!("error decoding patch: {error}"))))?;
     Ok(Patch { form, body })
 }
 

@@ -11,8 +11,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{Timestamp, ToSpan};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -52,7 +52,8 @@ impl Certificates {
         fs::create_dir_all(directory.join("pki")).context("creating the directory for certificates")?;
         let authority = load_or(&place("ca"), create_authority)?;
         let server = load_or(&place("apiserver"), || sign(&authority, server_params()?))?;
-        let admin = load_or(&place("admin"), || sign(&authority, client_params("kubernetes-admin", MASTERS)?))?;
+        let admin =
+            load_or(&place("admin"), || sign(&authority, client_params("kubernetes-admin", MASTERS)?))?;
         Ok(Certificates { authority, server, admin })
     }
 
@@ -77,7 +78,9 @@ impl Certificates {
     /// The text of a kubeconfig for the cluster's administrator.
     pub fn kubeconfig(&self, address: SocketAddr) -> Result<String> {
         let reachable = match address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
+            IpAddr::V4(ip) if ip.is_unspecified() => {
+                SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port())
+            }
             _ => address,
         };
         let encoded = |text: &str| STANDARD.encode(text);
@@ -111,12 +114,14 @@ pub(super) fn user(certificates: Option<&[CertificateDer<'_>]>) -> Option<User> 
 fn load_or(base: &Path, create: impl FnOnce() -> Result<Pair>) -> Result<Pair> {
     let (certificate, key) = (base.with_extension("crt"), base.with_extension("key"));
     if certificate.exists() && key.exists() {
-        let read = |path: &PathBuf| fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
+        let read =
+            |path: &PathBuf| fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
         return Ok(Pair { certificate: read(&certificate)?, key: read(&key)? });
     }
     let pair = create()?;
     write_private(&key, &pair.key)?;
-    fs::write(&certificate, &pair.certificate).with_context(|| format!("writing {}", certificate.display()))?;
+    fs::write(&certificate, &pair.certificate)
+        .with_context(|| format!("writing {}", certificate.display()))?;
     Ok(pair)
 }
 
@@ -136,7 +141,8 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
 fn create_authority() -> Result<Pair> {
     let mut params = named("kubernetes", None)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::CrlSign];
+    params.key_usages =
+        vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate()?;
     Ok(Pair { certificate: params.self_signed(&key)?.pem(), key: key.serialize_pem() })
 }
@@ -177,7 +183,9 @@ fn named(common_name: &str, organization: Option<&str>) -> Result<CertificatePar
     let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let from = today.checked_sub(1.day())?;
     let until = today.checked_add(10.years())?;
-    let day = |date: jiff::civil::Date| date_time_ymd(i32::from(date.year()), date.month().unsigned_abs(), date.day().unsigned_abs());
+    let day = |date: jiff::civil::Date| {
+        date_time_ymd(i32::from(date.year()), date.month().unsigned_abs(), date.day().unsigned_abs())
+    };
     params.not_before = day(from);
     params.not_after = day(until);
     Ok(params)

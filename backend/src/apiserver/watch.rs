@@ -89,7 +89,11 @@ fn paced(events: WatchStream) -> impl Stream<Item = WatchEvent> + Send {
     })
 }
 
-fn messages(view: View, events: impl Stream<Item = WatchEvent> + Send + 'static, limit: Duration) -> BoxStream<'static, Bytes> {
+fn messages(
+    view: View,
+    events: impl Stream<Item = WatchEvent> + Send + 'static,
+    limit: Duration,
+) -> BoxStream<'static, Bytes> {
     let deadline = tokio::time::sleep(limit);
     events.map(move |event| line(&view, &event)).take_until(deadline).boxed()
 }
@@ -102,7 +106,9 @@ fn line(view: &View, event: &WatchEvent) -> Bytes {
         WatchEvent::Bookmark { revision, initial_events_end } => {
             ("BOOKMARK", bookmark(view, *revision, *initial_events_end))
         }
-        WatchEvent::Error(status) => ("ERROR", serde_json::to_vec(&StatusObject::from(&**status)).unwrap_or_default().into()),
+        WatchEvent::Error(status) => {
+            ("ERROR", serde_json::to_vec(&StatusObject::from(&**status)).unwrap_or_default().into())
+        }
     };
     let mut line = BytesMut::with_capacity(object.len() + 40);
     line.put_slice(format!("{{\"type\":\"{name}\",\"object\":").as_bytes());

@@ -63,8 +63,15 @@ pub struct Launch {
 }
 
 /// Where an image keeps programs.
-const PROGRAM_FOLDERS: &[&str] =
-    &["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/usr/local/apache2/bin"];
+const PROGRAM_FOLDERS: &[&str] = &[
+    "/bin",
+    "/sbin",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/local/apache2/bin",
+];
 
 /// The built-in image that a reference means. Any tag means it; a digest only if it is its own.
 #[must_use]
@@ -84,7 +91,8 @@ impl Builtin {
             let digest = assets::program(executable.program).map_or("", |program| program.digest);
             hasher.update(format!("{} {:?} {digest}\n", executable.program, executable.commands));
         }
-        hasher.update(format!("{:?} {:?} {:?} {:?}\n", self.entrypoint, self.cmd, self.env, self.working_dir));
+        hasher
+            .update(format!("{:?} {:?} {:?} {:?}\n", self.entrypoint, self.cmd, self.env, self.working_dir));
         for (path, content) in self.files {
             hasher.update(format!("{path} {}\n", content.len()));
             hasher.update(content);

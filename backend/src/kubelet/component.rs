@@ -54,7 +54,12 @@ pub(super) struct ComponentHandle {
 
 impl ComponentHandle {
     /// Starts the task.
-    pub(super) fn start(component: &Component, args: Vec<String>, log: LogWriter, clock: Clock) -> ComponentHandle {
+    pub(super) fn start(
+        component: &Component,
+        args: Vec<String>,
+        log: LogWriter,
+        clock: Clock,
+    ) -> ComponentHandle {
         let stop = CancellationToken::new();
         let started_at = clock();
         let (report, state) = watch::channel(ContainerState::Running { started_at });
@@ -65,7 +70,11 @@ impl ComponentHandle {
         tokio::spawn(async move {
             let status = match work.await {
                 Ok(Ok(code)) => ExitStatus::exited(code),
-                Ok(Err(_)) => ExitStatus { code: 134, reason: ExitReason::Error, message: "the component panicked".into() },
+                Ok(Err(_)) => ExitStatus {
+                    code: 134,
+                    reason: ExitReason::Error,
+                    message: "the component panicked".into(),
+                },
                 Err(_) => ExitStatus::killed(),
             };
             log.close();
@@ -98,7 +107,9 @@ impl ComponentHandle {
 /// How a container ended and when, or `None` while it runs.
 pub(super) fn ended(state: &ContainerState) -> Option<(ExitStatus, Timestamp, Timestamp)> {
     match state {
-        ContainerState::Exited { status, started_at, finished_at } => Some((status.clone(), *started_at, *finished_at)),
+        ContainerState::Exited { status, started_at, finished_at } => {
+            Some((status.clone(), *started_at, *finished_at))
+        }
         _ => None,
     }
 }

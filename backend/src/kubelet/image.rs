@@ -41,10 +41,13 @@ impl Images {
         if self.components.get(name).is_some() {
             return Ok(Image::Component);
         }
-        let reference: Reference = name.parse().map_err(|error: crate::images::ReferenceError| PullError {
-            reason: "InvalidImageName",
-            message: format!("Failed to apply default image tag {name:?}: couldn't parse image name {name:?}: {error}"),
-        })?;
+        let reference: Reference =
+            name.parse().map_err(|error: crate::images::ReferenceError| PullError {
+                reason: "InvalidImageName",
+                message: format!(
+                    "Failed to apply default image tag {name:?}: couldn't parse image name {name:?}: {error}"
+                ),
+            })?;
         let builtin = resolve(&reference).map(Image::Builtin);
         builtin.ok_or_else(|| PullError { reason: "ErrImagePull", message: not_found(&reference) })
     }
@@ -86,7 +89,11 @@ impl Images {
         let loaded = precompiled.and_then(|code| self.runtime.load_precompiled(code).ok());
         let program = match loaded {
             Some(program) => program,
-            None => self.runtime.compile(Bytes::from_static(embedded.wasm)).await.map_err(|error| error.to_string())?,
+            None => self
+                .runtime
+                .compile(Bytes::from_static(embedded.wasm))
+                .await
+                .map_err(|error| error.to_string())?,
         };
         programs.insert(embedded.name, program.clone());
         Ok(program)

@@ -74,10 +74,11 @@ impl Order<'_> {
     /// Starts the container.
     pub(super) async fn start(&self) -> Result<Running, StartError> {
         let name = self.container.image.as_deref().unwrap_or_default();
-        let image = self.kubelet.images.find(name).map_err(|missing| StartError {
-            reason: "CreateContainerError",
-            message: missing.message,
-        })?;
+        let image = self
+            .kubelet
+            .images
+            .find(name)
+            .map_err(|missing| StartError { reason: "CreateContainerError", message: missing.message })?;
         let variables = self.variables().await.map_err(error("CreateContainerConfigError"))?;
         match image {
             Image::Builtin(builtin) => self.start_guest(builtin, variables).await,
@@ -85,9 +86,14 @@ impl Order<'_> {
         }
     }
 
-    async fn start_guest(&self, image: &'static Builtin, variables: Vec<(String, String)>) -> Result<Running, StartError> {
+    async fn start_guest(
+        &self,
+        image: &'static Builtin,
+        variables: Vec<(String, String)>,
+    ) -> Result<Running, StartError> {
         let launch = self.launch(image, &variables).map_err(error("RunContainerError"))?;
-        let program = self.kubelet.images.program(launch.program).await.map_err(error("RunContainerError"))?;
+        let program =
+            self.kubelet.images.program(launch.program).await.map_err(error("RunContainerError"))?;
         let mounts = self.mounts(image).map_err(error("CreateContainerError"))?;
         let spec = ContainerSpec {
             id: self.id(),
@@ -107,7 +113,11 @@ impl Order<'_> {
             log: self.log().map_err(|failure| error("CreateContainerError")(failure.to_string()))?,
             pod: self.sandbox.network.clone(),
         };
-        let handle = self.kubelet.runtime.start(spec).map_err(|failure| error("RunContainerError")(failure.to_string()))?;
+        let handle = self
+            .kubelet
+            .runtime
+            .start(spec)
+            .map_err(|failure| error("RunContainerError")(failure.to_string()))?;
         Ok(Running::Guest(handle))
     }
 
@@ -124,7 +134,9 @@ impl Order<'_> {
     /// Command and arguments with their `$(VAR)`s replaced.
     fn expanded(&self, variables: &[(String, String)]) -> (Vec<String>, Vec<String>) {
         let variables: BTreeMap<String, String> = variables.iter().cloned().collect();
-        let all = |words: &Option<Vec<String>>| words.iter().flatten().map(|word| expand(word, &variables)).collect();
+        let all = |words: &Option<Vec<String>>| {
+            words.iter().flatten().map(|word| expand(word, &variables)).collect()
+        };
         (all(&self.container.command), all(&self.container.args))
     }
 
@@ -186,7 +198,8 @@ impl Order<'_> {
 fn with_image_defaults(image: &Builtin, variables: Vec<(String, String)>) -> Vec<(String, String)> {
     let own = |name: &str| variables.iter().any(|(set, _)| set == name);
     let defaults = image.env.iter().filter(|(name, _)| !own(name));
-    let defaults: Vec<(String, String)> = defaults.map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let defaults: Vec<(String, String)> =
+        defaults.map(|(name, value)| ((*name).into(), (*value).into())).collect();
     [defaults, variables].concat()
 }
 
@@ -223,7 +236,8 @@ impl Read {
         let sources = || container.env.iter().flatten().filter_map(|variable| variable.value_from.as_ref());
         let imports = || container.env_from.iter().flatten();
         let maps = sources().filter_map(|source| Some(source.config_map_key_ref.as_ref()?.name.clone()));
-        let maps = maps.chain(imports().filter_map(|source| Some(source.config_map_ref.as_ref()?.name.clone())));
+        let maps =
+            maps.chain(imports().filter_map(|source| Some(source.config_map_ref.as_ref()?.name.clone())));
         for name in maps {
             if let Ok(object) = kubelet.client.get::<ConfigMap>(namespace, &name).await {
                 let data = object.downcast_ref::<ConfigMap>().and_then(|map| map.data.clone());
@@ -231,12 +245,14 @@ impl Read {
             }
         }
         let secrets = sources().filter_map(|source| Some(source.secret_key_ref.as_ref()?.name.clone()));
-        let secrets = secrets.chain(imports().filter_map(|source| Some(source.secret_ref.as_ref()?.name.clone())));
+        let secrets =
+            secrets.chain(imports().filter_map(|source| Some(source.secret_ref.as_ref()?.name.clone())));
         for name in secrets {
             if let Ok(object) = kubelet.client.get::<Secret>(namespace, &name).await {
                 let data = object.downcast_ref::<Secret>().and_then(|secret| secret.data.clone());
                 let text = |value: &k8s_openapi::ByteString| String::from_utf8_lossy(&value.0).into_owned();
-                let data = data.unwrap_or_default().iter().map(|(key, value)| (key.clone(), text(value))).collect();
+                let data =
+                    data.unwrap_or_default().iter().map(|(key, value)| (key.clone(), text(value))).collect();
                 read.secrets.insert(name, data);
             }
         }

@@ -110,7 +110,9 @@ impl Kubelet {
     pub(super) fn take_address(&self) -> Result<Ipv4Addr, String> {
         match &mut *self.addresses() {
             None => Err("the node has no pod CIDR yet".into()),
-            Some(addresses) => addresses.take().ok_or_else(|| "no IP addresses available in the node's range".into()),
+            Some(addresses) => {
+                addresses.take().ok_or_else(|| "no IP addresses available in the node's range".into())
+            }
         }
     }
 

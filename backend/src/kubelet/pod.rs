@@ -34,7 +34,12 @@ pub(super) struct PodOnNode {
 
 impl PodOnNode {
     /// A pod that was just seen; `api_uid` is the one under which the API has it.
-    pub(super) fn new(kubelet: Arc<Kubelet>, pod: Pod, api_uid: String, inputs: mpsc::UnboundedSender<Input>) -> PodOnNode {
+    pub(super) fn new(
+        kubelet: Arc<Kubelet>,
+        pod: Pod,
+        api_uid: String,
+        inputs: mpsc::UnboundedSender<Input>,
+    ) -> PodOnNode {
         let uid = logs::node_uid(&pod);
         let (reports, received) = mpsc::unbounded_channel();
         let identity = Identity {
@@ -45,7 +50,17 @@ impl PodOnNode {
         };
         tokio::spawn(reporter::run(kubelet.clone(), identity, received, inputs.clone()));
         let worker = PodWorker::new(pod, &kubelet.address.to_string(), kubelet.now());
-        PodOnNode { worker, wake_at: None, kubelet, uid, sandbox: None, running: BTreeMap::new(), orphaned: false, reports, inputs }
+        PodOnNode {
+            worker,
+            wake_at: None,
+            kubelet,
+            uid,
+            sandbox: None,
+            running: BTreeMap::new(),
+            orphaned: false,
+            reports,
+            inputs,
+        }
     }
 
     /// The API has no such pod any more.
@@ -165,7 +180,13 @@ fn container_id(kubelet: &Kubelet) -> String {
 }
 
 /// Waits for the end of a container and tells the loop.
-async fn tell_exit(running: Running, uid: String, container: String, attempt: i32, inputs: mpsc::UnboundedSender<Input>) {
+async fn tell_exit(
+    running: Running,
+    uid: String,
+    container: String,
+    attempt: i32,
+    inputs: mpsc::UnboundedSender<Input>,
+) {
     let mut state = running.watch();
     loop {
         let end = ended(&state.borrow_and_update());

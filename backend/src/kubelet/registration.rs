@@ -71,11 +71,19 @@ pub(super) async fn keep_alive(kubelet: Arc<Kubelet>) {
     loop {
         kubelet.clock.sleep_until(after(kubelet.now(), RENEWAL)).await;
         if let Err(error) = renew(&kubelet).await {
-            tracing::warn!(node = kubelet.name(), message = error.message, "the node's lease was not renewed");
+            tracing::warn!(
+                node = kubelet.name(),
+                message = error.message,
+                "the node's lease was not renewed"
+            );
         }
         if kubelet.now() >= status_due {
             if let Err(error) = write_status(&kubelet).await {
-                tracing::warn!(node = kubelet.name(), message = error.message, "the node's status was not written");
+                tracing::warn!(
+                    node = kubelet.name(),
+                    message = error.message,
+                    "the node's status was not written"
+                );
             }
             status_due = after(kubelet.now(), STATUS_PERIOD);
         }
@@ -99,7 +107,9 @@ async fn write_status(kubelet: &Kubelet) -> Result<()> {
 async fn renew(kubelet: &Kubelet) -> Result<()> {
     match kubelet.client.get::<Lease>(LEASES, kubelet.name()).await {
         Ok(lease) => kubelet.client.update(renewed(kubelet, &lease)).await.map(drop),
-        Err(error) if status::is(&error, "NotFound") => kubelet.client.create(first(kubelet).await).await.map(drop),
+        Err(error) if status::is(&error, "NotFound") => {
+            kubelet.client.create(first(kubelet).await).await.map(drop)
+        }
         Err(error) => Err(error),
     }
 }

@@ -41,7 +41,8 @@ pub(super) fn create(kubelet: &Kubelet, pod: &Pod, uid: &str) -> Result<Sandbox,
         name,
         hostname: hostname.clone(),
     };
-    let network = if host_network { host_network_of(kubelet, identity)? } else { pod_network(kubelet, identity)? };
+    let network =
+        if host_network { host_network_of(kubelet, identity)? } else { pod_network(kubelet, identity)? };
     Ok(Sandbox { network, hostname, directory, volumes, host_network })
 }
 
@@ -73,7 +74,8 @@ fn make_volumes(pod: &Pod, directory: &Path) -> Result<BTreeMap<String, PathBuf>
             continue;
         }
         let place = directory.join("volumes/kubernetes.io~empty-dir").join(&volume.name);
-        fs::create_dir_all(&place).map_err(|error| format!("failed to make volume {:?}: {error}", volume.name))?;
+        fs::create_dir_all(&place)
+            .map_err(|error| format!("failed to make volume {:?}: {error}", volume.name))?;
         places.insert(volume.name.clone(), place);
     }
     Ok(places)

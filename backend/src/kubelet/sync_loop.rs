@@ -216,7 +216,8 @@ impl SyncLoop {
                 pod.worker.on_started(&container, outcome.map(|_| id), now);
             }
             Outcome::Exited(container, attempt, exit) => {
-                let present = pod.worker.container(&container).is_some_and(|work| work.restart_count == attempt);
+                let present =
+                    pod.worker.container(&container).is_some_and(|work| work.restart_count == attempt);
                 if present {
                     pod.worker.on_exited(&container, exit);
                 }
@@ -237,7 +238,8 @@ impl SyncLoop {
 
     fn on_static_pods(&mut self, pods: Vec<Pod>) {
         let wanted: BTreeMap<String, Pod> = pods.into_iter().map(|pod| (logs::node_uid(&pod), pod)).collect();
-        let stale: Vec<String> = self.statics.keys().filter(|uid| !wanted.contains_key(*uid)).cloned().collect();
+        let stale: Vec<String> =
+            self.statics.keys().filter(|uid| !wanted.contains_key(*uid)).cloned().collect();
         self.statics = wanted;
         for uid in stale {
             self.forget(&uid);
@@ -270,7 +272,10 @@ impl SyncLoop {
         }
         let lacking = self.statics.values().filter(|pod| self.mirror_of(pod).is_none()).cloned().collect();
         let statics = &self.statics;
-        let superfluous = self.mirrors.values().filter(|found| !statics.values().any(|pod| mirror::is_mirror_of(found, pod)));
+        let superfluous = self
+            .mirrors
+            .values()
+            .filter(|found| !statics.values().any(|pod| mirror::is_mirror_of(found, pod)));
         static_pods::reconcile(&self.kubelet, lacking, superfluous.cloned().collect());
     }
 

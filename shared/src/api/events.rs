@@ -57,10 +57,7 @@ pub fn from_core(event: &core::Event) -> events::Event {
         reporting_controller: event.reporting_component,
         reporting_instance: event.reporting_instance,
         series: event.series.and_then(|series| {
-            Some(events::EventSeries {
-                count: series.count?,
-                last_observed_time: series.last_observed_time?,
-            })
+            Some(events::EventSeries { count: series.count?, last_observed_time: series.last_observed_time? })
         }),
         type_: event.type_,
     }

@@ -2,15 +2,15 @@
 
 pub use k8s_openapi;
 
-pub mod object;
-pub mod scheme;
 pub mod events;
-pub mod schema;
-pub mod status;
-pub mod quantity;
-pub mod labels;
 pub mod fields;
+pub mod labels;
+pub mod object;
 pub mod patch;
+pub mod printers;
+pub mod quantity;
+pub mod schema;
+pub mod scheme;
+pub mod status;
 pub mod strict;
 pub mod table;
-pub mod printers;

@@ -6,7 +6,9 @@
 use std::fmt;
 
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{self as core, ConfigMap, Namespace, Node, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    self as core, ConfigMap, Namespace, Node, Pod, Secret, Service, ServiceAccount,
+};
 use k8s_openapi::api::events::v1 as events;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{ListableResource, Metadata, Resource};
@@ -201,7 +203,14 @@ const STATUS: Subresource = Subresource { name: "status", kind: None, verbs: GET
 
 const fn kind<K>(singular: &'static str, namespaced: bool) -> Kind
 where
-    K: ListableResource + Metadata<Ty = ObjectMeta> + Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+    K: ListableResource
+        + Metadata<Ty = ObjectMeta>
+        + Serialize
+        + DeserializeOwned
+        + Clone
+        + Send
+        + Sync
+        + 'static,
 {
     Kind {
         group: K::GROUP,

@@ -57,7 +57,8 @@ pub fn conflict(what: GroupResource, name: &str, why: &str) -> Status {
 
 /// 409 with the sentence of a stale `resourceVersion`.
 pub fn stale(what: GroupResource, name: &str) -> Status {
-    const WHY: &str = "the object has been modified; please apply your changes to the latest version and try again";
+    const WHY: &str =
+        "the object has been modified; please apply your changes to the latest version and try again";
     conflict(what, name, WHY)
 }
 
@@ -89,10 +90,7 @@ pub fn method_not_supported(what: GroupResource, action: &str) -> Status {
 
 /// 406: the client accepts no form that the server has.
 pub fn not_acceptable(accepted: &[&str]) -> Status {
-    let message = format!(
-        "only the following media types are accepted: {}",
-        accepted.join(", ")
-    );
+    let message = format!("only the following media types are accepted: {}", accepted.join(", "));
     failure(406, "NotAcceptable", message)
 }
 

@@ -54,7 +54,12 @@ impl ApiServer {
     }
 
     /// Every plugin that looks at deletions.
-    pub(crate) fn admit_delete(&self, caller: &Caller, target: &Target, object: &dyn ApiObject) -> Result<()> {
+    pub(crate) fn admit_delete(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        object: &dyn ApiObject,
+    ) -> Result<()> {
         namespace_lifecycle::admit_delete(target)?;
         node_restriction::admit_update(caller, target, object)
     }

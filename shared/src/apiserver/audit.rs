@@ -249,7 +249,9 @@ impl Event {
             _ => 200,
         };
         match reply {
-            Reply::Object(object) | Reply::Created(object) | Reply::Connect(object) => self.name_object(object),
+            Reply::Object(object) | Reply::Created(object) | Reply::Connect(object) => {
+                self.name_object(object)
+            }
             Reply::Watch(_) => self.stage = "ResponseStarted".into(),
             Reply::List(_) | Reply::Status(_) => {}
         }

@@ -36,35 +36,90 @@ const PROXY: Subject = Named("system:kube-proxy");
 const KUBELETS: Subject = Group(NODES);
 
 static RULES: &[Rule] = &[
-    Rule { subject: SCHEDULER, verbs: READ, group: "", resources: &["nodes", "pods", "services", "namespaces"] },
+    Rule {
+        subject: SCHEDULER,
+        verbs: READ,
+        group: "",
+        resources: &["nodes", "pods", "services", "namespaces"],
+    },
     Rule { subject: SCHEDULER, verbs: &[Delete], group: "", resources: &["pods"] },
     Rule { subject: SCHEDULER, verbs: &[Create], group: "", resources: &["pods/binding", "bindings"] },
     Rule { subject: SCHEDULER, verbs: &[Patch, Update], group: "", resources: &["pods/status"] },
     Rule { subject: SCHEDULER, verbs: RECORD, group: "", resources: &["events"] },
     Rule { subject: SCHEDULER, verbs: RECORD, group: "events.k8s.io", resources: &["events"] },
-    Rule { subject: SCHEDULER, verbs: &[Create, Get, Update], group: "coordination.k8s.io", resources: &["leases"] },
-    Rule { subject: CONTROLLERS, verbs: READ, group: "", resources: &[
-        "nodes", "pods", "services", "namespaces", "configmaps", "secrets", "serviceaccounts", "events",
-    ] },
+    Rule {
+        subject: SCHEDULER,
+        verbs: &[Create, Get, Update],
+        group: "coordination.k8s.io",
+        resources: &["leases"],
+    },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: READ,
+        group: "",
+        resources: &[
+            "nodes",
+            "pods",
+            "services",
+            "namespaces",
+            "configmaps",
+            "secrets",
+            "serviceaccounts",
+            "events",
+        ],
+    },
     Rule { subject: CONTROLLERS, verbs: READ, group: "coordination.k8s.io", resources: &["leases"] },
-    Rule { subject: CONTROLLERS, verbs: &[Delete, Verb::DeleteCollection], group: "", resources: &[
-        "pods", "services", "configmaps", "secrets", "serviceaccounts", "events",
-    ] },
-    Rule { subject: CONTROLLERS, verbs: &[Delete, Verb::DeleteCollection], group: "coordination.k8s.io", resources: &["leases"] },
-    Rule { subject: CONTROLLERS, verbs: &[Patch, Update], group: "", resources: &["nodes", "nodes/status", "pods/status"] },
-    Rule { subject: CONTROLLERS, verbs: &[Update], group: "", resources: &["namespaces/finalize", "namespaces/status"] },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Delete, Verb::DeleteCollection],
+        group: "",
+        resources: &["pods", "services", "configmaps", "secrets", "serviceaccounts", "events"],
+    },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Delete, Verb::DeleteCollection],
+        group: "coordination.k8s.io",
+        resources: &["leases"],
+    },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Patch, Update],
+        group: "",
+        resources: &["nodes", "nodes/status", "pods/status"],
+    },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Update],
+        group: "",
+        resources: &["namespaces/finalize", "namespaces/status"],
+    },
     Rule { subject: CONTROLLERS, verbs: &[Create], group: "", resources: &["serviceaccounts"] },
     Rule { subject: CONTROLLERS, verbs: RECORD, group: "", resources: &["events"] },
-    Rule { subject: CONTROLLERS, verbs: &[Create, Get, Update], group: "coordination.k8s.io", resources: &["leases"] },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Create, Get, Update],
+        group: "coordination.k8s.io",
+        resources: &["leases"],
+    },
     Rule { subject: PROXY, verbs: READ, group: "", resources: &["services", "nodes"] },
     Rule { subject: PROXY, verbs: RECORD, group: "", resources: &["events"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["nodes", "pods", "services"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["configmaps", "secrets"] },
     Rule { subject: KUBELETS, verbs: &[Create, Update, Patch], group: "", resources: &["nodes"] },
-    Rule { subject: KUBELETS, verbs: &[Update, Patch], group: "", resources: &["nodes/status", "pods/status"] },
+    Rule {
+        subject: KUBELETS,
+        verbs: &[Update, Patch],
+        group: "",
+        resources: &["nodes/status", "pods/status"],
+    },
     Rule { subject: KUBELETS, verbs: &[Create, Delete], group: "", resources: &["pods"] },
     Rule { subject: KUBELETS, verbs: RECORD, group: "", resources: &["events"] },
-    Rule { subject: KUBELETS, verbs: &[Create, Get, Update, Patch, Delete], group: "coordination.k8s.io", resources: &["leases"] },
+    Rule {
+        subject: KUBELETS,
+        verbs: &[Create, Get, Update, Patch, Delete],
+        group: "coordination.k8s.io",
+        resources: &["leases"],
+    },
 ];
 
 /// Paths that everyone authenticated may read (`system:discovery`, `system:public-info-viewer`).
@@ -98,9 +153,9 @@ pub fn authorize(user: &User, request: &Request) -> Result<()> {
 
 /// 403 unless the user may read a path that is no resource.
 pub fn authorize_path(user: &User, path: &str, verb: &str) -> Result<()> {
-    let public = PUBLIC_PATHS.iter().any(|prefix| {
-        path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
+    let public = PUBLIC_PATHS
+        .iter()
+        .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
     if user.is_in(MASTERS) || (public && verb == "get" && user.is_in(AUTHENTICATED)) {
         return Ok(());
     }

@@ -106,7 +106,8 @@ fn subresource_entry(kind: &Kind, subresource: &Subresource) -> Value {
         "kind": subresource.kind.map_or(kind.kind, |(_, _, kind)| kind),
         "verbs": verbs(subresource.verbs),
     });
-    let foreign = subresource.kind.filter(|(group, version, _)| (*group, *version) != (kind.group, kind.version));
+    let foreign =
+        subresource.kind.filter(|(group, version, _)| (*group, *version) != (kind.group, kind.version));
     if let Some((group, version, _)) = foreign {
         entry["group"] = group.into();
         entry["version"] = version.into();

@@ -65,7 +65,9 @@ pub(crate) fn typed(
 fn check_kind(kind: &Kind, value: &mut Value) -> Result<()> {
     let Some(fields) = value.as_object_mut() else {
         let message = "json: cannot unmarshal into Go value of type runtime.TypeMeta: not an object";
-        return Err(Box::new(status::bad_request(format!("couldn't get version/kind; json parse error: {message}"))));
+        return Err(Box::new(status::bad_request(format!(
+            "couldn't get version/kind; json parse error: {message}"
+        ))));
     };
     let api_version = fields.entry("apiVersion").or_insert_with(|| kind.api_version.into());
     let same_version = api_version == kind.api_version;

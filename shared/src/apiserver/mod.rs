@@ -11,33 +11,33 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use crate::given::{Clock, Entropy};
 use crate::store::Store;
 
-pub mod user;
-pub mod request;
-pub mod request_info;
-pub mod authorization;
 pub mod admission;
-pub mod registry;
-pub mod input;
-pub mod get;
-pub mod list;
-pub mod watch;
-pub mod create;
-pub mod update;
-pub mod patch;
-pub mod delete;
-pub mod binding;
-pub mod service_ip;
-pub mod event_ttl;
-mod options;
 pub mod audit;
-pub mod discovery;
+pub mod authorization;
+pub mod binding;
 pub mod bootstrap;
+pub mod create;
+pub mod delete;
+pub mod discovery;
+pub mod event_ttl;
+pub mod get;
+pub mod input;
+pub mod list;
 #[cfg(feature = "schemars")]
 pub mod openapi;
+mod options;
+pub mod patch;
+pub mod registry;
+pub mod request;
+pub mod request_info;
+pub mod service_ip;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod update;
+pub mod user;
+pub mod watch;
 
 use audit::AuditLog;
 use request::{Answer, Operation, Reply, Request};
@@ -105,8 +105,12 @@ impl ApiServer {
             Operation::Get => self.get(&target).await.map(Reply::Object),
             Operation::List(options) => self.list(&target, &options).await.map(Reply::List),
             Operation::Watch(options) => self.watch(&target, &options).await.map(Reply::Watch),
-            Operation::Create(input, options) => self.create(caller, &target, input, &options, warnings).await,
-            Operation::Update(input, options) => self.update(caller, &target, input, &options, warnings).await,
+            Operation::Create(input, options) => {
+                self.create(caller, &target, input, &options, warnings).await
+            }
+            Operation::Update(input, options) => {
+                self.update(caller, &target, input, &options, warnings).await
+            }
             Operation::Patch(patch, options) => self.patch(caller, &target, &patch, &options, warnings).await,
             Operation::Delete(options) => self.delete(caller, &target, &options).await,
             Operation::DeleteCollection(selection, options) => {

@@ -53,7 +53,9 @@ impl Target {
     /// (`Preconditions.Check` in `pkg/storage/interfaces.go` of kubernetes/apiserver).
     pub fn check_uid(&self, wanted: Option<&str>, found: &ObjectMeta) -> Result<()> {
         let found = found.uid.as_deref().unwrap_or_default();
-        let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty() && *wanted != found) else { return Ok(()) };
+        let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty() && *wanted != found) else {
+            return Ok(());
+        };
         let why = format!(
             "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: \
              Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",

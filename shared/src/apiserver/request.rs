@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use crate::api::object::{ApiObject, SharedObject};
 use crate::api::patch::PatchType;
-use crate::api::strict::FieldValidation;
 use crate::api::scheme::{self, Kind, Subresource, Verb};
 use crate::api::status;
+use crate::api::strict::FieldValidation;
 use crate::store::Revision;
 
 /// One call of the API.
@@ -178,7 +178,10 @@ impl Request {
         Ok(Request::new(kind, namespace, name, operation))
     }
 
-    fn of_object(object: Box<dyn ApiObject>, write: fn(Input, WriteOptions) -> Operation) -> Result<Request, Box<Status>> {
+    fn of_object(
+        object: Box<dyn ApiObject>,
+        write: fn(Input, WriteOptions) -> Operation,
+    ) -> Result<Request, Box<Status>> {
         let kind = scheme::of(&*object).ok_or_else(|| Box::new(status::no_such_path()))?;
         let metadata = object.metadata();
         let namespace = metadata.namespace.clone().unwrap_or_default();
@@ -218,13 +221,22 @@ impl Request {
     }
 
     /// Changes parts of an object.
-    pub fn patch<K: Resource>(namespace: &str, name: &str, form: PatchType, body: Value) -> Result<Request, Box<Status>> {
+    pub fn patch<K: Resource>(
+        namespace: &str,
+        name: &str,
+        form: PatchType,
+        body: Value,
+    ) -> Result<Request, Box<Status>> {
         let patch = Operation::Patch(Patch { form, body }, WriteOptions::default());
         Request::on::<K>(namespace, name, patch)
     }
 
     /// Removes an object.
-    pub fn delete<K: Resource>(namespace: &str, name: &str, options: DeleteOptions) -> Result<Request, Box<Status>> {
+    pub fn delete<K: Resource>(
+        namespace: &str,
+        name: &str,
+        options: DeleteOptions,
+    ) -> Result<Request, Box<Status>> {
         Request::on::<K>(namespace, name, Operation::Delete(options))
     }
 

@@ -86,7 +86,9 @@ fn resource<'a>(group: &str, version: &str, path: &'a str) -> Option<ResourcePat
 fn namespaced(path: &str) -> (&str, &str) {
     let Some(rest) = path.strip_prefix("namespaces/") else { return ("", path) };
     match rest.split_once('/') {
-        Some((namespace, rest)) if !rest.is_empty() && !matches!(rest, "status" | "finalize") => (namespace, rest),
+        Some((namespace, rest)) if !rest.is_empty() && !matches!(rest, "status" | "finalize") => {
+            (namespace, rest)
+        }
         _ => ("", path),
     }
 }

@@ -15,8 +15,8 @@ use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use crate::api::object::ApiObject;
 use crate::api::status;
 use crate::store::{Expect, RangeRequest, StoredValue, Write, WriteOutcome};
-use crate::validation::field::ErrorList;
 use crate::validation::field::Error;
+use crate::validation::field::ErrorList;
 use crate::validation::field::Path;
 
 use super::admission::invalid_unless_empty;
@@ -135,7 +135,8 @@ impl ApiServer {
             return Ok(());
         }
         for index in 0..spec.ports.as_ref().map_or(0, Vec::len) {
-            let wanted = spec.ports.as_ref().and_then(|ports| ports[index].node_port).filter(|port| *port > 0);
+            let wanted =
+                spec.ports.as_ref().and_then(|ports| ports[index].node_port).filter(|port| *port > 0);
             let port = self.node_port(target, index, wanted, held, dry_run, claims).await?;
             if let Some(ports) = &mut spec.ports {
                 ports[index].node_port = Some(i32::from(port));
@@ -153,7 +154,8 @@ impl ApiServer {
         claims: &mut Claims,
     ) -> Result<String> {
         if let Some(wanted) = spec.cluster_ip.clone().filter(|ip| !ip.is_empty()) {
-            let inside = wanted.parse::<Ipv4Addr>().is_ok_and(|ip| u32::from(ip).wrapping_sub(NETWORK) < SIZE);
+            let inside =
+                wanted.parse::<Ipv4Addr>().is_ok_and(|ip| u32::from(ip).wrapping_sub(NETWORK) < SIZE);
             let key = address_key(&wanted);
             let free = inside && (held.contains(&key) || self.claim(key, dry_run, claims).await?);
             return match free {
@@ -185,7 +187,9 @@ impl ApiServer {
     ) -> Box<k8s_openapi::apimachinery::pkg::apis::meta::v1::Status> {
         let why = match inside {
             true => "failed to allocate IP {}: provided IP is already allocated",
-            false => "failed to allocate IP {}: the provided IP is not in the valid range. The range of valid IPs is 10.96.0.0/12",
+            false => {
+                "failed to allocate IP {}: the provided IP is not in the valid range. The range of valid IPs is 10.96.0.0/12"
+            }
         };
         let path = Path::root("spec").child("clusterIPs");
         let error = Error::invalid(&path, serde_json::json!([wanted]), why.replace("{}", wanted));
@@ -206,14 +210,19 @@ impl ApiServer {
             let port = u16::try_from(wanted).ok().filter(|port| (first..=last).contains(port));
             let field = Path::root("spec").child("ports").index(index).child("nodePort");
             let Some(port) = port else {
-                let why = format!("provided port is not in the valid range. The range of valid ports is {first}-{last}");
+                let why = format!(
+                    "provided port is not in the valid range. The range of valid ports is {first}-{last}"
+                );
                 return Err(invalid(target, Error::invalid(&field, wanted, why)));
             };
             let key = port_key(port);
             if held.contains(&key) || self.claim(key, dry_run, claims).await? {
                 return Ok(port);
             }
-            return Err(invalid(target, Error::invalid(&field, wanted, "provided port is already allocated")));
+            return Err(invalid(
+                target,
+                Error::invalid(&field, wanted, "provided port is already allocated"),
+            ));
         }
         let span = u64::from(last - first) + 1;
         let start = self.entropy.next_u64() % span;
@@ -277,7 +286,9 @@ impl ApiServer {
 
     /// Gives back what no Service holds: claims of writers that died between claim and Service.
     pub(crate) async fn repair_addresses(&self) -> Result<()> {
-        let read = |prefix: &str| self.store.range(RangeRequest { prefix: prefix.into(), ..RangeRequest::default() });
+        let read = |prefix: &str| {
+            self.store.range(RangeRequest { prefix: prefix.into(), ..RangeRequest::default() })
+        };
         let Some(kind) = crate::api::scheme::of_type::<Service>() else { return Ok(()) };
         let mut held = Claims::new();
         for item in read("/registry/services/specs/").await.map_err(store_status)?.items {
@@ -285,7 +296,8 @@ impl ApiServer {
         }
         for prefix in ["/registry/ipaddresses/", "/registry/nodeports/"] {
             let claimed = read(prefix).await.map_err(store_status)?.items;
-            let stray: Claims = claimed.into_iter().map(|item| item.key).filter(|key| !held.contains(key)).collect();
+            let stray: Claims =
+                claimed.into_iter().map(|item| item.key).filter(|key| !held.contains(key)).collect();
             self.release_addresses(&stray).await?;
         }
         Ok(())

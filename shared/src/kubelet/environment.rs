@@ -38,11 +38,17 @@ pub fn environment(
     for source in container.env_from.iter().flatten() {
         let prefix = source.prefix.as_deref().unwrap_or_default();
         if let Some(reference) = &source.config_map_ref {
-            let data = required(sources.config_map(&reference.name), reference.optional, "configmap", &reference.name)?;
+            let data = required(
+                sources.config_map(&reference.name),
+                reference.optional,
+                "configmap",
+                &reference.name,
+            )?;
             variables.import(prefix, data);
         }
         if let Some(reference) = &source.secret_ref {
-            let data = required(sources.secret(&reference.name), reference.optional, "secret", &reference.name)?;
+            let data =
+                required(sources.secret(&reference.name), reference.optional, "secret", &reference.name)?;
             variables.import(prefix, data);
         }
     }
@@ -110,16 +116,36 @@ fn taken_from(
     }
     if let Some(resource) = &source.resource_field_ref {
         let container = named_container(pod, resource.container_name.as_deref()).unwrap_or(container);
-        return resource_value(container, &resource.resource, resource.divisor.as_ref(), surroundings).map(Some);
+        return resource_value(container, &resource.resource, resource.divisor.as_ref(), surroundings)
+            .map(Some);
     }
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     if let Some(key) = &source.config_map_key_ref {
-        return keyed(sources.config_map(&key.name), key.optional, &key.key, "configmap", "ConfigMap", namespace, &key.name);
+        return keyed(
+            sources.config_map(&key.name),
+            key.optional,
+            &key.key,
+            "configmap",
+            "ConfigMap",
+            namespace,
+            &key.name,
+        );
     }
     if let Some(key) = &source.secret_key_ref {
-        return keyed(sources.secret(&key.name), key.optional, &key.key, "secret", "Secret", namespace, &key.name);
+        return keyed(
+            sources.secret(&key.name),
+            key.optional,
+            &key.key,
+            "secret",
+            "Secret",
+            namespace,
+            &key.name,
+        );
     }
-    Err(format!("environment variable {:?} takes its value from a source that is not supported", variable.name))
+    Err(format!(
+        "environment variable {:?} takes its value from a source that is not supported",
+        variable.name
+    ))
 }
 
 fn keyed(
@@ -177,7 +203,8 @@ fn resource_value(
     divisor: Option<&k8s_openapi::apimachinery::pkg::api::resource::Quantity>,
     surroundings: &Surroundings<'_>,
 ) -> Result<String, String> {
-    let (kind, name) = resource.split_once('.').ok_or_else(|| format!("unsupported container resource : {resource}"))?;
+    let (kind, name) =
+        resource.split_once('.').ok_or_else(|| format!("unsupported container resource : {resource}"))?;
     let resources = container.resources.as_ref();
     let limit = || resources.and_then(|resources| resources.limits.as_ref()?.get(name));
     let amount = match kind {
@@ -239,17 +266,26 @@ mod tests {
     }
 
     fn environment_of(container: serde_json::Value) -> Result<Vec<(String, String)>, String> {
-        let pod = json!({"metadata": {"name": "web", "labels": {"app": "x"}}, "spec": {"containers": [container]}});
+        let pod =
+            json!({"metadata": {"name": "web", "labels": {"app": "x"}}, "spec": {"containers": [container]}});
         let pod: Pod = serde_json::from_value(pod).unwrap();
         let allocatable = serde_json::from_value(json!({"cpu": "2", "memory": "1Gi"})).unwrap();
-        let surroundings = Surroundings { pod_ip: "10.244.1.5", host_ip: "172.18.0.3", allocatable: &allocatable };
+        let surroundings =
+            Surroundings { pod_ip: "10.244.1.5", host_ip: "172.18.0.3", allocatable: &allocatable };
         environment(&pod, &pod.spec.as_ref().unwrap().containers[0], &surroundings, &Known)
     }
 
     #[test]
     fn expansion_should_follow_upstreams_rules() {
         let variables = BTreeMap::from([("A".to_owned(), "1".to_owned())]);
-        let cases = [("$(A)", "1"), ("$$(A)", "$(A)"), ("$(B)", "$(B)"), ("$A", "$A"), ("x$(A)y$", "x1y$"), ("$(A", "$(A")];
+        let cases = [
+            ("$(A)", "1"),
+            ("$$(A)", "$(A)"),
+            ("$(B)", "$(B)"),
+            ("$A", "$A"),
+            ("x$(A)y$", "x1y$"),
+            ("$(A", "$(A"),
+        ];
         for (text, expected) in cases {
             assert_eq!(expand(text, &variables), expected, "{text}");
         }
@@ -269,7 +305,8 @@ mod tests {
             ],
         });
         let found = environment_of(container).unwrap();
-        let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let found: Vec<(&str, &str)> =
+            found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let expected = [
             ("C_colour", "blue"),
             ("IP", "10.244.1.5"),

@@ -18,7 +18,8 @@ impl std::str::FromStr for Block {
         let invalid = || format!("{text:?} is not an IPv4 network such as 10.244.1.0/24");
         let (address, length) = text.split_once('/').ok_or_else(invalid)?;
         let address: Ipv4Addr = address.parse().map_err(|_| invalid())?;
-        let length: u32 = length.parse().ok().filter(|length| (1..=30).contains(length)).ok_or_else(invalid)?;
+        let length: u32 =
+            length.parse().ok().filter(|length| (1..=30).contains(length)).ok_or_else(invalid)?;
         let size = 1 << (32 - length);
         Ok(Block { network: u32::from(address) & !(size - 1), size })
     }
@@ -44,7 +45,8 @@ impl PodAddresses {
     /// Takes the next free address; `None` where there is none.
     pub fn take(&mut self) -> Option<Ipv4Addr> {
         let end = self.block.size - 1;
-        let offset = (self.last + 1..end).chain(FIRST..self.last + 1).find(|offset| !self.used.contains(offset))?;
+        let offset =
+            (self.last + 1..end).chain(FIRST..self.last + 1).find(|offset| !self.used.contains(offset))?;
         self.used.insert(offset);
         self.last = offset;
         Some(Ipv4Addr::from(self.block.network + offset))

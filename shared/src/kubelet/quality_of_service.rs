@@ -10,7 +10,8 @@ const COMPUTE: [&str; 2] = ["cpu", "memory"];
 
 /// `Guaranteed`, `Burstable` or `BestEffort`.
 pub fn class(spec: &PodSpec) -> &'static str {
-    let containers: Vec<&Container> = spec.containers.iter().chain(spec.init_containers.iter().flatten()).collect();
+    let containers: Vec<&Container> =
+        spec.containers.iter().chain(spec.init_containers.iter().flatten()).collect();
     if containers.iter().all(|container| asks_for_nothing(container)) {
         "BestEffort"
     } else if containers.iter().all(|container| gets_what_it_asks(container)) {
@@ -31,7 +32,8 @@ fn is_zero(quantity: &Quantity) -> bool {
 fn asks_for_nothing(container: &Container) -> bool {
     let Some(resources) = &container.resources else { return true };
     COMPUTE.iter().all(|name| {
-        amount(resources.requests.as_ref(), name).is_none() && amount(resources.limits.as_ref(), name).is_none()
+        amount(resources.requests.as_ref(), name).is_none()
+            && amount(resources.limits.as_ref(), name).is_none()
     })
 }
 
@@ -56,9 +58,15 @@ mod tests {
             (json!({}), "BestEffort"),
             (json!({"requests": {"cpu": "0"}}), "BestEffort"),
             (json!({"requests": {"cpu": "100m"}}), "Burstable"),
-            (json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "1Gi"}}), "Guaranteed"),
+            (
+                json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "1Gi"}}),
+                "Guaranteed",
+            ),
             (json!({"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}), "Burstable"),
-            (json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}}), "Burstable"),
+            (
+                json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}}),
+                "Burstable",
+            ),
         ];
         for (resources, expected) in cases {
             let spec = json!({"containers": [{"name": "a", "resources": resources}]});

@@ -26,9 +26,9 @@ mod queue_tests;
 #[cfg(test)]
 mod tests;
 
+pub use crate::informer::Change;
 pub use action::Action;
 pub use decision::{Decision, Outcome, PodReference};
 pub use framework::schedule;
-pub use crate::informer::Change;
 pub use scheduler_loop::{PODS_PER_STEP, SCHEDULER_NAME, Scheduler};
 pub use snapshot::Snapshot;

@@ -63,7 +63,11 @@ mod tests {
 
     #[test]
     fn own_toleration_should_not_be_replaced() {
-        let own = Toleration { key: Some(TAINTS[1].into()), effect: Some(NO_EXECUTE.into()), ..Toleration::default() };
+        let own = Toleration {
+            key: Some(TAINTS[1].into()),
+            effect: Some(NO_EXECUTE.into()),
+            ..Toleration::default()
+        };
         assert_eq!(keys(pod(vec![own])), [TAINTS[1], TAINTS[0]]);
     }
 }

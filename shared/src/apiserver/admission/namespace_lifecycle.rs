@@ -16,7 +16,8 @@ pub(super) async fn admit(server: &ApiServer, target: &Target) -> Result<()> {
         return Ok(());
     }
     let Some(kind) = crate::api::scheme::of_type::<Namespace>() else { return Ok(()) };
-    let namespace = Target { kind, namespace: String::new(), name: target.namespace.clone(), subresource: None };
+    let namespace =
+        Target { kind, namespace: String::new(), name: target.namespace.clone(), subresource: None };
     let (object, _) = server.existing(&namespace).await?;
     if object.metadata().deletion_timestamp.is_none() {
         return Ok(());

@@ -32,11 +32,16 @@ pub(super) fn admit_create(caller: &Caller, target: &Target, object: &dyn ApiObj
 fn admit_mirror_pod(node: &str, target: &Target, object: &dyn ApiObject) -> Result<()> {
     let annotations = object.metadata().annotations.as_ref();
     if !annotations.is_some_and(|all| all.contains_key(MIRROR_ANNOTATION)) {
-        let why = format!("pod does not have {MIRROR_ANNOTATION:?} annotation, node {node:?} can only create mirror pods");
+        let why = format!(
+            "pod does not have {MIRROR_ANNOTATION:?} annotation, node {node:?} can only create mirror pods"
+        );
         return forbidden(target, &why);
     }
     if bound_to(object) != node {
-        return forbidden(target, &format!("node {node:?} can only create pods with spec.nodeName set to itself"));
+        return forbidden(
+            target,
+            &format!("node {node:?} can only create pods with spec.nodeName set to itself"),
+        );
     }
     Ok(())
 }

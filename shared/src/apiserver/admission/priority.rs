@@ -10,7 +10,8 @@ use crate::apiserver::Result;
 use crate::apiserver::registry::Target;
 
 /// The classes of `pkg/apis/scheduling/v1/helpers.go`.
-const CLASSES: [(&str, i32); 2] = [("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000)];
+const CLASSES: [(&str, i32); 2] =
+    [("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000)];
 
 /// Sets `spec.priority` and `spec.preemptionPolicy`; 403 for a class that does not exist.
 pub(super) fn admit(target: &Target, object: &mut dyn ApiObject) -> Result<()> {
@@ -19,7 +20,8 @@ pub(super) fn admit(target: &Target, object: &mut dyn ApiObject) -> Result<()> {
         "" => Some(0),
         name => CLASSES.iter().find(|(class, _)| *class == name).map(|(_, priority)| *priority),
     };
-    let forbidden = |why: &str| Err(Box::new(status::forbidden(target.kind.group_resource(), &target.name, why)));
+    let forbidden =
+        |why: &str| Err(Box::new(status::forbidden(target.kind.group_resource(), &target.name, why)));
     let Some(priority) = priority else {
         let name = spec.priority_class_name.as_deref().unwrap_or_default();
         return forbidden(&format!("no PriorityClass with name {name} was found"));

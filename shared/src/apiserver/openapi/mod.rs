@@ -26,11 +26,11 @@ mod operations;
 mod parameters;
 mod scalars;
 mod subresources;
+#[cfg(test)]
+mod tests;
 mod types;
 mod v2;
 mod v3;
-#[cfg(test)]
-mod tests;
 
 /// The documents of one server, made on first use.
 #[derive(Default)]
@@ -123,7 +123,9 @@ fn index(documents: &BTreeMap<String, Document>) -> Value {
 /// Every group and version that is served, the core group first.
 fn group_versions() -> Vec<(&'static str, &'static str)> {
     let groups = std::iter::once("").chain(discovery::groups());
-    groups.flat_map(|group| discovery::versions(group).into_iter().map(move |version| (group, version))).collect()
+    groups
+        .flat_map(|group| discovery::versions(group).into_iter().map(move |version| (group, version)))
+        .collect()
 }
 
 /// `api/v1`, `apis/coordination.k8s.io/v1`.

@@ -2,7 +2,8 @@
 //! (`pkg/registry/core/*/strategy.go` of kubernetes/kubernetes).
 
 use k8s_openapi::api::core::v1::{
-    LoadBalancerStatus, Namespace, NamespaceSpec, NamespaceStatus, Node, Pod, PodStatus, Service, ServiceStatus,
+    LoadBalancerStatus, Namespace, NamespaceSpec, NamespaceStatus, Node, Pod, PodStatus, Service,
+    ServiceStatus,
 };
 
 use crate::api::object::ApiObject;
@@ -20,7 +21,8 @@ pub fn prepare_for_create(object: &mut dyn ApiObject) {
         pod.status = Some(PodStatus { phase: Some("Pending".into()), qos_class, ..PodStatus::default() });
     } else if let Some(namespace) = object.downcast_mut::<Namespace>() {
         namespace.spec = Some(NamespaceSpec { finalizers: Some(vec![NAMESPACE_FINALIZER.into()]) });
-        namespace.status = Some(NamespaceStatus { phase: Some("Active".into()), ..NamespaceStatus::default() });
+        namespace.status =
+            Some(NamespaceStatus { phase: Some("Active".into()), ..NamespaceStatus::default() });
     } else if let Some(service) = object.downcast_mut::<Service>() {
         let load_balancer = Some(LoadBalancerStatus::default());
         service.status = Some(ServiceStatus { load_balancer, ..ServiceStatus::default() });
@@ -37,7 +39,8 @@ pub fn prepare_for_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
         }
     } else if let (Some(new), Some(old)) = (new.downcast_mut::<Node>(), old.downcast_ref::<Node>()) {
         new.status.clone_from(&old.status);
-    } else if let (Some(new), Some(old)) = (new.downcast_mut::<Namespace>(), old.downcast_ref::<Namespace>()) {
+    } else if let (Some(new), Some(old)) = (new.downcast_mut::<Namespace>(), old.downcast_ref::<Namespace>())
+    {
         new.spec.clone_from(&old.spec);
         new.status.clone_from(&old.status);
     } else if let (Some(new), Some(old)) = (new.downcast_mut::<Service>(), old.downcast_ref::<Service>()) {
@@ -62,7 +65,8 @@ pub fn prepare_for_status_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
         }
     } else if let (Some(new), Some(old)) = (new.downcast_mut::<Node>(), old.downcast_ref::<Node>()) {
         new.spec.clone_from(&old.spec);
-    } else if let (Some(new), Some(old)) = (new.downcast_mut::<Namespace>(), old.downcast_ref::<Namespace>()) {
+    } else if let (Some(new), Some(old)) = (new.downcast_mut::<Namespace>(), old.downcast_ref::<Namespace>())
+    {
         new.spec.clone_from(&old.spec);
     } else if let (Some(new), Some(old)) = (new.downcast_mut::<Service>(), old.downcast_ref::<Service>()) {
         new.spec.clone_from(&old.spec);
@@ -90,7 +94,11 @@ fn keep_addresses(new: &mut Service, old: &Service) {
     }
     if new.type_ == old.type_ {
         for port in new.ports.iter_mut().flatten().filter(|port| port.node_port.unwrap_or(0) == 0) {
-            let same = old.ports.iter().flatten().find(|other| other.port == port.port && other.protocol == port.protocol);
+            let same = old
+                .ports
+                .iter()
+                .flatten()
+                .find(|other| other.port == port.port && other.protocol == port.protocol);
             port.node_port = same.and_then(|same| same.node_port);
         }
     }

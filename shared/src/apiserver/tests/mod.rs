@@ -74,7 +74,9 @@ impl Api {
     fn send(&self, path: &str, operation: Operation) -> Result<Value, Refusal> {
         let answer = self.answer(request(path, operation)).map_err(|status| refusal(&status))?;
         Ok(match answer.reply {
-            Reply::Object(object) | Reply::Created(object) | Reply::Connect(object) => object.body().to_value(),
+            Reply::Object(object) | Reply::Created(object) | Reply::Connect(object) => {
+                object.body().to_value()
+            }
             Reply::Status(status) => serde_json::to_value(status).unwrap(),
             Reply::List(list) => list.items.iter().map(|object| object.name()).collect(),
             Reply::Watch(_) => json!("watch"),
