@@ -22,7 +22,7 @@ pub(super) enum Report {
     /// The pod's status.
     Status(Box<PodStatus>),
     /// An event.
-    Event(Note),
+    Event(Box<Note>),
     /// Nothing of the pod is left on the node.
     Gone,
 }
@@ -57,7 +57,7 @@ pub(super) async fn run(
         }
         for report in waiting {
             if let Report::Event(note) = report {
-                kubelet.events.record(&about(note, &pod)).await;
+                kubelet.events.record(&about(*note, &pod)).await;
             }
         }
         if gone {
