@@ -37,9 +37,10 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<()> {
     progress.step("build the server", || run_program(&mut server_build("kijabi")))
 }
 
-/// Cargo's command for a program of the server's package, with everything embedded.
+/// Cargo's command for a program of the server's package, with everything embedded. The tests' package is
+/// selected too, so that the tests find every dependency built with just the features that they need.
 pub(crate) fn server_build(program: &str) -> Command {
-    let mut build = cargo(&["build", "--release", "-p", "kijabi", "--bin", program]);
+    let mut build = cargo(&["build", "--release", "-p", "kijabi", "-p", "tests", "--bin", program]);
     build.env("KIJABI_ASSETS", workspace::assets());
     build
 }

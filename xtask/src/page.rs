@@ -93,6 +93,9 @@ pub(crate) fn finish() -> Result<()> {
     }
     for file in files(&folder)? {
         let path = file.strip_prefix(&folder)?;
+        if path.starts_with(PICTURES) {
+            continue;
+        }
         // The page's own address is `/`; everything else of the folder is `/static/…`.
         let path =
             if path == Path::new("index.html") { path.to_path_buf() } else { Path::new("static").join(path) };
@@ -115,6 +118,9 @@ fn remove_others(wanted: &BTreeSet<PathBuf>) -> Result<()> {
     }
     Ok(())
 }
+
+/// Pictures of the documents, which the page does not show.
+const PICTURES: &str = "images";
 
 /// Formats that are compressed by themselves.
 const COMPRESSED: [&str; 5] = ["png", "jpg", "webp", "woff2", "br"];

@@ -4,6 +4,8 @@
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use crate::api::quantity;
+
 const NANO: i128 = 1_000_000_000;
 
 /// The sentence for text that is no quantity.
@@ -17,16 +19,7 @@ pub(crate) struct Amount(i128);
 impl Amount {
     /// Reads a quantity; `None` for text that is none.
     pub(crate) fn of(quantity: &Quantity) -> Option<Amount> {
-        let text = quantity.0.as_str();
-        let (sign, text) = match text.as_bytes().first()? {
-            b'-' => (-1, &text[1..]),
-            b'+' => (1, &text[1..]),
-            _ => (1, text),
-        };
-        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-        let (number, suffix) = text.split_at(end);
-        let factor = Factor::of(suffix)?;
-        Some(Amount(sign * factor.apply(number)?))
+        quantity::Quantity::try_from(quantity).ok().map(|quantity| Amount(quantity.nanos()))
     }
 
     /// Whether it is below zero.
@@ -60,59 +53,6 @@ impl Amount {
         let whole = self.0 / unit;
         if self.0 % unit == 0 { whole } else { whole + self.0.signum() }
     }
-}
-
-/// What a suffix multiplies with: a power of two (`Ki`) or of ten (`k`, `m`, `e3`).
-enum Factor {
-    Two(u32),
-    Ten(i32),
-}
-
-impl Factor {
-    fn of(suffix: &str) -> Option<Factor> {
-        Some(match suffix {
-            "" => Factor::Ten(0),
-            "n" => Factor::Ten(-9),
-            "u" => Factor::Ten(-6),
-            "m" => Factor::Ten(-3),
-            "k" => Factor::Ten(3),
-            "M" => Factor::Ten(6),
-            "G" => Factor::Ten(9),
-            "T" => Factor::Ten(12),
-            "P" => Factor::Ten(15),
-            "E" => Factor::Ten(18),
-            "Ki" => Factor::Two(10),
-            "Mi" => Factor::Two(20),
-            "Gi" => Factor::Two(30),
-            "Ti" => Factor::Two(40),
-            "Pi" => Factor::Two(50),
-            "Ei" => Factor::Two(60),
-            _ => Factor::Ten(suffix.strip_prefix(['e', 'E'])?.parse().ok()?),
-        })
-    }
-
-    /// The number `digits.fraction` times this factor, in billionths, rounded up.
-    fn apply(&self, number: &str) -> Option<i128> {
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        let digits = format!("{whole}{fraction}");
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
-        }
-        let digits: i128 = digits.parse().unwrap_or(i128::MAX);
-        let exponent = 9 - i32::try_from(fraction.len()).ok()?;
-        Some(match self {
-            Factor::Two(bits) => scale(digits.saturating_mul(1 << bits), exponent),
-            Factor::Ten(power) => scale(digits, exponent.saturating_add(*power)),
-        })
-    }
-}
-
-/// `value` times ten to the power of `exponent`, rounded up.
-fn scale(value: i128, exponent: i32) -> i128 {
-    let Some(power) = 10_i128.checked_pow(exponent.unsigned_abs()) else {
-        return if exponent > 0 { value.signum().saturating_mul(i128::MAX) } else { value.signum() };
-    };
-    if exponent >= 0 { value.saturating_mul(power) } else { (value / power) + i128::from(value % power != 0) }
 }
 
 #[cfg(test)]
