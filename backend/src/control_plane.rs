@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
+use jiff::{SignedDuration, Timestamp};
 use rustls::ServerConfig;
 use serde_json::{Value, json};
 use shared::apiserver::user::User;
@@ -103,7 +104,22 @@ async fn kube_apiserver(parts: Arc<Parts>, log: ComponentLog) {
         parts.context.clone(),
         listening,
     );
-    tokio::join!(plain, secure);
+    tokio::join!(plain, secure, expire_events(&parts, &log));
+}
+
+/// Removes Events whose hour is over, for ever.
+async fn expire_events(parts: &Parts, log: &ComponentLog) {
+    const RETRY: SignedDuration = SignedDuration::from_mins(1);
+    loop {
+        let next = match parts.context.server.expire_events().await {
+            Ok(next) => next,
+            Err(status) => {
+                log.error(&format!("events were not expired: {}", status.message.unwrap_or_default()));
+                parts.clock.now().checked_add(RETRY).unwrap_or(Timestamp::MAX)
+            }
+        };
+        parts.clock.sleep_until(next).await;
+    }
 }
 
 async fn kube_controller_manager(parts: Arc<Parts>, log: ComponentLog) {

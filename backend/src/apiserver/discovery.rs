@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::api::status;
 use shared::apiserver::authorization::authorize_path;
 use shared::apiserver::discovery;
@@ -67,6 +67,26 @@ pub(super) fn versions(context: &Context, caller: &Caller, path: &str) -> Result
         Some(found) => Ok(reply::json(StatusCode::OK, &found)),
         None => Err(status::no_such_path().into()),
     }
+}
+
+/// `GET /` of a client that is no browser: the paths that there are.
+pub(super) fn paths() -> Value {
+    let groups = discovery::group_list();
+    let groups = groups["groups"].as_array().into_iter().flatten();
+    let mut paths: Vec<String> = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2"]
+        .into_iter()
+        .chain(["/openapi/v3", "/readyz", "/version"])
+        .map(str::to_owned)
+        .collect();
+    for group in groups {
+        paths.extend(group["name"].as_str().map(|name| format!("/apis/{name}")));
+        let versions = group["versions"].as_array().into_iter().flatten();
+        paths.extend(
+            versions.filter_map(|version| Some(format!("/apis/{}", version["groupVersion"].as_str()?))),
+        );
+    }
+    paths.sort();
+    json!({ "paths": paths })
 }
 
 /// Records the request, and 403 unless the user may read the path.

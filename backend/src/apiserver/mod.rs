@@ -4,9 +4,13 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use shared::apiserver::ApiServer;
 use shared::apiserver::openapi::OpenApi;
+use tower::ServiceExt as _;
 
 use crate::kubelet::Nodes;
 use crate::network::Network;
@@ -52,7 +56,9 @@ pub struct Context {
 
 /// Every path of the API server; `page` answers what is none of them.
 pub fn router(context: Context, page: Router) -> Router {
+    let front = page.clone();
     Router::new()
+        .route("/", get(|request| root(front, request)))
         .route("/healthz", get(health::healthz))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
@@ -68,4 +74,14 @@ pub fn router(context: Context, page: Router) -> Router {
         .route("/apis/{*path}", any(resource::handle))
         .with_state(context)
         .fallback_service(page)
+}
+
+/// `/` is the page for browsers, and the list of paths for clients of the API.
+async fn root(page: Router, request: Request<Body>) -> Response {
+    let accepted = negotiation::accepted(request.headers());
+    let takes = |media_type: &str| accepted.iter().any(|clause| clause.starts_with(media_type));
+    if takes("application/json") && !takes("text/html") {
+        return reply::json(StatusCode::OK, &discovery::paths());
+    }
+    page.oneshot(request).await.into_response()
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use shared::api::patch::PatchType;
 use shared::api::scheme::Verb;
 use shared::api::status;
+use shared::apiserver::protobuf;
 use shared::apiserver::request::{Input, Operation, Patch, Reply, Request};
 use shared::apiserver::request_info::{Path, ResourcePath, parse};
 use shared::apiserver::user::Caller;
@@ -33,10 +34,27 @@ pub(super) async fn handle(State(context): State<Context>, request: HttpRequest<
     };
     let outcome = match parse(&path) {
         Path::Resource(place) => resource(&context, &caller, place, parts, body).await,
-        Path::Unknown => Err(status::no_such_path().into()),
+        Path::Unknown => Err(unknown(&context, &caller, &path)),
         Path::Other => discovery::versions(&context, &caller, &path),
     };
     outcome.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// 404, or 501 where upstream has a stream to the pod and this server does not yet.
+fn unknown(context: &Context, caller: &Caller, path: &str) -> Failure {
+    if let Err(refused) = discovery::permitted(context, caller, path) {
+        return refused;
+    }
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    match segments.as_slice() {
+        ["api", "v1", "namespaces", _, "pods", _, stream @ ("exec" | "attach" | "portforward")] => {
+            let mut status = status::bad_request(format!("Kijabi does not support {stream} yet"));
+            status.code = Some(501);
+            status.reason = Some("NotImplemented".into());
+            status.into()
+        }
+        _ => status::no_such_path().into(),
+    }
 }
 
 fn decoded(path: &str) -> String {
@@ -85,12 +103,13 @@ async fn operation(parts: &Parts, place: &ResourcePath<'_>, query: &Query, body:
         Verb::Get => Operation::Get,
         Verb::List => Operation::List(query.list_options()?),
         Verb::Watch => Operation::Watch(watch_options(place, query)?),
-        Verb::Create => Operation::Create(Input::Text(body::read(body).await?), query.write_options()?),
-        Verb::Update => Operation::Update(Input::Text(body::read(body).await?), query.write_options()?),
+        Verb::Create => Operation::Create(input(&parts.headers, body).await?, query.write_options()?),
+        Verb::Update => Operation::Update(input(&parts.headers, body).await?, query.write_options()?),
         Verb::Patch => Operation::Patch(patch(&parts.headers, body).await?, query.write_options()?),
-        Verb::Delete => Operation::Delete(delete_options(query, body).await?),
+        Verb::Delete => Operation::Delete(delete_options(&parts.headers, query, body).await?),
         Verb::DeleteCollection => {
-            Operation::DeleteCollection(query.list_options()?, delete_options(query, body).await?)
+            let options = delete_options(&parts.headers, query, body).await?;
+            Operation::DeleteCollection(query.list_options()?, options)
         }
     })
 }
@@ -149,13 +168,43 @@ async fn patch(headers: &HeaderMap, body: Body) -> Result<Patch> {
     Ok(Patch { form, body })
 }
 
-async fn delete_options(query: &Query, body: Body) -> std::result::Result<DeleteOptions, Box<Status>> {
+/// The content type of the body, without its parameters; JSON where none is named.
+fn content_type(headers: &HeaderMap) -> &str {
+    let named = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match named.split(';').next().unwrap_or_default().trim() {
+        "" => "application/json",
+        named => named,
+    }
+}
+
+/// The object in the body; 415 where it has a form that is not read.
+async fn input(headers: &HeaderMap, body: Body) -> std::result::Result<Input, Box<Status>> {
+    const READ: [&str; 3] = ["application/json", "application/yaml", protobuf::CONTENT_TYPE];
+    let named = content_type(headers);
+    if !READ.contains(&named) {
+        return Err(Box::new(status::unsupported_media_type(named, &READ)));
+    }
+    body::read(body).await.map(Input::Text)
+}
+
+async fn delete_options(
+    headers: &HeaderMap,
+    query: &Query,
+    body: Body,
+) -> std::result::Result<DeleteOptions, Box<Status>> {
     let text = body::read(body).await?;
     let options = match text.is_empty() {
         true => DeleteOptions::default(),
-        false => serde_json::from_slice(&text).map_err(|error| {
-            Box::new(status::bad_request(format!("the body is no DeleteOptions: {error}")))
-        })?,
+        false => options_in(content_type(headers), &text)
+            .map_err(|why| Box::new(status::bad_request(format!("the body is no DeleteOptions: {why}"))))?,
     };
     query.delete_options(options)
+}
+
+fn options_in(content_type: &str, body: &[u8]) -> std::result::Result<DeleteOptions, String> {
+    let value = match content_type {
+        protobuf::CONTENT_TYPE => protobuf::decode(body).map_err(|error| error.to_string())?,
+        _ => serde_json::from_slice(body).map_err(|error| error.to_string())?,
+    };
+    serde_json::from_value(value).map_err(|error| error.to_string())
 }

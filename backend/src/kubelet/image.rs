@@ -52,6 +52,11 @@ impl Images {
         builtin.ok_or_else(|| PullError { reason: "ErrImagePull", message: not_found(&reference) })
     }
 
+    /// Whether the name is a good one of an image that is not on the node.
+    pub(super) fn is_absent(&self, name: &str) -> bool {
+        self.find(name).is_err_and(|error| error.reason == "ErrImagePull")
+    }
+
     /// Makes the image's programs ready, and tells what the `Pulled` event says.
     pub(super) async fn pull(&self, name: &str) -> Result<Pulled, PullError> {
         let builtin = match self.find(name)? {

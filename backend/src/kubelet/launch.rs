@@ -91,6 +91,8 @@ impl Order<'_> {
         image: &'static Builtin,
         variables: Vec<(String, String)>,
     ) -> Result<Running, StartError> {
+        // Before anything can fail, so that a container that could not be started has an empty log.
+        let log = self.log().map_err(|failure| error("CreateContainerError")(failure.to_string()))?;
         let launch = self.launch(image, &variables).map_err(error("RunContainerError"))?;
         let program =
             self.kubelet.images.program(launch.program).await.map_err(error("RunContainerError"))?;
@@ -110,7 +112,7 @@ impl Order<'_> {
             hostname: self.sandbox.hostname.clone(),
             memory_limit_bytes: self.limit("memory").and_then(|limit| u64::try_from(limit.value()).ok()),
             cpu_limit_cores: self.limit("cpu").map(|limit| limit.milli_value() as f64 / 1000.0),
-            log: self.log().map_err(|failure| error("CreateContainerError")(failure.to_string()))?,
+            log,
             pod: self.sandbox.network.clone(),
         };
         let handle = self

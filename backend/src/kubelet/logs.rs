@@ -16,6 +16,7 @@ use shared::kubelet::mirror::MIRROR_ANNOTATION;
 
 use crate::runtime::logs::{LogFollow, LogOptions, LogReader};
 
+use super::leftovers;
 use super::node::Kubelet;
 
 /// What of a log is wanted, and of which run of the container.
@@ -73,7 +74,7 @@ pub(super) fn directory(kubelet: &Kubelet, pod: &Pod) -> PathBuf {
     let part = |text: &Option<String>| text.clone().unwrap_or_default();
     let metadata = &pod.metadata;
     let name = format!("{}_{}_{}", part(&metadata.namespace), part(&metadata.name), node_uid(pod));
-    kubelet.directory.join("var/log/pods").join(name)
+    kubelet.directory.join(leftovers::LOGS).join(name)
 }
 
 impl Kubelet {

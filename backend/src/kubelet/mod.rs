@@ -9,6 +9,7 @@
 mod component;
 mod image;
 mod launch;
+mod leftovers;
 mod logs;
 mod node;
 mod pod;

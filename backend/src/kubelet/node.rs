@@ -17,6 +17,7 @@ use crate::runtime::Runtime;
 
 use super::component::Components;
 use super::image::Images;
+use super::leftovers;
 use super::logs::RunningLogs;
 
 /// What a kubelet is made of.
@@ -125,7 +126,7 @@ impl Kubelet {
 
     /// Where a pod's volumes and its containers' files lie.
     pub(super) fn pod_directory(&self, uid: &str) -> PathBuf {
-        self.directory.join("var/lib/kubelet/pods").join(uid)
+        self.directory.join(leftovers::PODS).join(uid)
     }
 
     /// Where static pods' manifests lie.

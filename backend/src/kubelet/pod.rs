@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use shared::kubelet::action::Action;
+use shared::kubelet::action::{Action, PullError};
 use shared::kubelet::pod_worker::PodWorker;
 use tokio::sync::mpsc;
 
@@ -25,6 +25,8 @@ pub(super) struct PodOnNode {
     kubelet: Arc<Kubelet>,
     /// The key of the pod in the loop: the uid under which the node runs it.
     uid: String,
+    /// The uid under which the API has it: of a static pod, its mirror's.
+    api_uid: String,
     sandbox: Option<SharedSandbox>,
     running: BTreeMap<String, Running>,
     orphaned: bool,
@@ -45,7 +47,7 @@ impl PodOnNode {
         let identity = Identity {
             namespace: pod.metadata.namespace.clone().unwrap_or_default(),
             name: pod.metadata.name.clone().unwrap_or_default(),
-            uid: api_uid,
+            uid: api_uid.clone(),
             worker: uid.clone(),
         };
         tokio::spawn(reporter::run(kubelet.clone(), identity, received, inputs.clone()));
@@ -55,6 +57,7 @@ impl PodOnNode {
             wake_at: None,
             kubelet,
             uid,
+            api_uid,
             sandbox: None,
             running: BTreeMap::new(),
             orphaned: false,
@@ -67,6 +70,17 @@ impl PodOnNode {
     pub(super) fn orphan(&mut self, now: Timestamp) {
         self.orphaned = true;
         self.worker.on_removed(now);
+    }
+
+    /// The mirror has this uid; a mirror that was made anew is told everything again, and the
+    /// containers know nothing of it.
+    pub(super) fn on_mirror(&mut self, api_uid: &str) {
+        if self.api_uid != api_uid {
+            self.api_uid = api_uid.to_owned();
+            self.report(Report::Mirror(self.api_uid.clone()));
+            self.worker.on_status_not_written();
+            self.step();
+        }
     }
 
     /// Whether the API has no such pod any more.
@@ -138,7 +152,14 @@ impl PodOnNode {
 
     fn pull(&mut self, container: String) {
         let kubelet = self.kubelet.clone();
-        let image = self.spec(&container).and_then(|spec| spec.image).unwrap_or_default();
+        let spec = self.spec(&container).unwrap_or_default();
+        let image = spec.image.unwrap_or_default();
+        if kubelet.images.is_absent(&image) {
+            if spec.image_pull_policy.as_deref() == Some("Never") {
+                return self.tell(Outcome::Pulled(container, Err(never_pulled(&image))));
+            }
+            self.worker.on_pulling(&container);
+        }
         self.spawn(async move {
             let pulled = kubelet.images.pull(&image).await;
             Outcome::Pulled(container, pulled)
@@ -170,6 +191,13 @@ impl PodOnNode {
         let grace = std::time::Duration::try_from(grace).unwrap_or_default();
         tokio::spawn(async move { running.kill(grace).await });
     }
+}
+
+/// An image that is not on the node, of a container that wants none fetched
+/// (`pkg/kubelet/images/image_manager.go` of kubernetes/kubernetes).
+fn never_pulled(image: &str) -> PullError {
+    let message = format!("Container image {image:?} is not present with pull policy of Never");
+    PullError { reason: "ErrImageNeverPull", message }
 }
 
 /// An id as container runtimes give them, with this one's name before it.

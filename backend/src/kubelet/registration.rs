@@ -31,17 +31,22 @@ const STATUS_PERIOD: SignedDuration = SignedDuration::from_mins(5);
 const RETRY: Duration = Duration::from_millis(500);
 
 /// Creates the Node, or takes over the one that an earlier start left, until that succeeds.
-pub(super) async fn register(kubelet: &Kubelet) {
+pub(super) async fn register(kubelet: &Arc<Kubelet>) {
     while let Err(error) = try_register(kubelet).await {
         tracing::warn!(node = kubelet.name(), message = error.message, "the node was not registered");
         tokio::time::sleep(RETRY).await;
     }
-    for (reason, message) in [("Starting", "Starting kubelet."), ("NodeReady", "")] {
-        let message = match message {
-            "" => format!("Node {} status is now: {reason}", kubelet.name()),
-            message => message.to_owned(),
-        };
-        kubelet.events.record(&note(kubelet, reason, message)).await;
+    tokio::spawn(tell(kubelet.clone()));
+}
+
+/// The node's first events, in upstream's order.
+async fn tell(kubelet: Arc<Kubelet>) {
+    const CONDITIONS: [&str; 4] =
+        ["NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeReady"];
+    kubelet.events.record(&note(&kubelet, "Starting", "Starting kubelet.".into())).await;
+    for reason in CONDITIONS {
+        let message = format!("Node {} status is now: {reason}", kubelet.name());
+        kubelet.events.record(&note(&kubelet, reason, message)).await;
     }
 }
 

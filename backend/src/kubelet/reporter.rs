@@ -23,6 +23,8 @@ pub(super) enum Report {
     Status(Box<PodStatus>),
     /// An event.
     Event(Box<Note>),
+    /// The static pod has a new mirror, with this uid.
+    Mirror(String),
     /// Nothing of the pod is left on the node.
     Gone,
 }
@@ -41,7 +43,7 @@ pub(super) struct Identity {
 /// Reports for one pod until its sender is dropped.
 pub(super) async fn run(
     kubelet: Arc<Kubelet>,
-    pod: Identity,
+    mut pod: Identity,
     mut reports: mpsc::UnboundedReceiver<Report>,
     inputs: mpsc::UnboundedSender<Input>,
 ) {
@@ -49,6 +51,11 @@ pub(super) async fn run(
         let mut waiting = vec![first];
         while let Ok(more) = reports.try_recv() {
             waiting.push(more);
+        }
+        for report in &waiting {
+            if let Report::Mirror(uid) = report {
+                pod.uid.clone_from(uid);
+            }
         }
         let gone = waiting.iter().any(|report| matches!(report, Report::Gone));
         let newest = waiting.iter().rposition(|report| matches!(report, Report::Status(_)));

@@ -21,7 +21,7 @@ use crate::scheduler::AbortOnDrop;
 use super::launch::Running;
 use super::node::Kubelet;
 use super::pod::PodOnNode;
-use super::{logs, registration, static_pods};
+use super::{leftovers, logs, registration, static_pods};
 
 /// Something that the loop is told.
 pub(super) enum Input {
@@ -59,6 +59,10 @@ struct SyncLoop {
     inputs: mpsc::UnboundedSender<Input>,
     /// Whether the API's pods were read whole, so that a missing mirror is really missing.
     synced: bool,
+    /// Whether the node's manifests were read.
+    manifests_read: bool,
+    /// Whether what an earlier start left was removed.
+    cleared: bool,
 }
 
 impl Kubelet {
@@ -84,6 +88,8 @@ impl Kubelet {
             mirrors: BTreeMap::new(),
             inputs,
             synced: false,
+            manifests_read: false,
+            cleared: false,
         };
         loop {
             tokio::select! {
@@ -123,6 +129,7 @@ impl SyncLoop {
             Input::Pod(Told::Synced) => {
                 self.synced = true;
                 self.mirror_all();
+                self.clear_leftovers();
             }
             Input::Pod(Told::Changed(change, object)) => self.on_pod(change, &object),
             Input::Node(Told::Changed(_, object)) => self.on_node(&object),
@@ -245,6 +252,18 @@ impl SyncLoop {
             self.forget(&uid);
         }
         self.mirror_all();
+        self.manifests_read = true;
+        self.clear_leftovers();
+    }
+
+    /// Removes what an earlier start left of pods that are no more, once it is known which there are.
+    fn clear_leftovers(&mut self) {
+        if self.synced && self.manifests_read && !self.cleared {
+            self.cleared = true;
+            let known = self.pods.keys().chain(self.statics.keys()).cloned().collect();
+            let kubelet = self.kubelet.clone();
+            tokio::task::spawn_blocking(move || leftovers::clear(&kubelet.directory, &known));
+        }
     }
 
     fn on_mirror(&mut self, change: Change, found: &Pod) {
@@ -266,8 +285,9 @@ impl SyncLoop {
         let ready: Vec<(Pod, String)> = self.statics.values().filter_map(|pod| self.matched(pod)).collect();
         for (pod, api_uid) in ready {
             let uid = logs::node_uid(&pod);
-            if !self.pods.contains_key(&uid) {
-                self.upsert(pod, &uid, &api_uid);
+            match self.pods.get_mut(&uid) {
+                Some(known) => known.on_mirror(&api_uid),
+                None => self.upsert(pod, &uid, &api_uid),
             }
         }
         let lacking = self.statics.values().filter(|pod| self.mirror_of(pod).is_none()).cloned().collect();

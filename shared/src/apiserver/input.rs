@@ -10,8 +10,8 @@ use crate::api::scheme::Kind;
 use crate::api::status;
 use crate::api::strict::{self, FieldValidation};
 
-use super::Result;
 use super::request::Input;
+use super::{Result, protobuf};
 
 /// The typed object of a body, and the warnings that reading it gave.
 pub(crate) fn object(
@@ -29,8 +29,12 @@ pub(crate) fn object(
     }
 }
 
-/// The value of JSON or YAML text, and the paths of its duplicate fields.
+/// The value of a body in JSON, YAML or protobuf, and the paths of its duplicate fields.
 fn parse(kind: &Kind, text: &Bytes) -> Result<(Value, Vec<String>)> {
+    if protobuf::is_protobuf(text) {
+        let value = protobuf::decode(text).map_err(|error| cannot_be_handled(kind, &error.to_string()))?;
+        return Ok((value, Vec::new()));
+    }
     let looks_like_json = text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     if looks_like_json {
         return strict::parse_json_strict(text).map_err(|error| cannot_be_handled(kind, &error.to_string()));

@@ -138,6 +138,7 @@ fn cannot_run(message: &str, now: Timestamp) -> ContainerStateTerminated {
         exit_code: CANNOT_RUN,
         reason: Some("StartError".into()),
         message: Some(message.to_owned()),
+        started_at: Some(Time(Timestamp::UNIX_EPOCH)),
         finished_at: Some(Time(now)),
         ..ContainerStateTerminated::default()
     }

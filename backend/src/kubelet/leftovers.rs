@@ -1,0 +1,53 @@
+//! What earlier starts left on the node of pods that are no more: their directories and logs.
+//!
+//! Follows `cleanupOrphanedPodDirs` in `pkg/kubelet/kubelet_volumes.go` and the log part of
+//! `pkg/kubelet/kuberuntime/kuberuntime_gc.go` of kubernetes/kubernetes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where pods' directories lie below the node's, each named with the pod's uid.
+pub(super) const PODS: &str = "var/lib/kubelet/pods";
+/// Where pods' logs lie below the node's, in directories named namespace, name and uid.
+pub(super) const LOGS: &str = "var/log/pods";
+
+/// Removes the directories below the node's own of pods whose uid is not known.
+pub(super) fn clear(node: &Path, known: &BTreeSet<String>) {
+    let (pods, logs) = (node.join(PODS), node.join(LOGS));
+    let pods = entries(&pods).filter(|(name, _)| !known.contains(name));
+    let logs = entries(&logs).filter(|(name, _)| !known.contains(uid_of_logs(name)));
+    for (_, directory) in pods.chain(logs) {
+        if let Err(error) = fs::remove_dir_all(&directory) {
+            tracing::warn!(%error, directory = %directory.display(), "a former pod's directory was not removed");
+        }
+    }
+}
+
+/// The uid in the name of a pod's log directory.
+fn uid_of_logs(name: &str) -> &str {
+    name.rsplit('_').next().unwrap_or(name)
+}
+
+fn entries(directory: &Path) -> impl Iterator<Item = (String, PathBuf)> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clear_should_remove_only_what_no_known_pod_has() {
+        let node = tempfile::tempdir().unwrap();
+        let kept = ["var/lib/kubelet/pods/uid-1", "var/log/pods/default_web_uid-1"];
+        let left = ["var/lib/kubelet/pods/uid-2", "var/log/pods/default_web_uid-2"];
+        for directory in kept.iter().chain(&left) {
+            fs::create_dir_all(node.path().join(directory).join("inner")).unwrap();
+        }
+        clear(node.path(), &BTreeSet::from(["uid-1".to_owned()]));
+        assert!(kept.iter().all(|directory| node.path().join(directory).exists()));
+        assert!(!left.iter().any(|directory| node.path().join(directory).exists()));
+    }
+}
