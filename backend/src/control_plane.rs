@@ -10,8 +10,8 @@ use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use rustls::ServerConfig;
 use serde_json::{Value, json};
-use shared::apiserver::VERSION;
 use shared::apiserver::user::User;
+use shared::apiserver::{VERSION, admission};
 use shared::client::Client;
 use shared::given::Clock;
 use shared::store::Store;
@@ -186,8 +186,7 @@ fn manifests(options: &ClusterOptions, secure_address: SocketAddr) -> [(&'static
         format!("--bind-address={}", secure_address.ip()),
         "--service-cluster-ip-range=10.96.0.0/12".to_owned(),
         "--event-ttl=1h0m0s".to_owned(),
-        "--enable-admission-plugins=NamespaceLifecycle,ServiceAccount,NodeRestriction,Priority,DefaultTolerationSeconds"
-            .to_owned(),
+        format!("--enable-admission-plugins={}", admission::PLUGINS.join(",")),
     ];
     let controllers = vec![
         "kube-controller-manager".to_owned(),

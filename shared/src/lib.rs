@@ -15,6 +15,7 @@ pub mod kubelet;
 pub mod recorder;
 pub mod scheduler;
 pub mod store;
+pub mod support;
 pub mod topology;
 pub mod validation;
 pub mod work_queue;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::command::{program, run_quietly};
-use crate::stamp::{copy_when_changed, when_changed};
+use crate::stamp::when_changed;
 use crate::workspace;
 
 /// How npm is started here.
@@ -29,18 +29,4 @@ pub(crate) fn install(name: &str, folder: &Path) -> Result<()> {
 /// The page's editor.
 pub(crate) fn editor() -> PathBuf {
     workspace::root().join("frontend/editor")
-}
-
-/// The build's own tools, installed below the target directory. Returns the folder.
-///
-/// # Errors
-/// As [`install`].
-pub(crate) fn tools() -> Result<PathBuf> {
-    let folder = workspace::target().join("tools");
-    let source = workspace::root().join("xtask/tools");
-    for name in ["package.json", "package-lock.json"] {
-        copy_when_changed(&source.join(name), &folder.join(name))?;
-    }
-    install("tools", &folder)?;
-    Ok(folder)
 }

@@ -4,22 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::command::{cargo, program, run, run_quietly};
 use crate::stamp::{copy_when_changed, files, when_changed};
 use crate::{npm, workspace};
-
-/// Features that every browser of the last years has, and that Rust's target uses.
-const FEATURES: [&str; 6] = [
-    "--enable-bulk-memory",
-    "--enable-multivalue",
-    "--enable-mutable-globals",
-    "--enable-nontrapping-float-to-int",
-    "--enable-reference-types",
-    "--enable-sign-ext",
-];
 
 /// Where the page's files are put together.
 fn page() -> PathBuf {
@@ -31,7 +21,7 @@ fn workshop() -> PathBuf {
     workspace::target().join("page")
 }
 
-/// Builds the page's program: compile, bind, optimise.
+/// Builds the page's program: compile, bind.
 ///
 /// # Errors
 /// When one of these fails.
@@ -51,14 +41,14 @@ pub(crate) fn build_program() -> Result<()> {
     ]);
     run(build.arg("--target-dir").arg(&target))?;
     let compiled = target.join("wasm32-unknown-unknown/page/frontend.wasm");
-    let (bound, optimized) = (workshop().join("bound"), workshop().join("frontend_bg.wasm"));
-    let inputs = [compiled.clone(), workspace::root().join("xtask/tools/package-lock.json")];
-    when_changed("page", &inputs, std::slice::from_ref(&optimized), || {
-        bind(&compiled, &bound)?;
-        optimize(&bound.join("frontend_bg.wasm"), &optimized)
+    let bound = workshop().join("bound");
+    let program = bound.join("frontend_bg.wasm");
+    // wasm-opt is left out: it makes this program smaller, but 10 % larger once it is compressed.
+    when_changed("page", std::slice::from_ref(&compiled), std::slice::from_ref(&program), || {
+        bind(&compiled, &bound)
     })?;
     copy_when_changed(&bound.join("frontend.js"), &page().join("frontend.js"))?;
-    copy_when_changed(&optimized, &page().join("frontend_bg.wasm"))
+    copy_when_changed(&program, &page().join("frontend_bg.wasm"))
 }
 
 fn bind(compiled: &Path, folder: &Path) -> Result<()> {
@@ -68,13 +58,6 @@ fn bind(compiled: &Path, folder: &Path) -> Result<()> {
         .web(true)
         .and_then(|bindgen| bindgen.generate(folder))
         .map_err(|error| anyhow!("wasm-bindgen: {error:#}"))
-}
-
-fn optimize(bound: &Path, optimized: &Path) -> Result<()> {
-    let wasm_opt = npm::tools()?.join("node_modules/binaryen/bin/wasm-opt");
-    let mut node = program("node");
-    node.arg(wasm_opt).arg("-Os").args(FEATURES).arg(bound).arg("-o").arg(optimized);
-    run_quietly(&mut node).context("wasm-opt").map(drop)
 }
 
 /// Bundles the editor.

@@ -144,7 +144,7 @@ pub(super) fn respond(view: View, answer: Reply, warnings: &[String]) -> Respons
         Reply::List(list) => view.encoded(StatusCode::OK, view.list(&list)),
         Reply::Status(status) => {
             let code = StatusCode::from_u16(shared::api::status::code(&status)).unwrap_or(StatusCode::OK);
-            reply::json(code, &StatusObject::from(&status))
+            reply::json(code, &StatusObject::from(&*status))
         }
         Reply::Watch(_) => {
             Failure::from(shared::api::status::internal("a watch is not answered at once")).into_response()

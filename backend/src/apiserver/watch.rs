@@ -41,7 +41,7 @@ pub(super) fn respond(
     Ok(match upgrade {
         Some(upgrade) => upgrade.on_upgrade(move |socket| send(socket, messages)),
         None => {
-            let lines = messages.map(|text| Ok::<_, std::convert::Infallible>(text));
+            let lines = messages.map(Ok::<_, std::convert::Infallible>);
             reply::bytes(StatusCode::OK, "application/json", Body::from_stream(lines))
         }
     })

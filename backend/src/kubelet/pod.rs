@@ -105,7 +105,7 @@ impl PodOnNode {
             Action::Stop { container, grace } => self.stop(&container, grace),
             Action::RemoveSandbox => self.remove_sandbox(),
             Action::WriteStatus(status) => self.report(Report::Status(status)),
-            Action::Record(note) => self.report(Report::Event(note)),
+            Action::Record(note) => self.report(Report::Event(Box::new(note))),
             Action::DeletePod => self.report(Report::Gone),
         }
     }

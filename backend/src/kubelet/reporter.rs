@@ -22,7 +22,7 @@ pub(super) enum Report {
     /// The pod's status.
     Status(Box<PodStatus>),
     /// An event.
-    Event(Note),
+    Event(Box<Note>),
     /// The static pod has a new mirror, with this uid.
     Mirror(String),
     /// Nothing of the pod is left on the node.
@@ -64,7 +64,7 @@ pub(super) async fn run(
         }
         for report in waiting {
             if let Report::Event(note) = report {
-                kubelet.events.record(&about(note, &pod)).await;
+                kubelet.events.record(&about(*note, &pod)).await;
             }
         }
         if gone {

@@ -1,6 +1,6 @@
 //! The CodeMirror editor, which is loaded when it is first shown.
 //!
-//! Its other side is `frontend/editor/src/editor.js`; the boot script of `static/index.html`
+//! Its other side is `frontend/editor/src/editor.js`; `static/boot.js`
 //! provides `kijabiLoadEditor`, so that the module is no part of the first load.
 
 use std::rc::Rc;

@@ -101,6 +101,9 @@ pub struct Conversion {
     pub from_stored: fn(&dyn ApiObject) -> Option<Box<dyn ApiObject>>,
 }
 
+/// A typed object, or why the JSON is none.
+type Decoded = Result<Box<dyn ApiObject>, serde_json::Error>;
+
 /// A kind that the API serves.
 #[derive(Clone, Copy)]
 pub struct Kind {
@@ -132,8 +135,8 @@ pub struct Kind {
     pub storage_prefix: &'static str,
     /// How the stored form differs, where it does.
     pub conversion: Option<Conversion>,
-    decode: fn(&Value) -> Result<Box<dyn ApiObject>, serde_json::Error>,
-    decode_bytes: fn(&[u8]) -> Result<Box<dyn ApiObject>, serde_json::Error>,
+    decode: fn(&Value) -> Decoded,
+    decode_bytes: fn(&[u8]) -> Decoded,
 }
 
 impl PartialEq for Kind {
@@ -165,12 +168,12 @@ impl Kind {
     }
 
     /// Makes a typed object of a JSON value.
-    pub fn decode(&self, value: &Value) -> Result<Box<dyn ApiObject>, serde_json::Error> {
+    pub fn decode(&self, value: &Value) -> Decoded {
         (self.decode)(value)
     }
 
     /// Makes a typed object of JSON text.
-    pub fn decode_bytes(&self, json: &[u8]) -> Result<Box<dyn ApiObject>, serde_json::Error> {
+    pub fn decode_bytes(&self, json: &[u8]) -> Decoded {
         (self.decode_bytes)(json)
     }
 

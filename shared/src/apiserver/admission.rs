@@ -17,6 +17,10 @@ mod node_restriction;
 mod priority;
 pub mod service_account;
 
+/// The plugins under upstream's names, in the order in which new objects meet them.
+pub const PLUGINS: [&str; 5] =
+    ["NamespaceLifecycle", "ServiceAccount", "NodeRestriction", "Priority", "DefaultTolerationSeconds"];
+
 impl ApiServer {
     /// Every plugin that looks at new objects.
     pub(crate) async fn admit_create(

@@ -29,7 +29,7 @@ impl ApiServer {
             };
             self.assign(target, pod, &binding, &node)?;
             match self.put(target, bound, Expect::At(item.mod_revision), options.dry_run).await? {
-                Stored::Done(_) => return Ok(Reply::Status(status::success(201))),
+                Stored::Done(_) => return Ok(Reply::Status(Box::new(status::success(201)))),
                 Stored::Conflict => {}
             }
         }

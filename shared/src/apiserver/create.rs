@@ -100,6 +100,10 @@ impl ApiServer {
         mut object: Box<dyn ApiObject>,
         options: &WriteOptions,
     ) -> Result<Option<Reply>> {
+        // A name that is taken is said before an address that its owner holds.
+        if self.lookup(target).await?.is_some() {
+            return Ok(None);
+        }
         let claims = self.allocate_addresses(target, &mut *object, options.dry_run).await?;
         let stored = self.put(target, object, Expect::Absent, options.dry_run).await;
         if let Ok(Stored::Done(object)) = stored {

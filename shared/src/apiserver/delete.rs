@@ -81,7 +81,7 @@ impl ApiServer {
             return Reply::Object(object.clone());
         }
         let uid = object.metadata().uid.clone();
-        Reply::Status(status::deleted(target.kind.group_resource(), &target.name, uid))
+        Reply::Status(Box::new(status::deleted(target.kind.group_resource(), &target.name, uid)))
     }
 
     /// Deletes every object that the selection picks; the answer lists them as they were.

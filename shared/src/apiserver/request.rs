@@ -127,7 +127,7 @@ pub enum Reply {
     /// Changes as they happen.
     Watch(WatchStream),
     /// It succeeded, and there is no object to show.
-    Status(Status),
+    Status(Box<Status>),
     /// The caller may open the stream to this object.
     Connect(SharedObject),
 }

@@ -110,7 +110,9 @@ impl<C: Controller> Pump<C> {
     where
         K: ListableResource + Metadata<Ty = ObjectMeta> + Clone + 'static,
     {
-        let list = block_on(self.admin.list::<K>(namespace, ListOptions::default())).unwrap();
+        let list =
+            block_on(self.admin.list(scheme::of_type::<K>().unwrap(), namespace, ListOptions::default()))
+                .unwrap();
         list.items.iter().filter_map(|object| object.downcast_ref::<K>().cloned()).collect()
     }
 

@@ -140,3 +140,11 @@ fn addresses_should_be_free_after_the_last_finalizer_of_their_service_went() {
     assert_eq!(api.get("services/default/a").unwrap_err().0, 404);
     assert!(api.create("services/default", &service).is_ok());
 }
+
+#[test]
+fn cluster_should_be_bootstrapped_again_on_what_an_earlier_start_left() {
+    let (server, _) = crate::apiserver::testing::server();
+    for _ in 0..2 {
+        futures::executor::block_on(server.bootstrap(6443)).unwrap();
+    }
+}

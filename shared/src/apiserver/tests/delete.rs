@@ -20,7 +20,8 @@ fn ending(api: &Api) -> Option<(i64, i64)> {
 fn grace_of_a_pod_should_follow_upstreams_rules() {
     // The pod, its phase, deletions at a second with a grace, and when it ends after all of them.
     type Deletions = &'static [(i64, Option<i64>)];
-    let cases: [(&str, &str, Deletions, Option<(i64, i64)>); 11] = [
+    type Case = (&'static str, &'static str, Deletions, Option<(i64, i64)>);
+    let cases: [Case; 11] = [
         ("node-1", "Running", &[(0, None)], Some((30, 30))),
         ("node-1", "Running", &[(0, Some(5))], Some((5, 5))),
         ("node-1", "Running", &[(0, Some(-3))], Some((1, 1))),

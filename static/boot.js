@@ -1,0 +1,21 @@
+// Starts the page. The page's own program does the rest.
+
+// The editor is loaded by the page when it is first shown.
+globalThis.kijabiLoadEditor = () => import("/editor.js");
+
+const failed = (error) => {
+  console.error(error);
+  const message = document.getElementById("boot-message");
+  if (message) {
+    message.textContent = `The page could not start: ${error?.message ?? error}. Please reload it. / 페이지를 시작하지 못했습니다. 새로고침해 주세요.`;
+  }
+};
+
+try {
+  // Remembered colours first, so that nothing flashes.
+  document.documentElement.dataset.theme = JSON.parse(localStorage.getItem("kijabi.theme") ?? '"auto"');
+} catch {
+  // A browser that keeps nothing shows the system's colours.
+}
+
+import("/frontend.js").then((page) => page.default({ module_or_path: "/frontend_bg.wasm" })).catch(failed);
