@@ -59,7 +59,7 @@ pub(super) async fn run(
         }
         let gone = waiting.iter().any(|report| matches!(report, Report::Gone));
         let newest = waiting.iter().rposition(|report| matches!(report, Report::Status(_)));
-        if let Some(Report::Status(newest)) = newest.map(|at| waiting.swap_remove(at)) {
+        if let Some(Report::Status(newest)) = newest.map(|at| waiting.remove(at)) {
             write(&kubelet, &pod, *newest, &inputs).await;
         }
         for report in waiting {
