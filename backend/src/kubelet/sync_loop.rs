@@ -258,8 +258,8 @@ impl SyncLoop {
         for uid in stale {
             self.forget(&uid);
         }
-        self.mirror_all();
         self.manifests_read = true;
+        self.mirror_all();
         self.clear_leftovers();
     }
 
@@ -286,7 +286,8 @@ impl SyncLoop {
     /// Brings static pods and their mirrors together: a pod starts when its mirror is there to report
     /// to, a mirror whose pod is gone or other is deleted.
     fn mirror_all(&mut self) {
-        if !self.synced {
+        // Before both sides are read, every mirror would look like one too many.
+        if !self.synced || !self.manifests_read {
             return;
         }
         let ready: Vec<(Pod, String)> = self.statics.values().filter_map(|pod| self.matched(pod)).collect();
