@@ -107,6 +107,11 @@ impl Kubelet {
         }
     }
 
+    /// Whether the node has a block of addresses for its pods.
+    pub(super) fn has_addresses(&self) -> bool {
+        self.addresses().is_some()
+    }
+
     /// An address for a pod; the error is the message of `FailedCreatePodSandBox`.
     pub(super) fn take_address(&self) -> Result<Ipv4Addr, String> {
         match &mut *self.addresses() {

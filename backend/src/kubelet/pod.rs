@@ -30,6 +30,8 @@ pub(super) struct PodOnNode {
     sandbox: Option<SharedSandbox>,
     running: BTreeMap<String, Running>,
     orphaned: bool,
+    /// Whether the sandbox waits for the node's block of addresses.
+    awaits_addresses: bool,
     reports: mpsc::UnboundedSender<Report>,
     inputs: mpsc::UnboundedSender<Input>,
 }
@@ -61,6 +63,7 @@ impl PodOnNode {
             sandbox: None,
             running: BTreeMap::new(),
             orphaned: false,
+            awaits_addresses: false,
             reports,
             inputs,
         }
@@ -120,7 +123,21 @@ impl PodOnNode {
         let _ = self.inputs.send(Input::Outcome { uid: self.uid.clone(), outcome });
     }
 
+    /// The node has its block of addresses.
+    pub(super) fn on_addresses(&mut self) {
+        if std::mem::take(&mut self.awaits_addresses) {
+            self.create_sandbox();
+        }
+        self.step();
+    }
+
+    /// Makes the sandbox, or waits with it: after a restart pods may be known before their node is.
     fn create_sandbox(&mut self) {
+        let host_network = self.worker.pod().spec.as_ref().and_then(|spec| spec.host_network);
+        if !self.kubelet.has_addresses() && host_network != Some(true) {
+            self.awaits_addresses = true;
+            return;
+        }
         let outcome = sandbox::create(&self.kubelet, self.worker.pod(), &self.uid);
         let told = outcome.as_ref().map(|sandbox| sandbox.ip().to_string()).map_err(Clone::clone);
         self.sandbox = outcome.ok().map(Arc::new);
@@ -184,6 +201,11 @@ impl PodOnNode {
     /// A container was started; it is kept to be stopped.
     pub(super) fn keep(&mut self, container: &str, running: Running) {
         self.running.insert(container.to_owned(), running);
+    }
+
+    /// The programs that run, without the parts of this program.
+    pub(super) fn guests(&self) -> impl Iterator<Item = &Running> {
+        self.running.values().filter(|running| matches!(running, Running::Guest(_)))
     }
 
     fn stop(&self, container: &str, grace: SignedDuration) {

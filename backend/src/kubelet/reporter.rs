@@ -59,7 +59,7 @@ pub(super) async fn run(
         }
         let gone = waiting.iter().any(|report| matches!(report, Report::Gone));
         let newest = waiting.iter().rposition(|report| matches!(report, Report::Status(_)));
-        if let Some(Report::Status(newest)) = newest.map(|at| waiting.swap_remove(at)) {
+        if let Some(Report::Status(newest)) = newest.map(|at| waiting.remove(at)) {
             write(&kubelet, &pod, *newest, &inputs).await;
         }
         for report in waiting {
@@ -96,6 +96,10 @@ async fn write(kubelet: &Kubelet, pod: &Identity, status: PodStatus, inputs: &mp
             return;
         }
         tracing::warn!(pod = pod.name, message = error.message, "a pod's status was not written");
+        // The pod is another one of the same name by now, or never takes this status.
+        if status::is(&error, "Invalid") {
+            return;
+        }
         tokio::time::sleep(RETRY).await;
         // Without a receiver the kubelet is gone.
         let _ = inputs.send(Input::StatusNotWritten { uid: pod.worker.clone() });

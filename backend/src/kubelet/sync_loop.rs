@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Node, Pod};
@@ -98,7 +99,7 @@ impl Kubelet {
                     None => return,
                 },
                 () = self.sleep_until(sync_loop.wake_at()) => sync_loop.wake(),
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return sync_loop.stop_guests().await,
             }
         }
     }
@@ -114,6 +115,12 @@ impl Kubelet {
 impl SyncLoop {
     fn wake_at(&self) -> Option<Timestamp> {
         self.pods.values().filter_map(|pod| pod.wake_at).min()
+    }
+
+    /// Ends what runs of pods, at once, before the runtime that it runs on goes.
+    async fn stop_guests(&self) {
+        let guests = self.pods.values().flat_map(PodOnNode::guests);
+        futures::future::join_all(guests.map(|guest| async move { guest.kill(Duration::ZERO).await })).await;
     }
 
     /// Lets every worker look whose time has come.
@@ -149,7 +156,7 @@ impl SyncLoop {
         let spec = object.downcast_ref::<Node>().and_then(|node| node.spec.as_ref());
         let Some(cidr) = spec.and_then(|spec| spec.pod_cidr.as_deref()) else { return };
         self.kubelet.set_pod_cidr(cidr);
-        self.pods.values_mut().for_each(PodOnNode::step);
+        self.pods.values_mut().for_each(PodOnNode::on_addresses);
     }
 
     fn on_pod(&mut self, change: Change, object: &SharedObject) {
@@ -251,8 +258,8 @@ impl SyncLoop {
         for uid in stale {
             self.forget(&uid);
         }
-        self.mirror_all();
         self.manifests_read = true;
+        self.mirror_all();
         self.clear_leftovers();
     }
 
@@ -279,7 +286,8 @@ impl SyncLoop {
     /// Brings static pods and their mirrors together: a pod starts when its mirror is there to report
     /// to, a mirror whose pod is gone or other is deleted.
     fn mirror_all(&mut self) {
-        if !self.synced {
+        // Before both sides are read, every mirror would look like one too many.
+        if !self.synced || !self.manifests_read {
             return;
         }
         let ready: Vec<(Pod, String)> = self.statics.values().filter_map(|pod| self.matched(pod)).collect();
@@ -316,6 +324,6 @@ impl SyncLoop {
 /// A container that started when its pod was gone already.
 fn stop_orphan(outcome: Outcome) {
     if let Outcome::Started(_, _, Ok(running)) = outcome {
-        tokio::spawn(async move { running.kill(std::time::Duration::ZERO).await });
+        tokio::spawn(async move { running.kill(Duration::ZERO).await });
     }
 }
