@@ -44,7 +44,7 @@ pub(super) async fn handle(
     parts: Parts,
     body: Body,
 ) -> Result<Response, Failure> {
-    if lacks_slash(&parts.uri) && matches!(parts.method, Method::GET | Method::HEAD) {
+    if parts.uri.path() == prefix(&parts.uri) && matches!(parts.method, Method::GET | Method::HEAD) {
         return Ok(redirect(&format!("{}/", parts.uri.path())));
     }
     let (scheme, name, port) = split_name(place.name)?;
@@ -66,7 +66,7 @@ pub(super) async fn handle(
     }
     let address = address(pod, port)?;
     let from_page = caller.user.name == PAGE_USER;
-    let mut response = forward(context, address, place, parts, body).await?;
+    let mut response = forward(context, address, parts, body).await?;
     if from_page {
         isolate(response.headers_mut());
     }
@@ -78,10 +78,6 @@ fn isolate(headers: &mut HeaderMap) {
     const POLICY: HeaderValue =
         HeaderValue::from_static("sandbox allow-scripts allow-forms allow-popups allow-downloads");
     headers.append(header::CONTENT_SECURITY_POLICY, POLICY);
-}
-
-fn lacks_slash(uri: &Uri) -> bool {
-    uri.path().ends_with("/proxy")
 }
 
 fn redirect(to: &str) -> Response {
@@ -144,7 +140,6 @@ fn address(pod: &Pod, port: Option<&str>) -> Result<SocketAddr, Box<Status>> {
 async fn forward(
     context: &Context,
     address: SocketAddr,
-    place: &ResourcePath<'_>,
     parts: Parts,
     body: Body,
 ) -> Result<Response, Failure> {
@@ -164,7 +159,7 @@ async fn forward(
             tracing::debug!(%address, %error, "proxied connection ended");
         }
     });
-    let prefix = prefix(&parts.uri, place.rest);
+    let prefix = prefix(&parts.uri).to_owned();
     let request = outgoing(address, &prefix, parts, body)?;
     let answer = sender.send_request(request).await.map_err(|error| unreachable(&error))?;
     let mut response = answer.map(Body::new);
@@ -173,13 +168,12 @@ async fn forward(
     Ok(response)
 }
 
-/// The path of the proxy itself, without a slash at its end.
-fn prefix(uri: &Uri, rest: &str) -> String {
+/// The path of the proxy itself, without a slash at its end: `/api/v1/namespaces/NAME/pods/NAME/proxy`,
+/// whatever the names and the path behind it are.
+fn prefix(uri: &Uri) -> &str {
+    const SEGMENTS: usize = 7;
     let path = uri.path();
-    match path.find("/proxy/") {
-        Some(at) => path[..at + "/proxy".len()].to_owned(),
-        None => path.strip_suffix(rest).unwrap_or(path).trim_end_matches('/').to_owned(),
-    }
+    path.match_indices('/').nth(SEGMENTS).map_or(path, |(end, _)| &path[..end])
 }
 
 fn outgoing(
@@ -239,7 +233,14 @@ mod tests {
 
     #[test]
     fn prefix_should_end_with_the_proxy_segment() {
-        let uri: Uri = "/api/v1/namespaces/a/pods/b:80/proxy/x/proxy/y".parse().unwrap();
-        assert_eq!(prefix(&uri, "x/proxy/y"), "/api/v1/namespaces/a/pods/b:80/proxy");
+        let cases = [
+            ("/api/v1/namespaces/a/pods/b:80/proxy", "/api/v1/namespaces/a/pods/b:80/proxy"),
+            ("/api/v1/namespaces/a/pods/b:80/proxy/x/proxy/y", "/api/v1/namespaces/a/pods/b:80/proxy"),
+            ("/api/v1/namespaces/proxy/pods/b/proxy/x?y=/z", "/api/v1/namespaces/proxy/pods/b/proxy"),
+            ("/api/v1/namespaces/a/pods/proxy/proxy/", "/api/v1/namespaces/a/pods/proxy/proxy"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(prefix(&path.parse().unwrap()), expected, "{path}");
+        }
     }
 }
