@@ -91,8 +91,8 @@ async fn metadata_should_come_alone_when_asked_for() {
     let list = get(&client, "/api/v1/namespaces", accept).await;
     assert_eq!(list["kind"], "PartialObjectMetadataList");
     let items = list["items"].as_array().unwrap();
-    let default = items.iter().find(|item| item["metadata"]["name"] == "default").unwrap();
-    assert_eq!((&default["kind"], &default["spec"]), (&json!("PartialObjectMetadata"), &Value::Null));
+    let own = items.iter().find(|item| item["metadata"]["name"] == "default").unwrap();
+    assert_eq!((&own["kind"], &own["spec"]), (&json!("PartialObjectMetadata"), &Value::Null));
 }
 
 #[tokio::test]

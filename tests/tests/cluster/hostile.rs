@@ -1,0 +1,93 @@
+//! Guests that mean harm: the cluster still answers.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::Api;
+use kube::api::PostParams;
+use serde_json::json;
+use tests::objects::{from_json, in_phase, pod, takes_pods};
+use tests::{Server, eventually};
+
+/// How many requests are timed.
+const REQUESTS: usize = 100;
+/// A slow answer is one that a person notices.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// The median and the longest time of an answer.
+async fn time_of_answers(namespaces: &Api<Namespace>) -> (Duration, Duration) {
+    let mut times = Vec::with_capacity(REQUESTS);
+    for _ in 0..REQUESTS {
+        let start = Instant::now();
+        namespaces.get("default").await.unwrap();
+        times.push(start.elapsed());
+    }
+    times.sort();
+    (times[REQUESTS / 2], times[REQUESTS - 1])
+}
+
+fn hog() -> Pod {
+    from_json(json!({
+        "metadata": {"name": "memory"},
+        "spec": {
+            "restartPolicy": "Always",
+            "containers": [{
+                "name": "main", "image": "stress",
+                "command": ["stress", "--vm", "1", "--vm-bytes", "512M"],
+                "resources": {"limits": {"memory": "64Mi"}},
+            }],
+        },
+    }))
+}
+
+#[tokio::test]
+async fn the_server_should_answer_while_guests_do_their_worst() {
+    let server = Server::start();
+    let client = server.client().await.unwrap();
+    takes_pods(&client, "default").await;
+    let namespaces = Api::<Namespace>::all(client.clone());
+    let (median_before, _) = time_of_answers(&namespaces).await;
+    let pods = Api::<Pod>::default_namespaced(client);
+    let guests = [
+        pod("loop", "busybox", Some("while true; do :; done")),
+        pod("flood", "busybox", Some("while true; do echo A line that nobody reads, again and again; done")),
+        pod("recursion", "busybox", Some("f() { f; }; f")),
+        hog(),
+    ];
+    for guest in &guests {
+        pods.create(&PostParams::default(), guest).await.unwrap();
+    }
+    for name in ["loop", "flood"] {
+        in_phase(&pods, name, "Running").await;
+    }
+    let (median, longest) = time_of_answers(&namespaces).await;
+    let allowed = (median_before * 20).max(Duration::from_millis(50));
+    assert!(median < allowed, "{median:?} where it was {median_before:?}");
+    assert!(longest < SLOW * 4, "an answer took {longest:?}");
+
+    eventually("the memory hog is ended", async || {
+        let pod = pods.get("memory").await?;
+        let statuses = pod.status.and_then(|status| status.container_statuses).unwrap_or_default();
+        let ended = statuses.iter().flat_map(|status| [&status.state, &status.last_state]).flatten();
+        let mut ended = ended.filter_map(|state| state.terminated.as_ref());
+        anyhow::ensure!(
+            ended.any(|end| end.exit_code == 137 && end.reason.as_deref() == Some("OOMKilled")),
+            "{statuses:?}"
+        );
+        Ok(())
+    })
+    .await;
+    in_phase(&pods, "recursion", "Failed").await;
+
+    // A well-behaved pod still starts, and the hostile ones can be ended.
+    pods.create(&PostParams::default(), &pod("good", "busybox", Some("echo done"))).await.unwrap();
+    in_phase(&pods, "good", "Succeeded").await;
+    for name in ["loop", "flood", "memory"] {
+        pods.delete(name, &kube::api::DeleteParams::default().grace_period(1)).await.unwrap();
+        eventually(&format!("{name} is gone"), async || match pods.get_opt(name).await? {
+            None => Ok(()),
+            Some(pod) => anyhow::bail!("{:?}", pod.status),
+        })
+        .await;
+    }
+}

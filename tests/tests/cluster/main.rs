@@ -1,0 +1,10 @@
+//! The cluster at work: programs run, find each other, fail, and come back.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+mod cases;
+mod components;
+mod hostile;
+mod network;
+mod restart;
+mod scheduling;
