@@ -136,10 +136,11 @@ fn is_running(pod: &Pod) -> bool {
 async fn report_memory(server: &Server, client: &Client) -> Result<()> {
     let idle = Server::start();
     wait_for_nodes(&idle).await?;
-    match resident_mebibytes(&idle)? {
-        None => return Ok(line("resident memory", "Linux only")),
-        Some(mebibytes) => line("resident memory, idle", format!("{mebibytes:.0} MiB")),
-    }
+    let Some(mebibytes) = resident_mebibytes(&idle)? else {
+        line("resident memory", "Linux only");
+        return Ok(());
+    };
+    line("resident memory, idle", format!("{mebibytes:.0} MiB"));
     let pods = Api::<Pod>::default_namespaced(client.clone());
     for number in 0..RESIDENT_PODS {
         pods.create(&PostParams::default(), &pod(&format!("resident-{number}"), "nginx", None)).await?;

@@ -71,12 +71,15 @@ fn groups() -> Vec<(&'static str, Command)> {
     let mut on_wasm = tests(&["-p", "shared", "--lib", "--target", "wasm32-wasip1"]);
     let runner = workspace::root().join("xtask/tools/wasi.mjs");
     on_wasm.env("CARGO_TARGET_WASM32_WASIP1_RUNNER", format!("node --no-warnings {}", runner.display()));
-    let light = ["-p", "shared", "-p", "image-nginx", "-p", "image-busybox", "-p", "image-stress"];
+    let images = ["-p", "image-nginx", "-p", "image-busybox", "-p", "image-stress"];
     vec![
-        ("what server and page share, and the images", tests(&light)),
+        ("the images", tests(&images)),
         ("the page and the build", tests(&["-p", "frontend", "--lib", "-p", "xtask", "--bins"])),
         ("what server and page share, as WebAssembly under Node.js", on_wasm),
-        ("the server, and the whole from outside", tests(&["-p", "kijabi", "-p", "tests"])),
+        (
+            "the server, what it shares, and the whole from outside",
+            tests(&["-p", "shared", "-p", "kijabi", "-p", "tests"]),
+        ),
     ]
 }
 
