@@ -31,6 +31,8 @@ pub struct AuditRecord {
     pub namespace: String,
     /// The pod's name; empty for a create that left it to the server.
     pub name: String,
+    /// The revision the write left behind; empty where the answer did not tell.
+    pub revision: String,
     /// The HTTP status.
     pub code: i64,
     /// When the request arrived.
@@ -60,6 +62,7 @@ impl AuditRecord {
             subresource: own("/objectRef/subresource"),
             namespace: own("/objectRef/namespace"),
             name: own("/objectRef/name"),
+            revision: own("/objectRef/resourceVersion"),
             code: integer(event, "/responseStatus/code"),
             received,
             answered: moment(event, "/stageTimestamp").unwrap_or(received),

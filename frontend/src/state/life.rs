@@ -168,10 +168,9 @@ fn stored(sources: &Sources) -> Step {
     let creation = creation(sources);
     let at =
         creation.map(|record| record.answered).or_else(|| moment(sources.pod, "/metadata/creationTimestamp"));
-    let first = sources.sightings.first().filter(|sighting| sighting.status == "Pending");
     step("stored", Actor::ApiServer, Actor::Store, at)
         .fact("answer", creation.map(|record| record.code.to_string()).unwrap_or_default())
-        .fact("revision", first.map(|sighting| sighting.resource_version.clone()).unwrap_or_default())
+        .fact("revision", creation.map(|record| record.revision.clone()).unwrap_or_default())
 }
 
 fn is_unschedulable(sources: &Sources) -> bool {
@@ -228,20 +227,20 @@ fn node_writes<'a>(sources: &Sources<'a>) -> impl Iterator<Item = &'a AuditRecor
     })
 }
 
-/// The status write that told that the containers run: the last one answered before the page saw
-/// the pod change from waiting, or within the second in which the last container started.
+/// The status write that told that the containers run: the one that made the revision in which the
+/// page saw the pod leave its waiting, else the last one answered within the second in which the
+/// last container started.
 fn report<'a>(sources: &Sources<'a>) -> Option<&'a AuditRecord> {
     let is_begun = |sighting: &&Sighting| {
         !matches!(sighting.status.as_str(), "Pending" | "ContainerCreating" | "PodInitializing")
     };
-    let heard = sources
-        .sightings
-        .iter()
-        .find(is_begun)
-        .filter(|_| sources.sightings.len() > 1)
-        .map(|sighting| sighting.at);
-    let until = heard.or_else(|| container_start(sources.pod)?.checked_add(1.second()).ok())?;
-    node_writes(sources).take_while(|record| record.answered <= until).last()
+    let seen = sources.sightings.iter().find(is_begun);
+    let made =
+        seen.and_then(|seen| node_writes(sources).find(|record| record.revision == seen.resource_version));
+    made.or_else(|| {
+        let until = container_start(sources.pod)?.checked_add(1.second()).ok()?;
+        node_writes(sources).take_while(|record| record.answered <= until).last()
+    })
 }
 
 fn container_start(pod: &Value) -> Option<Timestamp> {
@@ -268,10 +267,11 @@ fn published(sources: &Sources) -> Step {
     let start = container_start(sources.pod);
     let report = start.and_then(|_| report(sources));
     let at = report.map(|record| record.answered).or(start);
-    let heard =
-        report.and_then(|record| sources.sightings.iter().find(|sighting| sighting.at >= record.answered));
+    let heard = report.and_then(|record| {
+        sources.sightings.iter().find(|sighting| sighting.resource_version == record.revision)
+    });
     step("published", Actor::ApiServer, Actor::Store, at)
-        .fact("revision", heard.map(|sighting| sighting.resource_version.clone()).unwrap_or_default())
+        .fact("revision", report.map(|record| record.revision.clone()).unwrap_or_default())
         .fact("heard", heard.zip(at).map(|(heard, at)| super::time::span(at, heard.at)).unwrap_or_default())
 }
 

@@ -8,7 +8,13 @@ fn at(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(1_767_225_600_000 + millis).unwrap()
 }
 
-fn record(user: &str, verb: &str, subresource: &str, received: i64, answered: i64) -> AuditRecord {
+fn record(
+    user: &str,
+    verb: &str,
+    subresource: &str,
+    revision: &str,
+    (received, answered): (i64, i64),
+) -> AuditRecord {
     AuditRecord {
         id: format!("{verb}-{received}"),
         user: user.into(),
@@ -17,6 +23,7 @@ fn record(user: &str, verb: &str, subresource: &str, received: i64, answered: i6
         subresource: subresource.into(),
         namespace: "default".into(),
         name: "web".into(),
+        revision: revision.into(),
         code: 201,
         received: at(received),
         answered: at(answered),
@@ -41,10 +48,11 @@ fn running_pod() -> Value {
 
 fn whole_life() -> Vec<AuditRecord> {
     vec![
-        record("ann", "create", "", 100, 103),
-        record("system:kube-scheduler", "create", "binding", 105, 107),
-        record("system:node:node-1", "patch", "status", 110, 112),
-        record("system:node:node-1", "patch", "status", 140, 142),
+        record("ann", "create", "", "5", (100, 103)),
+        record("system:kube-scheduler", "create", "binding", "", (105, 107)),
+        record("system:node:node-1", "patch", "status", "7", (110, 112)),
+        record("system:node:node-1", "patch", "status", "9", (140, 142)),
+        record("system:node:node-1", "patch", "status", "11", (143, 145)),
     ]
 }
 
@@ -59,7 +67,7 @@ fn a_running_pod_should_have_seven_steps_in_order() {
     let sightings = [
         sighting("Pending", 104, "5"),
         sighting("ContainerCreating", 113, "7"),
-        sighting("Running", 144, "9"),
+        sighting("Running", 148, "9"),
     ];
     let steps =
         tell(&Sources { pod: &pod, audit: audit.iter().collect(), events: &[], sightings: &sightings });
@@ -67,13 +75,13 @@ fn a_running_pod_should_have_seven_steps_in_order() {
     assert!(steps.iter().all(|step| step.progress == Progress::Done));
     assert!(steps[0].facts.contains(&("who", "ann".into())));
     assert!(steps[6].facts.contains(&("revision", "9".into())));
-    assert!(steps[6].facts.contains(&("heard", "2.0 ms".into())));
+    assert!(steps[6].facts.contains(&("heard", "6.0 ms".into())));
 }
 
 #[test]
 fn a_pod_that_finds_no_node_should_stop_at_the_decision_and_say_why() {
     let pod = json!({"metadata": {"name": "web", "namespace": "default", "creationTimestamp": "2026-01-01T00:00:00Z"}, "status": {"phase": "Pending"}});
-    let audit = [record("ann", "create", "", 100, 103)];
+    let audit = [record("ann", "create", "", "5", (100, 103))];
     let failed = json!({"reason": "FailedScheduling", "message": "0/3 nodes are available"});
     let steps = tell(&Sources {
         pod: &pod,
@@ -90,8 +98,10 @@ fn a_pod_that_finds_no_node_should_stop_at_the_decision_and_say_why() {
 #[test]
 fn a_create_of_an_earlier_pod_of_the_same_name_should_not_count() {
     let pod = running_pod();
-    let mut audit =
-        vec![record("eve", "create", "", -9_000, -8_990), record("eve", "create", "binding", -8_980, -8_970)];
+    let mut audit = vec![
+        record("eve", "create", "", "2", (-9_000, -8_990)),
+        record("eve", "create", "binding", "", (-8_980, -8_970)),
+    ];
     audit.extend(whole_life());
     let steps = tell(&Sources { pod: &pod, audit: audit.iter().collect(), events: &[], sightings: &[] });
     assert_eq!(moments(&steps)[..4], [100, 103, 105, 107].map(Some));
