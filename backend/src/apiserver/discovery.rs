@@ -73,11 +73,12 @@ pub(super) fn versions(context: &Context, caller: &Caller, path: &str) -> Result
 pub(super) fn paths() -> Value {
     let groups = discovery::group_list();
     let groups = groups["groups"].as_array().into_iter().flatten();
-    let mut paths: Vec<String> = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2"]
-        .into_iter()
-        .chain(["/openapi/v3", "/readyz", "/version"])
-        .map(str::to_owned)
-        .collect();
+    let mut paths: Vec<String> =
+        ["/api", "/api/v1", "/apis", "/openapi/v2", "/openapi/v3", "/version"].map(str::to_owned).into();
+    for path in ["/healthz", "/livez", "/readyz"] {
+        paths.push(path.to_owned());
+        paths.extend(super::health::CHECKS.map(|check| format!("{path}/{check}")));
+    }
     for group in groups {
         paths.extend(group["name"].as_str().map(|name| format!("/apis/{name}")));
         let versions = group["versions"].as_array().into_iter().flatten();

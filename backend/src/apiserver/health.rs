@@ -1,6 +1,9 @@
-//! `/healthz`, `/livez`, `/readyz` and `/version`.
+//! `/healthz`, `/livez`, `/readyz`, each of their checks alone, and `/version`
+//! (`pkg/server/healthz/healthz.go` of kubernetes/apiserver).
 
-use axum::extract::{RawQuery, State};
+use std::fmt::Write as _;
+
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
@@ -10,6 +13,11 @@ use crate::machine::architecture;
 
 use super::reply;
 use super::{Context, query::Query};
+
+/// Text as upstream declares it.
+const TEXT: &str = "text/plain; charset=utf-8";
+/// The checks, in the order in which they are told.
+pub(super) const CHECKS: [&str; 2] = ["ping", "etcd"];
 
 /// `GET /healthz`.
 pub(super) async fn healthz(state: State<Context>, query: RawQuery) -> Response {
@@ -26,21 +34,55 @@ pub(super) async fn readyz(state: State<Context>, query: RawQuery) -> Response {
     checks("readyz", state, query).await
 }
 
-/// The checks' outcomes: `ok`, or with `?verbose` or on failure each in a line
-/// (`pkg/server/healthz` of kubernetes/apiserver).
-async fn checks(name: &str, State(context): State<Context>, RawQuery(query): RawQuery) -> Response {
-    let verbose = query.is_some_and(|query| Query::parse(&query).flag("verbose").is_some());
-    let store = context.server.ping().await;
-    let code = if store.is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
-    if store.is_ok() && !verbose {
-        return reply::bytes(code, "text/plain; charset=utf-8", "ok");
+/// One check alone: `GET /livez/etcd`.
+pub(super) async fn check(State(context): State<Context>, Path(name): Path<String>) -> Response {
+    if !CHECKS.contains(&name.as_str()) {
+        return reply::bytes(StatusCode::NOT_FOUND, TEXT, "404 page not found\n");
     }
-    let (store, verdict) = match store {
-        Ok(()) => ("[+]etcd ok", "passed"),
-        Err(_) => ("[-]etcd failed: reason withheld", "failed"),
-    };
-    let text = format!("[+]ping ok\n{store}\n{name} check {verdict}\n");
-    reply::bytes(code, "text/plain; charset=utf-8", text)
+    match passes(&context, &name).await {
+        true => reply::bytes(StatusCode::OK, TEXT, "ok"),
+        false => reply::bytes(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            TEXT,
+            "internal server error: the store does not answer\n",
+        ),
+    }
+}
+
+/// Whether a check passes. That this runs is all that `ping` asks.
+async fn passes(context: &Context, check: &str) -> bool {
+    check != "etcd" || context.server.ping().await.is_ok()
+}
+
+/// The checks' outcomes: `ok`, or with `?verbose` or on failure each in a line. `?exclude=` leaves one out.
+async fn checks(name: &str, State(context): State<Context>, RawQuery(query): RawQuery) -> Response {
+    let query = Query::parse(&query.unwrap_or_default());
+    let mut excluded = query.all("exclude");
+    let (mut lines, mut failed) = (String::new(), false);
+    for check in CHECKS {
+        let outcome = if excluded.contains(&check) {
+            excluded.retain(|name| *name != check);
+            format!("[+]{check} excluded: ok")
+        } else if passes(&context, check).await {
+            format!("[+]{check} ok")
+        } else {
+            failed = true;
+            format!("[-]{check} failed: reason withheld")
+        };
+        let _ = writeln!(lines, "{outcome}");
+    }
+    if !excluded.is_empty() {
+        let names: Vec<_> = excluded.iter().map(|name| format!("{name:?}")).collect();
+        let names = names.join(", ");
+        let _ = writeln!(lines, "warn: some health checks cannot be excluded: no matches for {names}");
+    }
+    match (failed, query.flag("verbose")) {
+        (true, _) => {
+            reply::bytes(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{lines}{name} check failed\n"))
+        }
+        (false, None) => reply::bytes(StatusCode::OK, TEXT, "ok"),
+        (false, Some(_)) => reply::bytes(StatusCode::OK, TEXT, format!("{lines}{name} check passed\n")),
+    }
 }
 
 /// `GET /version`.

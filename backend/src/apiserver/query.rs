@@ -22,6 +22,11 @@ impl Query {
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// All values of a key.
+    pub(super) fn all(&self, key: &str) -> Vec<&str> {
+        self.0.iter().filter(|(name, _)| name == key).map(|(_, value)| value.as_str()).collect()
+    }
+
     /// A number; 400 where it is none.
     pub(super) fn number(&self, key: &str) -> Result<Option<i64>> {
         let Some(text) = self.get(key) else { return Ok(None) };

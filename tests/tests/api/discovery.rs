@@ -113,8 +113,18 @@ async fn open_api_should_tell_how_lists_are_merged() {
 async fn the_server_should_say_that_it_is_well() {
     let server = Server::shared();
     let client = server.client().await.unwrap();
-    for path in ["/healthz", "/livez", "/readyz"] {
+    let cases = [
+        ("/healthz", "ok"),
+        ("/livez", "ok"),
+        ("/readyz", "ok"),
+        ("/livez/etcd", "ok"),
+        ("/readyz?verbose", "[+]ping ok\n[+]etcd ok\nreadyz check passed\n"),
+        ("/livez?verbose&exclude=etcd", "[+]ping ok\n[+]etcd excluded: ok\nlivez check passed\n"),
+    ];
+    for (path, expected) in cases {
         let answer = client.request_text(Request::get(path).body(Vec::new()).unwrap()).await.unwrap();
-        assert_eq!(answer, "ok", "{path}");
+        assert_eq!(answer, expected, "{path}");
     }
+    let unknown = Request::get("/livez/tea").body(Vec::new()).unwrap();
+    assert!(client.request_text(unknown).await.is_err());
 }
