@@ -158,4 +158,14 @@ impl Following {
             }
         }
     }
+
+    /// Reads to the end.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub async fn ends(&mut self) {
+        let rest = async { while let Ok(Some(_)) = self.lines.next_line().await {} };
+        let ended = tokio::time::timeout(LIMIT, rest).await;
+        assert!(ended.is_ok(), "kubectl {} did not end", self.line);
+    }
 }

@@ -74,7 +74,10 @@ fn groups() -> Vec<(&'static str, Command)> {
     let images = ["-p", "image-nginx", "-p", "image-busybox", "-p", "image-stress"];
     vec![
         ("the images", tests(&images)),
-        ("the page and the build", tests(&["-p", "frontend", "--lib", "-p", "xtask", "--bins"])),
+        (
+            "the page and the build",
+            tests(&["-p", "frontend", "--lib", "-p", "xtask", "--bins", "--test", "missing_tools"]),
+        ),
         ("what server and page share, as WebAssembly under Node.js", on_wasm),
         (
             "the server, what it shares, and the whole from outside",

@@ -5,6 +5,8 @@
 mod cases;
 mod components;
 mod hostile;
+mod many;
 mod network;
 mod restart;
 mod scheduling;
+mod start;

@@ -17,18 +17,15 @@ async fn a_pods_output_and_exit_code_should_be_kept() {
 #[tokio::test]
 async fn logs_should_be_followed_to_their_end() {
     let (_server, kubectl) = world("followed").await;
-    kubectl
-        .ok("run p --image=busybox --restart=Never -- sh -c 'for i in 1 2 3; do echo $i; sleep 0.3; done'")
-        .await;
-    let first = async || {
-        kubectl.ok("logs p").await.lines().next().map(str::to_owned).ok_or(anyhow::anyhow!("nothing"))
-    };
-    eventually("the pod prints", async || match kubectl.run("logs p").await.code {
-        Some(0) => first().await,
-        _ => anyhow::bail!("no log"),
-    })
-    .await;
-    assert_eq!(kubectl.ok("logs -f p").await, "1\n2\n3\n");
+    // The container goes on, so that what is read was sent while it ran.
+    kubectl.ok("run p --image=busybox --restart=Never -- sh -c 'seq 3; sleep 3600'").await;
+    status(&kubectl, "p", "Running").await;
+    let mut log = kubectl.follow("logs -f p");
+    for number in ["1", "2", "3"] {
+        log.until(number, |line| line == number).await;
+    }
+    kubectl.ok("delete pod p --now").await;
+    log.ends().await;
 }
 
 #[tokio::test]
