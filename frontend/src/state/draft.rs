@@ -122,7 +122,7 @@ mod tests {
             (
                 pod("    image: nginx\n    ports: no\n"),
                 vec![(
-                    6,
+                    9,
                     "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal bool into Go struct field Container.spec.containers.ports of type []v1.ContainerPort",
                 )],
             ),

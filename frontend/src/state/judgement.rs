@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use shared::api::object::ApiObject;
-use shared::api::schema::Schema;
+use shared::api::schema::{Schema, Type};
 use shared::api::strict::{StrictError, cannot_be_handled, type_error, unknown_fields};
 use shared::validation::unsupported::unsupported_fields;
 use shared::validation::warnings::warnings;
@@ -23,8 +23,14 @@ pub fn judge(document: &Document) -> Vec<Problem> {
         return problems;
     }
     let value = &document.value;
-    match kinds::find(text(value, "/apiVersion"), text(value, "/kind")) {
-        Some(kind) => problems.extend(judge_kind(document, kind)),
+    let (api_version, kind) = (text(value, "/apiVersion"), text(value, "/kind"));
+    match kinds::find(api_version, kind) {
+        Some(known) => problems.extend(judge_kind(document, known)),
+        None if kinds::is_left_to_the_server(api_version, kind) => {
+            let ty = Schema::for_kind(api_version, kind);
+            problems.extend(ty.into_iter().flat_map(|ty| judge_names(document, ty)));
+            problems.extend(ty.and_then(|ty| judge_types(document, (api_version, kind), ty)));
+        }
         None => problems.push(unknown_kind(document)),
     }
     problems
@@ -58,14 +64,24 @@ fn unknown_kind(document: &Document) -> Problem {
     at(document, "kind", Severity::Warning, message)
 }
 
+/// Fields that do not exist.
+fn judge_names(document: &Document, ty: &Type) -> Vec<Problem> {
+    unknown_fields(&document.value, ty).iter().map(|error| unknown_field(document, error)).collect()
+}
+
+/// The first value of a wrong type.
+fn judge_types(document: &Document, (api_version, kind): (&str, &str), ty: &Type) -> Option<Problem> {
+    let error = type_error(&document.value, ty)?;
+    let message = cannot_be_handled(api_version, kind, &error.message);
+    Some(at(document, &error.path, Severity::Error, message))
+}
+
 fn judge_kind(document: &Document, kind: &'static Kind) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(ty) = Schema::for_kind(kind.api_version, kind.kind) {
-        problems
-            .extend(unknown_fields(&document.value, ty).iter().map(|error| unknown_field(document, error)));
-        if let Some(error) = type_error(&document.value, ty) {
-            let message = cannot_be_handled(kind.api_version, kind.kind, &error);
-            problems.push(at(document, &path_in_go(&error), Severity::Error, message));
+        problems.extend(judge_names(document, ty));
+        if let Some(problem) = judge_types(document, (kind.api_version, kind.kind), ty) {
+            problems.push(problem);
             return problems;
         }
     }
@@ -82,12 +98,6 @@ fn unknown_field(document: &Document, error: &StrictError) -> Problem {
     // The key is what is wrong, not its value.
     let span = location.key.filter(|_| location.exact).unwrap_or_else(|| marked(location));
     over(span, Severity::Error, error.to_string())
-}
-
-/// The path in `json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type …`.
-fn path_in_go(error: &str) -> String {
-    let field = error.split(" field ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
-    field.split_once('.').map(|(_, path)| path.to_owned()).unwrap_or_default()
 }
 
 /// The document as it will be created: in the namespace `default` where it names none.

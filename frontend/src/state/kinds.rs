@@ -44,7 +44,33 @@ pub fn find(api_version: &str, kind: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|entry| entry.api_version == api_version && entry.kind == kind)
 }
 
+/// What the server serves and judges alone.
+const LEFT_TO_THE_SERVER: [(&str, &str); 3] =
+    [("v1", "Event"), ("coordination.k8s.io/v1", "Lease"), ("events.k8s.io/v1", "Event")];
+
+/// Whether the server serves a kind that the page cannot decode.
+pub fn is_left_to_the_server(api_version: &str, kind: &str) -> bool {
+    LEFT_TO_THE_SERVER.contains(&(api_version, kind))
+}
+
 /// The names of all kinds.
 pub fn names() -> impl Iterator<Item = &'static str> {
     KINDS.iter().map(|kind| kind.kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::api::scheme;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_that_is_served_should_be_known_here() {
+        for served in scheme::KINDS {
+            let (api_version, kind) = (served.api_version, served.kind);
+            let is_known = find(api_version, kind).is_some() || is_left_to_the_server(api_version, kind);
+            assert!(is_known, "{api_version} {kind}");
+        }
+        assert_eq!(KINDS.len() + LEFT_TO_THE_SERVER.len(), scheme::KINDS.len());
+    }
 }

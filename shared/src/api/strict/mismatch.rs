@@ -8,22 +8,32 @@ use super::time;
 use crate::api::quantity::{ParseQuantityError, Quantity};
 use crate::api::schema::{Kind, Scalar, Shape, Type};
 
-/// What a decoder says of the first value of the wrong type; `None` where all are right.
-///
-/// For example `json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type
-/// []v1.Container`.
-pub fn type_error(value: &Value, ty: &Type) -> Option<String> {
-    let root = Place { owner: None, stack: &mut Vec::new() }.object(value, ty);
-    root.err()
+/// A value of the wrong type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeError {
+    /// Where it stands, as `spec.containers[0].ports[1].containerPort`.
+    pub path: String,
+    /// What a decoder says of it, for example `json: cannot unmarshal string into Go struct field
+    /// PodSpec.spec.containers of type []v1.Container`.
+    pub message: String,
 }
 
-/// Where the decoder is, as Go counts it: the structure it is in and the fields on the way.
-struct Place<'a> {
+/// The first value of the wrong type; `None` where all are right.
+pub fn type_error(value: &Value, ty: &Type) -> Option<TypeError> {
+    let mut place = Place { owner: None, stack: Vec::new(), path: Vec::new() };
+    let message = place.object(value, ty).err()?;
+    Some(TypeError { path: place.path.concat(), message })
+}
+
+/// Where the decoder is: as Go counts it, the structure it is in and the fields on the way; and with
+/// the indices and keys that Go leaves out. At an error it stays where it is.
+struct Place {
     owner: Option<&'static str>,
-    stack: &'a mut Vec<&'static str>,
+    stack: Vec<&'static str>,
+    path: Vec<String>,
 }
 
-impl Place<'_> {
+impl Place {
     fn value(&mut self, value: &Value, shape: &Shape) -> Result<(), String> {
         if value.is_null() {
             return Ok(());
@@ -32,13 +42,20 @@ impl Place<'_> {
             (Kind::Scalar(scalar), value) => self.scalar(value, *scalar, shape),
             (Kind::Object(ty), value) => self.object(value, ty.get()),
             (Kind::List(element), Value::Array(list)) => {
-                list.iter().try_for_each(|value| self.value(value, element))
+                list.iter().enumerate().try_for_each(|(index, value)| self.element(index, value, element))
             }
             (Kind::Map(element), Value::Object(map)) => {
-                map.values().try_for_each(|value| self.value(value, element))
+                map.iter().try_for_each(|(key, value)| self.element(key, value, element))
             }
             _ => Err(self.mismatch(word(value), &shape.go_type())),
         }
+    }
+
+    fn element(&mut self, at: impl std::fmt::Display, value: &Value, shape: &Shape) -> Result<(), String> {
+        self.path.push(format!("[{at}]"));
+        self.value(value, shape)?;
+        self.path.pop();
+        Ok(())
     }
 
     fn object(&mut self, value: &Value, ty: &Type) -> Result<(), String> {
@@ -49,7 +66,10 @@ impl Place<'_> {
         for (key, value) in map {
             let Some(field) = ty.field(key) else { continue };
             self.stack.push(field.name);
+            let dot = if self.path.is_empty() { "" } else { "." };
+            self.path.push(format!("{dot}{}", field.name));
             self.value(value, &field.shape)?;
+            self.path.pop();
             self.stack.pop();
         }
         self.owner = owner;

@@ -16,7 +16,7 @@ mod tests;
 mod time;
 
 pub use json::{JsonError, parse_json_strict};
-pub use mismatch::type_error;
+pub use mismatch::{TypeError, type_error};
 
 /// The most strict errors that are reported of one object.
 pub const MAX_ERRORS: usize = 100;
@@ -79,7 +79,7 @@ pub fn check(
 ) -> Result<Vec<String>, String> {
     let Some(ty) = Schema::for_kind(api_version, kind) else { return Ok(Vec::new()) };
     if let Some(error) = type_error(value, ty) {
-        return Err(cannot_be_handled(api_version, kind, &error));
+        return Err(cannot_be_handled(api_version, kind, &error.message));
     }
     if validation == FieldValidation::Ignore {
         return Ok(Vec::new());

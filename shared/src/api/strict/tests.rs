@@ -80,11 +80,30 @@ fn a_value_of_the_wrong_type_should_be_refused_in_gos_words() {
         ),
         (json!([]), "json: cannot unmarshal array into Go value of type v1.Pod".to_owned()),
     ] {
-        assert_eq!(type_error(&object, pod()), Some(message), "{object}");
+        assert_eq!(type_error(&object, pod()).map(|error| error.message), Some(message), "{object}");
     }
     let secret = Schema::for_kind("v1", "Secret").expect("a built-in kind");
     let error = type_error(&json!({"data": {"k": "a-b"}}), secret);
-    assert_eq!(error.as_deref(), Some("illegal base64 data at input byte 1"));
+    let error = error.expect("an error");
+    assert_eq!(
+        (error.path.as_str(), error.message.as_str()),
+        ("data[k]", "illegal base64 data at input byte 1")
+    );
+}
+
+#[test]
+fn a_wrong_type_should_be_found_where_it_stands() {
+    for (object, path) in [
+        (
+            json!({"spec": {"containers": [{}, {"ports": [{"containerPort": "80"}]}]}}),
+            "spec.containers[1].ports[0].containerPort",
+        ),
+        (json!({"metadata": {"labels": {"a": "b", "app": 1}}}), "metadata.labels[app]"),
+        (json!({"spec": {"containers": {}}}), "spec.containers"),
+        (json!([]), ""),
+    ] {
+        assert_eq!(type_error(&object, pod()).map(|error| error.path).as_deref(), Some(path), "{object}");
+    }
 }
 
 #[test]
