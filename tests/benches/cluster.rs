@@ -1,10 +1,9 @@
 //! The figures of the whole: `cargo bench -p tests --bench cluster`.
 //!
 //! The start of the binary until all nodes are ready, a pod from its creation until it runs beside one
-//! durable write of the same run, the resident memory idle and with pods, and the size of the page.
+//! durable write of the same run, and the resident memory idle and with pods.
 
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -12,8 +11,9 @@ use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 use kube::api::{DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
 use kube::{Api, Client};
+use tests::Server;
+use tests::figures::{line, milliseconds, percentile};
 use tests::objects::{from_json, pod};
-use tests::{Server, workspace};
 
 const STARTS: usize = 10;
 const PODS: usize = 100;
@@ -26,23 +26,7 @@ async fn main() -> Result<()> {
     report_starts(&mut server).await?;
     let client = server.client().await?;
     report_pods(&client).await?;
-    report_memory(&server, &client).await?;
-    report_page()
-}
-
-fn line(what: &str, value: impl std::fmt::Display) {
-    println!("{what:<52} {value:>12}");
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
-}
-
-/// The time below which this share of the measurements lies.
-fn percentile(times: &mut [Duration], share: f64) -> Duration {
-    times.sort();
-    let index = ((times.len() as f64 * share).ceil() as usize).clamp(1, times.len()) - 1;
-    times[index]
+    report_memory(&server, &client).await
 }
 
 async fn report_starts(server: &mut Server) -> Result<()> {
@@ -163,26 +147,4 @@ fn resident_mebibytes(server: &Server) -> Result<Option<f64>> {
     let Ok(status) = fs::read_to_string(format!("/proc/{id}/status")) else { return Ok(None) };
     let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB"));
     Ok(Some(kibibytes.context("no VmRSS")?.trim().parse::<f64>()? / 1024.0))
-}
-
-/// All files that the first view loads, compressed as the server sends them.
-fn report_page() -> Result<()> {
-    let page = workspace::root().join("target/assets/page");
-    let bytes = size(&page)?;
-    line("page, all files of the first view, brotli", format!("{} KiB", bytes / 1024));
-    Ok(())
-}
-
-fn size(folder: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_later = path.ends_with("examples");
-        if path.is_dir() && !is_later {
-            bytes += size(&path)?;
-        } else if path.extension().is_some_and(|extension| extension == "br") {
-            bytes += path.metadata()?.len();
-        }
-    }
-    Ok(bytes)
 }

@@ -5,6 +5,7 @@ pub mod browser;
 pub mod case;
 pub mod command_line;
 pub mod eventually;
+pub mod figures;
 pub mod kubectl;
 pub mod matching;
 pub mod objects;
