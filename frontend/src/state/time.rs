@@ -41,7 +41,9 @@ pub fn span(from: Timestamp, to: Timestamp) -> String {
 
 /// The time of day in UTC with milliseconds, as logs print it.
 pub fn clock(moment: Timestamp) -> String {
-    moment.strftime("%H:%M:%S%.3f").to_string()
+    let millis = moment.as_millisecond().rem_euclid(86_400_000);
+    let (hours, minutes, seconds) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
+    format!("{hours:02}:{minutes:02}:{seconds:02}.{:03}", millis % 1000)
 }
 
 #[cfg(test)]
@@ -73,6 +75,14 @@ mod tests {
             assert_eq!(age(Some(at(1_000_000_000)), at(1_000_000_000 + seconds)), text);
         }
         assert_eq!(age(None, at(0)), "<unknown>");
+    }
+
+    #[test]
+    fn the_time_of_day_should_have_milliseconds() {
+        let table = [(0, "00:00:00.000"), (1_767_225_845_067, "00:04:05.067"), (86_399_999, "23:59:59.999")];
+        for (millis, text) in table {
+            assert_eq!(clock(Timestamp::from_millisecond(millis).unwrap()), text);
+        }
     }
 
     #[test]

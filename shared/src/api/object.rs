@@ -61,7 +61,12 @@ where
     }
 
     fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        // The page writes objects through values, so that each type is serialized by one piece of code.
+        #[cfg(target_family = "wasm")]
+        let text = serde_json::to_vec(&self.to_value());
+        #[cfg(not(target_family = "wasm"))]
+        let text = serde_json::to_vec(self);
+        text.unwrap_or_default()
     }
 
     fn boxed_clone(&self) -> Box<dyn ApiObject> {

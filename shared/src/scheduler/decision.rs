@@ -37,7 +37,7 @@ pub struct PodReference {
 
 /// The choice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Outcome {
     /// The pod goes to this node.
     Bound {
@@ -61,13 +61,12 @@ pub struct NodeDecision {
     /// The node's name.
     pub node: String,
     /// What became of it.
-    #[serde(flatten)]
     pub verdict: Verdict,
 }
 
 /// What became of one node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Verdict {
     /// A plugin refused it; the plugins after it were not asked.
     Filtered {
@@ -127,7 +126,7 @@ impl Rejection {
 
 /// The key and the value in question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Detail {
     /// The node is cordoned: `spec.unschedulable`.
     Unschedulable,

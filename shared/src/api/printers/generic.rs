@@ -26,7 +26,6 @@ const NEVER: &str = "0001-01-01T00:00:00Z";
 
 pub(super) fn row(object: &dyn ApiObject) -> Vec<Value> {
     let created = object.metadata().creation_timestamp.as_ref();
-    let created =
-        created.map_or_else(|| NEVER.to_owned(), |time| time.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let created = created.map_or_else(|| NEVER.to_owned(), |time| format!("{:.0}", time.0));
     vec![name(object), created.into()]
 }
