@@ -1,7 +1,11 @@
 // Starts the page. The page's own program does the rest.
 
-// The editor is loaded by the page when it is first shown.
-globalThis.kijabiLoadEditor = () => import("/editor.js");
+// The editor is no part of the first view: until the browser is idle, a plain text field stands in its place.
+const idle = () =>
+  new Promise((resolve) =>
+    "requestIdleCallback" in globalThis ? requestIdleCallback(resolve, { timeout: 2000 }) : setTimeout(resolve, 200),
+  );
+globalThis.kijabiLoadEditor = () => idle().then(() => import("/editor.js"));
 
 const failed = (error) => {
   console.error(error);

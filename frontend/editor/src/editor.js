@@ -10,11 +10,10 @@ import {
   keymap,
   lineNumbers,
 } from "@codemirror/view";
-import { defaultKeymap, history, historyKeymap, indentLess, insertTab } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, indentLess, indentMore } from "@codemirror/commands";
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
-import { searchKeymap, highlightSelectionMatches } from "@codemirror/search";
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, startCompletion } from "@codemirror/autocomplete";
-import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
+import { lintGutter, setDiagnostics } from "@codemirror/lint";
 import { yaml } from "@codemirror/lang-yaml";
 import { classHighlighter } from "@lezer/highlight";
 
@@ -32,29 +31,27 @@ import { classHighlighter } from "@lezer/highlight";
  * @param {object} options
  * @param {string} options.doc the first text
  * @param {string} options.label what a screen reader calls the editor
+ * @param {Record<string, string>} options.phrases CodeMirror's own texts in another language
  * @param {(text: string) => void} options.onChange after every change of the text
  * @param {() => void} options.onApply on Ctrl+Enter or Cmd+Enter
  * @param {(text: string, offset: number) => Promise<{length: number, items: Completion[]} | undefined>} options.complete
  *   what can stand at `offset`; `length` characters before it are replaced
  */
-export function create(parent, { doc, label, onChange, onApply, complete }) {
-  const view = new EditorView({
-    parent,
-    state: EditorState.create({ doc, extensions: extensions({ label, onChange, onApply, complete }) }),
-  });
+export function create(parent, { doc, ...options }) {
+  const view = new EditorView({ parent, state: EditorState.create({ doc, extensions: extensions(options) }) });
   return {
-    text: () => view.state.doc.toString(),
     replace: (text) => replace(view, text),
     show: (problems) => view.dispatch(setDiagnostics(view.state, problems.map((p) => diagnostic(view.state.doc, p)))),
     reveal: (line, column) => reveal(view, line, column),
-    focus: () => view.focus(),
+    focus: (offset) => focus(view, offset),
     destroy: () => view.destroy(),
   };
 }
 
-function extensions({ label, onChange, onApply, complete }) {
+function extensions({ label, phrases, onChange, onApply, complete }) {
   const apply = { key: "Mod-Enter", run: () => (onApply(), true), preventDefault: true };
   return [
+    EditorState.phrases.of(phrases),
     lineNumbers(),
     foldGutter(),
     lintGutter(),
@@ -68,7 +65,6 @@ function extensions({ label, onChange, onApply, complete }) {
     closeBrackets(),
     highlightActiveLine(),
     highlightActiveLineGutter(),
-    highlightSelectionMatches(),
     yaml(),
     syntaxHighlighting(classHighlighter),
     autocompletion({ override: [source(complete)], activateOnTyping: true, icons: false }),
@@ -77,12 +73,10 @@ function extensions({ label, onChange, onApply, complete }) {
       ...closeBracketsKeymap,
       ...completionKeymap,
       ...defaultKeymap.filter((binding) => binding.key !== "Mod-Enter"),
-      ...searchKeymap,
       ...historyKeymap,
       ...foldKeymap,
-      ...lintKeymap,
-      // Tab indents only where there is a selection or only blanks before the cursor, so that it can still leave the editor.
-      { key: "Tab", run: indentAtLineStart, shift: indentLess },
+      // Tab indents only where there is a selection or nothing but blanks before the cursor; elsewhere it leaves the editor.
+      { key: "Tab", run: indentFromStart, shift: outdent },
     ]),
     EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off" }),
     EditorView.updateListener.of((update) => {
@@ -91,11 +85,25 @@ function extensions({ label, onChange, onApply, complete }) {
   ];
 }
 
-function indentAtLineStart(view) {
-  const { from, to } = view.state.selection.main;
-  const before = view.state.doc.lineAt(from);
-  const blank = view.state.sliceDoc(before.from, from).trim() === "";
-  return from !== to || blank ? insertTab(view) : startCompletion(view);
+/** The text between the start of the line and the cursor, and whether anything is selected. */
+function beforeCursor(state) {
+  const { from, empty } = state.selection.main;
+  return { text: state.sliceDoc(state.doc.lineAt(from).from, from), empty };
+}
+
+function indentFromStart(view) {
+  const { text, empty } = beforeCursor(view.state);
+  if (!empty) return indentMore(view);
+  if (text.trim() !== "") return false;
+  // YAML allows no tabs.
+  view.dispatch(view.state.replaceSelection(view.state.facet(indentUnit)), { userEvent: "input", scrollIntoView: true });
+  return true;
+}
+
+function outdent(view) {
+  const { from } = view.state.selection.main;
+  const { empty } = beforeCursor(view.state);
+  return empty && !/^\s/.test(view.state.doc.lineAt(from).text) ? false : indentLess(view);
 }
 
 function source(complete) {
@@ -132,6 +140,11 @@ function replace(view, text) {
 function reveal(view, line, column) {
   const at = offset(view.state.doc, line, column);
   view.dispatch({ selection: { anchor: at }, effects: EditorView.scrollIntoView(at, { y: "center" }) });
+  view.focus();
+}
+
+function focus(view, offset) {
+  view.dispatch({ selection: { anchor: Math.min(offset, view.state.doc.length) } });
   view.focus();
 }
 

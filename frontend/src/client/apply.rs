@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::discovery::Discovery;
 use super::http::{self, Answer, RequestError};
-use crate::state::apply::{Plan, outcome, plan};
+use crate::state::apply::{Plan, named, outcome, plan};
 
 /// How the page names itself where the server keeps who set which field.
 const FIELD_MANAGER: &str = "fieldManager=kijabi-page&fieldValidation=Strict";
@@ -25,7 +25,8 @@ pub struct Outcome {
 /// Makes the cluster's object as the document says.
 pub async fn apply(discovery: &Discovery, document: &Value) -> Result<Outcome, RequestError> {
     let resource = discovery.resource_of(document).await?;
-    let key = resource.key(document);
+    let key = resource.key(document).map_err(RequestError::Unsent)?;
+    let document = &named(document, &key);
     let path = resource.object_path(&key);
     let live = match http::get(&path).await {
         Ok(live) => Some(live),
@@ -50,7 +51,8 @@ pub async fn apply(discovery: &Discovery, document: &Value) -> Result<Outcome, R
 /// Deletes the cluster's object that the document names.
 pub async fn delete(discovery: &Discovery, document: &Value) -> Result<Outcome, RequestError> {
     let resource = discovery.resource_of(document).await?;
-    let answer = http::delete(&resource.object_path(&resource.key(document))).await?;
+    let key = resource.key(document).map_err(RequestError::Unsent)?;
+    let answer = http::delete(&resource.object_path(&key)).await?;
     Ok(done(document, "deleted", answer))
 }
 

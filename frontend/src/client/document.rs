@@ -1,6 +1,6 @@
 //! The page's own document: its language, colours and title.
 
-use web_sys::{Document, Element, ScrollIntoViewOptions, ScrollLogicalPosition};
+use web_sys::{Document, Element, HtmlElement, ScrollIntoViewOptions, ScrollLogicalPosition};
 
 fn document() -> Option<Document> {
     web_sys::window()?.document()
@@ -28,6 +28,20 @@ pub fn set_title(title: &str) {
     if let Some(document) = document() {
         document.set_title(title);
     }
+}
+
+/// Gives the keyboard to an element.
+pub fn focus(element: &HtmlElement) {
+    // Fails on no element that is in the document.
+    let _ = element.focus();
+}
+
+/// Whether nothing on the page has the keyboard, or something that cannot be seen any more.
+pub fn has_lost_focus() -> bool {
+    let Some(document) = document() else { return false };
+    let Some(active) = document.active_element() else { return true };
+    let is_body = document.body().is_some_and(|body| active.is_same_node(Some(&body)));
+    is_body || active.get_client_rects().length() == 0
 }
 
 /// Whether a scrolled element shows its end.

@@ -1,7 +1,7 @@
-//! The CodeMirror editor, which is loaded when it is first shown.
+//! The CodeMirror editor.
 //!
-//! Its other side is `frontend/editor/src/editor.js`; `static/boot.js`
-//! provides `kijabiLoadEditor`, so that the module is no part of the first load.
+//! Its other side is `frontend/editor/src/editor.js`. `static/boot.js` provides `kijabiLoadEditor`, which
+//! waits until the page has drawn its first picture and the browser has nothing else to do.
 
 use std::rc::Rc;
 
@@ -12,6 +12,7 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::HtmlElement;
 
 use super::openapi::{OpenApi, description};
+use crate::i18n::Words;
 use crate::state::completion::{Suggestion, complete};
 
 #[wasm_bindgen]
@@ -29,6 +30,8 @@ extern "C" {
     fn show(this: &Handle, problems: &JsValue);
     #[wasm_bindgen(method)]
     fn reveal(this: &Handle, line: u32, column: u32);
+    #[wasm_bindgen(method)]
+    fn focus(this: &Handle, offset: u32);
     #[wasm_bindgen(method)]
     fn destroy(this: &Handle);
 }
@@ -74,16 +77,24 @@ impl PartialEq for Editor {
     }
 }
 
-impl Editor {
-    /// Loads the module and puts an editor into `parent`.
-    pub async fn open(
+/// The editor's module, loaded.
+pub struct EditorModule(Function);
+
+impl EditorModule {
+    /// Loads the module.
+    pub async fn load() -> Result<EditorModule, JsValue> {
+        let module = load_editor().await?;
+        Ok(EditorModule(Reflect::get(&module, &"create".into())?.dyn_into()?))
+    }
+
+    /// Puts an editor into `parent`.
+    pub fn open(
+        &self,
         parent: &HtmlElement,
         doc: &str,
-        label: &str,
+        words: &Words,
         listener: Listener,
     ) -> Result<Rc<Editor>, JsValue> {
-        let module = load_editor().await?;
-        let create: Function = Reflect::get(&module, &"create".into())?.dyn_into()?;
         let on_change = Closure::new(listener.on_change);
         let on_apply = Closure::new(listener.on_apply);
         let openapi = Rc::new(OpenApi::default());
@@ -91,9 +102,10 @@ impl Editor {
             future_to_promise(suggest(openapi.clone(), text, offset))
         });
         let options = Object::new();
-        let parts: [(&str, &JsValue); 5] = [
+        let parts: [(&str, &JsValue); 6] = [
             ("doc", &doc.into()),
-            ("label", &label.into()),
+            ("label", &words.say("editor.label").into()),
+            ("phrases", &phrases(words)?),
             ("onChange", on_change.as_ref()),
             ("onApply", on_apply.as_ref()),
             ("complete", complete.as_ref()),
@@ -101,10 +113,27 @@ impl Editor {
         for (name, part) in parts {
             Reflect::set(&options, &name.into(), part)?;
         }
-        let handle = create.call2(&JsValue::NULL, parent, &options)?.unchecked_into();
+        let handle = self.0.call2(&JsValue::NULL, parent, &options)?.unchecked_into();
         Ok(Rc::new(Editor { handle, _on_change: on_change, _on_apply: on_apply, _complete: complete }))
     }
+}
 
+/// What CodeMirror itself says, in the page's language.
+fn phrases(words: &Words) -> Result<JsValue, JsValue> {
+    let phrases = Object::new();
+    for (english, key) in [
+        ("Fold line", "editor.fold"),
+        ("Unfold line", "editor.unfold"),
+        ("unfold", "editor.unfold"),
+        ("folded code", "editor.folded"),
+        ("Completions", "editor.completions"),
+    ] {
+        Reflect::set(&phrases, &english.into(), &words.say(key).into())?;
+    }
+    Ok(phrases.into())
+}
+
+impl Editor {
     /// Puts another text into the editor.
     pub fn replace(&self, text: &str) {
         self.handle.replace(text);
@@ -119,6 +148,11 @@ impl Editor {
     /// Puts the cursor at a place and shows it.
     pub fn reveal(&self, line: u32, column: u32) {
         self.handle.reveal(line, column);
+    }
+
+    /// Takes the keyboard, with the cursor behind so many UTF-16 units.
+    pub fn focus(&self, offset: u32) {
+        self.handle.focus(offset);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use gloo::net::http::{Method, RequestBuilder, Response};
 use serde_json::Value;
+use web_sys::{AbortController, ReadableStream};
 
 use crate::state::object::{integer, text};
 
@@ -10,6 +11,8 @@ use crate::state::object::{integer, text};
 pub enum RequestError {
     /// No answer came: the server is gone, or the browser is offline.
     Unreachable,
+    /// Nothing was sent: the request would not have meant what the text says.
+    Unsent(&'static str),
     /// The server refused, with a `Status`.
     Status {
         /// The HTTP status.
@@ -56,10 +59,31 @@ pub async fn delete(path: &str) -> Result<Answer, RequestError> {
     send(Method::DELETE, path, None).await
 }
 
-/// GET whose answer is read as it comes.
-pub async fn open(path: &str) -> Result<Response, RequestError> {
-    let response = RequestBuilder::new(path).send().await.map_err(|_| RequestError::Unreachable)?;
-    if response.ok() { Ok(response) } else { Err(refusal(response).await) }
+/// GET whose answer is read as it comes. The connection is given back when the answer is dropped.
+pub async fn open(path: &str) -> Result<OpenAnswer, RequestError> {
+    let connection = Connection(AbortController::new().map_err(|_| RequestError::Unreachable)?);
+    let request = RequestBuilder::new(path).abort_signal(Some(&connection.0.signal()));
+    let response = request.send().await.map_err(|_| RequestError::Unreachable)?;
+    if !response.ok() {
+        return Err(refusal(response).await);
+    }
+    Ok(OpenAnswer { body: response.body(), _connection: connection })
+}
+
+/// An answer that is still coming.
+pub struct OpenAnswer {
+    /// What comes; none for an empty answer.
+    pub body: Option<ReadableStream>,
+    _connection: Connection,
+}
+
+/// A browser opens six connections to a host and no more, and keeps one whose answer nobody reads.
+struct Connection(AbortController);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 async fn send(method: Method, path: &str, body: Option<(&str, &Value)>) -> Result<Answer, RequestError> {

@@ -29,8 +29,8 @@ impl LogRequest {
 
 /// Reads a log and tells its text piece by piece, until it ends.
 pub async fn follow(request: &LogRequest, tell: impl Fn(String)) -> Result<(), RequestError> {
-    let response = http::open(&request.path()).await?;
-    let Some(body) = response.body() else { return Ok(()) };
+    let answer = http::open(&request.path()).await?;
+    let Some(body) = &answer.body else { return Ok(()) };
     read_all(body.get_reader().unchecked_into(), tell).await.map_err(|_| RequestError::Unreachable)
 }
 

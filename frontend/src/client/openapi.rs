@@ -11,21 +11,22 @@ use super::http;
 use crate::state::object::text;
 use crate::state::resource::discovery_path;
 
-/// The documents asked for so far; null for one that could not be had.
+/// The documents that were had so far.
 #[derive(Default)]
 pub struct OpenApi {
     documents: RefCell<BTreeMap<String, Rc<Value>>>,
 }
 
 impl OpenApi {
-    /// The schemas of an API version.
+    /// The schemas of an API version; null while they cannot be had.
     pub async fn schemas(&self, api_version: &str) -> Rc<Value> {
         let known = self.documents.borrow().get(api_version).cloned();
         if let Some(known) = known {
             return known;
         }
         let path = format!("/openapi/v3{}", discovery_path(api_version));
-        let document = http::get(&path).await.unwrap_or_default();
+        // A version may be half typed, and a server may come back: what failed is asked for again.
+        let Ok(document) = http::get(&path).await else { return Rc::default() };
         let schemas = Rc::new(document.pointer("/components/schemas").cloned().unwrap_or_default());
         self.documents.borrow_mut().insert(api_version.to_owned(), schemas.clone());
         schemas

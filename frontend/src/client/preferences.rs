@@ -31,11 +31,6 @@ impl Preference {
     pub fn write(self, value: &str) {
         let _ = LocalStorage::set(self.key(), value);
     }
-
-    /// Forgets.
-    pub fn forget(self) {
-        LocalStorage::delete(self.key());
-    }
 }
 
 /// The languages the user asks the browser for, the most wanted first.

@@ -55,6 +55,8 @@ async fn watch(
             tell(ClusterAction::Changes(kind, changes, clock::now()));
         }
         if over {
+            // A list will help, and if it does not, it is not asked for without end.
+            clock::sleep(reflector.backoff.next(clock::luck())).await;
             return true;
         }
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use web_sys::{HtmlElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
-use crate::client::editor::{Editor, Listener, Mark};
+use crate::client::editor::{Editor, EditorModule, Listener, Mark};
 use crate::client::task::Task;
 use crate::hooks::use_words;
 use crate::state::draft::{Problem, Severity};
@@ -20,9 +20,11 @@ pub(super) struct Source {
 }
 
 /// Properties of [`CodeEditor`].
-#[derive(Properties, PartialEq)]
+#[derive(Clone, Properties, PartialEq)]
 pub(super) struct CodeEditorProps {
-    /// The text to begin with.
+    /// The text as it is now.
+    pub text: String,
+    /// What was last put in from outside.
     pub source: Source,
     /// What to mark.
     pub problems: Vec<Problem>,
@@ -40,29 +42,34 @@ pub(super) fn CodeEditor(props: &CodeEditorProps) -> Html {
     let words = use_words();
     let place = use_node_ref();
     let editor = use_state(|| None::<Rc<Editor>>);
-    // The editor outlives the render that made it, so it asks for the newest callbacks.
-    let callbacks =
-        use_mut_ref(|| (props.on_change.clone(), props.on_apply.clone(), props.source.text.clone()));
-    *callbacks.borrow_mut() = (props.on_change.clone(), props.on_apply.clone(), props.source.text.clone());
+    // The editor outlives the render that made it, so it asks for the newest properties.
+    let newest = use_mut_ref(|| props.clone());
+    *newest.borrow_mut() = props.clone();
+    let plain = use_node_ref();
     {
-        let (place, setter, label) = (place.clone(), editor.setter(), words.say("editor.label"));
+        let (place, plain, setter, words) = (place.clone(), plain.clone(), editor.setter(), words.clone());
         use_effect_with((), move |()| {
             let task = Task::spawn(async move {
+                // Without the module the plain text field stays.
+                let Ok(module) = EditorModule::load().await else { return };
                 let Some(parent) = place.cast::<HtmlElement>() else { return };
-                let (changed, applied) = (callbacks.clone(), callbacks.clone());
+                let (changed, applied, text) = (newest.clone(), newest.clone(), newest.borrow().text.clone());
                 let listener = Listener {
                     on_change: Box::new(move |text| {
-                        let on_change = changed.borrow().0.clone();
+                        let on_change = changed.borrow().on_change.clone();
                         on_change.emit(text);
                     }),
                     on_apply: Box::new(move || {
-                        let on_apply = applied.borrow().1.clone();
+                        let on_apply = applied.borrow().on_apply.clone();
                         on_apply.emit(());
                     }),
                 };
-                let text = callbacks.borrow().2.clone();
-                // Without the module the plain text field stays.
-                setter.set(Editor::open(&parent, &text, &label, listener).await.ok());
+                let opened = module.open(&parent, &text, &words, listener).ok();
+                let cursor = plain.cast::<HtmlTextAreaElement>().and_then(|field| cursor_in(&field));
+                if let (Some(editor), Some(cursor)) = (&opened, cursor) {
+                    editor.focus(cursor);
+                }
+                setter.set(opened);
             });
             move || drop(task)
         });
@@ -82,6 +89,13 @@ pub(super) fn CodeEditor(props: &CodeEditorProps) -> Html {
             editor.reveal(*line as u32, *column as u32);
         }
     });
+    let on_apply = props.on_apply.clone();
+    let onkeydown = Callback::from(move |event: KeyboardEvent| {
+        if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) {
+            event.prevent_default();
+            on_apply.emit(());
+        }
+    });
     let oninput = props
         .on_change
         .reform(|event: InputEvent| event.target_unchecked_into::<HtmlTextAreaElement>().value());
@@ -89,10 +103,17 @@ pub(super) fn CodeEditor(props: &CodeEditorProps) -> Html {
         <div class="code">
             <div class="code__mirror" ref={place} hidden={editor.is_none()}></div>
             if editor.is_none() {
-                <textarea class="code__plain" spellcheck="false" aria-label={words.say("editor.label")} value={props.source.text.clone()} {oninput} />
+                <textarea class="code__plain" ref={plain} spellcheck="false" aria-label={words.say("editor.label")} value={props.text.clone()} {oninput} {onkeydown} />
             }
         </div>
     }
+}
+
+/// Where the cursor is, in UTF-16 units, if the field has it.
+fn cursor_in(field: &HtmlTextAreaElement) -> Option<u32> {
+    let active = field.owner_document()?.active_element()?;
+    let is_active = active.is_same_node(Some(field));
+    field.selection_start().ok().flatten().filter(|_| is_active)
 }
 
 fn mark(problem: &Problem) -> Mark {

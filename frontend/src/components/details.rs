@@ -17,6 +17,7 @@ use super::tab_list::{TabItem, TabList};
 use super::yaml_tab::YamlTab;
 use crate::hooks::{use_cluster, use_ui, use_words};
 use crate::state::cluster::{Cluster, Watched};
+use crate::state::connection::Connection;
 use crate::state::node;
 use crate::state::object::{name, namespace, uid};
 use crate::state::pod::{columns, state_slug};
@@ -48,7 +49,9 @@ pub fn Details() -> Html {
         })
     };
     let Some(object) = last_seen else {
-        return html! { <><DetailsHead object={None::<Rc<Value>>} is_gone=true /><p class="empty">{ words.say("details.gone") }</p></> };
+        let is_known = cluster.connection() != Connection::Connecting;
+        let message = words.say(if is_known { "details.gone" } else { "details.loading" });
+        return html! { <><DetailsHead object={None::<Rc<Value>>} is_gone=true /><p class="empty">{ message }</p></> };
     };
     html! {
         <>

@@ -24,9 +24,9 @@ pub fn EditorPane() -> Html {
     let draft = use_draft();
     let source = use_state(|| Source { number: 0, text: draft.text.clone() });
     let reveal = use_state(|| None::<(u32, usize, usize)>);
-    let sender = use_sender(Callback::from(move |object: Value| {
-        if text(&object, "/kind") == "Pod" {
-            ui.dispatch(UiAction::Applied(Selection::Pod(ObjectKey::of(&object))));
+    let sender = use_sender(Callback::from(move |objects: Vec<Value>| {
+        if let Some(pod) = objects.iter().find(|object| text(object, "/kind") == "Pod") {
+            ui.dispatch(UiAction::Applied(Selection::Pod(ObjectKey::of(pod))));
         }
     }));
     let send = |sending: Sending| {
@@ -66,7 +66,7 @@ pub fn EditorPane() -> Html {
                     </button>
                 </span>
             </div>
-            <CodeEditor source={(*source).clone()} problems={draft.content.problems.clone()} reveal={*reveal} on_change={draft.set_text.clone()} on_apply={apply} />
+            <CodeEditor key={words.language.code()} text={draft.text.clone()} source={(*source).clone()} problems={draft.content.problems.clone()} reveal={*reveal} on_change={draft.set_text.clone()} on_apply={apply} />
             <div class="editor__foot">
                 <ProblemList problems={draft.content.problems.clone()} {on_reveal} />
                 <OutcomeList outcomes={sender.outcomes.clone()} />

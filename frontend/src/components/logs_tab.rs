@@ -113,6 +113,7 @@ fn LogText(props: &LogTextProps) -> Html {
 fn explain(error: &RequestError, unreachable: &str) -> String {
     match error {
         RequestError::Unreachable => unreachable.to_owned(),
+        RequestError::Unsent(message) => (*message).to_owned(),
         RequestError::Status { message, .. } => message.clone(),
     }
 }

@@ -30,6 +30,13 @@ pub(super) fn NamespacePicker() -> Html {
         html! { <option value={value.to_owned()} selected={value == current}>{ label }</option> }
     };
     let namespaces = cluster.of(Watched::Namespaces);
+    // A namespace that is gone stays to be seen as the choice until there is another.
+    let gone = match &ui.namespaces {
+        NamespaceFilter::Only(only) if namespaces.values().all(|namespace| name(namespace) != only) => {
+            Some(only.clone())
+        }
+        _ => None,
+    };
     html! {
         <label class="field">
             <span class="field__label">{ words.say("header.namespace") }</span>
@@ -37,6 +44,7 @@ pub(super) fn NamespacePicker() -> Html {
                 { option(USUAL, words.say("namespaces.usual")) }
                 { option(EVERYTHING, words.say("namespaces.everything")) }
                 { for namespaces.values().map(|namespace| option(name(namespace), name(namespace).to_owned())) }
+                { for gone.map(|gone| option(&gone, gone.clone())) }
             </select>
         </label>
     }

@@ -8,6 +8,7 @@ use super::pod_item::PodItem;
 use super::resource_bar::ResourceBar;
 use crate::hooks::{use_ui, use_words};
 use crate::state::forecast::Usage;
+use crate::state::node::status_of;
 use crate::state::object::ObjectKey;
 use crate::state::ui::{Selection, UiAction};
 
@@ -49,12 +50,7 @@ pub(super) fn NodeBox(props: &NodeBoxProps) -> Html {
 /// The STATUS column of `kubectl get nodes`.
 fn status(node: &View) -> String {
     let known = node.conditions.iter().find(|condition| condition.type_ == "Ready");
-    let ready = match known.map(|condition| condition.status.as_str()) {
-        Some("True") => "Ready",
-        Some("False") => "NotReady",
-        _ => "Unknown",
-    };
-    if node.cordoned { format!("{ready},SchedulingDisabled") } else { ready.to_owned() }
+    status_of(known.map(|condition| condition.status.as_str()), node.cordoned)
 }
 
 /// The pods at their slots; a free slot between them keeps its place.

@@ -31,9 +31,9 @@ pub struct Sender {
     pub send: Callback<(Sending, Vec<Value>)>,
 }
 
-/// A sender that tells `on_applied` each object the server has taken.
+/// A sender that tells `on_applied` the objects that the server has taken.
 #[hook]
-pub fn use_sender(on_applied: Callback<Value>) -> Sender {
+pub fn use_sender(on_applied: Callback<Vec<Value>>) -> Sender {
     let words = use_words();
     let discovery = use_memo((), |()| Discovery::default());
     let outcomes = use_state(Vec::new);
@@ -46,14 +46,11 @@ pub fn use_sender(on_applied: Callback<Value>) -> Sender {
             busy.set(true);
             spawn_local(async move {
                 let sent = send_all(&discovery, sending, &documents, &unreachable).await;
-                let applied = sent
-                    .iter()
-                    .filter(|_| sending == Sending::Apply)
-                    .find_map(|outcome| outcome.object.clone());
+                let objects = sent.iter().filter_map(|outcome| outcome.object.clone()).collect();
                 outcomes.set(sent);
                 busy.set(false);
-                if let Some(object) = applied {
-                    on_applied.emit(object);
+                if sending == Sending::Apply {
+                    on_applied.emit(objects);
                 }
             });
         })
@@ -82,6 +79,7 @@ async fn send_all(
 fn refused(error: RequestError, unreachable: &str) -> Outcome {
     let message = match error {
         RequestError::Unreachable => unreachable.to_owned(),
+        RequestError::Unsent(message) => format!("error: {message}"),
         RequestError::Status { reason, message, .. } if reason.is_empty() => message,
         RequestError::Status { reason, message, .. } => format!("Error from server ({reason}): {message}"),
     };

@@ -110,7 +110,7 @@ impl Cluster {
 
     /// Whether the page hears the cluster.
     pub fn connection(&self) -> Connection {
-        self.links.connection()
+        self.links.connection(Watched::ALL.len())
     }
 }
 

@@ -14,10 +14,10 @@ pub enum Link {
 /// What all streams together know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Connection {
-    /// Nothing has answered yet.
+    /// Not every stream has been answered yet.
     #[default]
     Connecting,
-    /// Every stream that has reported is up.
+    /// Every stream is up.
     Live,
     /// At least one stream is down: what is shown may be old.
     Lost,
@@ -33,12 +33,12 @@ impl Links {
         self.0.insert(stream, link);
     }
 
-    /// What all streams together know.
-    pub fn connection(&self) -> Connection {
-        if self.0.is_empty() {
-            Connection::Connecting
-        } else if self.0.values().any(|link| *link == Link::Down) {
+    /// What all streams together know, of which there are so many.
+    pub fn connection(&self, streams: usize) -> Connection {
+        if self.0.values().any(|link| *link == Link::Down) {
             Connection::Lost
+        } else if self.0.len() < streams {
+            Connection::Connecting
         } else {
             Connection::Live
         }
@@ -50,13 +50,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_connection_should_be_lost_while_any_stream_is_down() {
+    fn the_connection_should_be_live_when_every_stream_is_and_lost_when_any_is() {
         let mut links = Links::default();
-        assert_eq!(links.connection(), Connection::Connecting);
-        links.report("pods", Link::Up);
-        links.report("nodes", Link::Down);
-        assert_eq!(links.connection(), Connection::Lost);
-        links.report("nodes", Link::Up);
-        assert_eq!(links.connection(), Connection::Live);
+        let table = [
+            ("pods", Link::Up, Connection::Connecting),
+            ("nodes", Link::Down, Connection::Lost),
+            ("nodes", Link::Up, Connection::Live),
+        ];
+        assert_eq!(links.connection(2), Connection::Connecting);
+        for (stream, link, expected) in table {
+            links.report(stream, link);
+            assert_eq!(links.connection(2), expected, "{stream} {link:?}");
+        }
     }
 }

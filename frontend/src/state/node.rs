@@ -15,12 +15,18 @@ pub fn is_ready(node: &Value) -> bool {
 
 /// The STATUS column of `kubectl get nodes`.
 pub fn status_word(node: &Value) -> String {
-    let ready = match condition(node, "Ready").map(|ready| text(ready, "/status")) {
+    let ready = condition(node, "Ready").map(|ready| text(ready, "/status"));
+    status_of(ready, truth(node, "/spec/unschedulable"))
+}
+
+/// The STATUS column, by the status of the condition `Ready` and whether the node is cordoned.
+pub fn status_of(ready: Option<&str>, is_cordoned: bool) -> String {
+    let ready = match ready {
         Some("True") => "Ready",
         Some("Unknown") | None => "Unknown",
         Some(_) => "NotReady",
     };
-    let cordoned = if truth(node, "/spec/unschedulable") { ",SchedulingDisabled" } else { "" };
+    let cordoned = if is_cordoned { ",SchedulingDisabled" } else { "" };
     format!("{ready}{cordoned}")
 }
 

@@ -31,14 +31,25 @@ impl Resource {
     }
 
     /// Where an object of this kind lies; `default` for a namespaced one that names no namespace.
-    pub fn key(&self, object: &Value) -> ObjectKey {
+    ///
+    /// # Errors
+    /// kubectl's sentence for an object without a name: its path would be that of all objects.
+    pub fn key(&self, object: &Value) -> Result<ObjectKey, &'static str> {
         let mut key = ObjectKey::of(object);
+        if key.name.is_empty() {
+            let is_generated = !text(object, "/metadata/generateName").is_empty();
+            return Err(if is_generated {
+                "cannot use generate name with apply"
+            } else {
+                "resource name may not be empty"
+            });
+        }
         match self.namespaced {
             true if key.namespace.is_empty() => key.namespace = "default".to_owned(),
             true => {}
             false => key.namespace.clear(),
         }
-        key
+        Ok(key)
     }
 
     /// Where objects of this kind are created.
@@ -72,7 +83,7 @@ mod tests {
         let apps = json!({"groupVersion": "apps/v1", "resources": [{"name": "deployments", "kind": "Deployment", "namespaced": true}]});
         let path = |list: &Value, object: Value| {
             let resource = Resource::find(list, text(&object, "/kind")).unwrap();
-            resource.object_path(&resource.key(&object))
+            resource.object_path(&resource.key(&object).unwrap())
         };
         let pod = json!({"kind": "Pod", "metadata": {"name": "web"}});
         let node = json!({"kind": "Node", "metadata": {"name": "n", "namespace": "x"}});
@@ -81,5 +92,22 @@ mod tests {
         assert_eq!(path(&core, node), "/api/v1/nodes/n");
         assert_eq!(path(&apps, deployment), "/apis/apps/v1/namespaces/shop/deployments/web");
         assert_eq!(Resource::find(&core, "Gizmo"), None);
+    }
+
+    #[test]
+    fn an_object_without_a_name_should_have_no_path() {
+        let core =
+            json!({"groupVersion": "v1", "resources": [{"name": "pods", "kind": "Pod", "namespaced": true}]});
+        let pods = Resource::find(&core, "Pod").unwrap();
+        let table = [
+            (
+                json!({"kind": "Pod", "metadata": {"generateName": "web-"}}),
+                "cannot use generate name with apply",
+            ),
+            (json!({"kind": "Pod", "metadata": {}}), "resource name may not be empty"),
+        ];
+        for (object, expected) in table {
+            assert_eq!(pods.key(&object), Err(expected));
+        }
     }
 }

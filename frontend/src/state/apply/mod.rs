@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use shared::api::patch::PatchType;
 use shared::api::schema::Schema;
 
-use super::object::text;
+use super::object::{ObjectKey, text};
 
 /// The annotation in which a client keeps what it applied last.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -40,17 +40,44 @@ pub fn plan(document: &Value, live: Option<&Value>) -> Plan {
     if is_empty(&patch) { Plan::Unchanged } else { Plan::Patch(patch_type, patch) }
 }
 
+/// The document with the namespace it belongs to, as kubectl sends and remembers it.
+pub fn named(document: &Value, key: &ObjectKey) -> Value {
+    let mut named = document.clone();
+    if !key.namespace.is_empty() {
+        map_at(map_of(&mut named), "metadata").insert("namespace".to_owned(), key.namespace.as_str().into());
+    }
+    named
+}
+
 /// The document with itself in the annotation.
 fn with_last_applied(document: &Value) -> Value {
     let mut bare = document.clone();
     let metadata = map_at(map_of(&mut bare), "metadata");
     map_at(metadata, "annotations").remove(LAST_APPLIED);
     let mut modified = bare.clone();
-    // Go's encoder ends the document with a line feed, and kubectl keeps it.
-    let applied = format!("{bare}\n");
+    let applied = in_go(bare);
     let annotations = map_at(map_at(map_of(&mut modified), "metadata"), "annotations");
     annotations.insert(LAST_APPLIED.to_owned(), applied.into());
     modified
+}
+
+/// The text of a value as Go's encoder writes it for kubectl: sorted keys, three characters and two
+/// line ends escaped, a line feed behind it all (`Encoder.SetEscapeHTML` of Go's `encoding/json`).
+fn in_go(mut value: Value) -> String {
+    value.sort_all_objects();
+    let mut text = value.to_string();
+    for (plain, escaped) in [
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("&", "\\u0026"),
+        ("\u{2028}", "\\u2028"),
+        ("\u{2029}", "\\u2029"),
+    ] {
+        // Such a character can stand only inside a string.
+        text = text.replace(plain, escaped);
+    }
+    text.push('\n');
+    text
 }
 
 fn last_applied(live: &Value) -> Value {
