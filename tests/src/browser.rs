@@ -23,16 +23,47 @@ pub struct Browser {
 /// chromedriver with every process below it.
 struct Driver(Child);
 
+/// How a browser shows the page.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// The user's language.
+    pub language: &'static str,
+    /// Width and height of what the page is drawn on, in CSS pixels.
+    pub size: (u32, u32),
+}
+
+impl Default for View {
+    /// English, on a desk.
+    fn default() -> View {
+        View { language: "en-US", size: (1440, 900) }
+    }
+}
+
 impl Browser {
     /// Starts a browser that keeps its profile below this folder.
     ///
     /// # Panics
     /// When Chromium or chromedriver does not start.
     pub async fn start(folder: &Path) -> Browser {
+        Browser::start_as(folder, View::default()).await
+    }
+
+    /// Starts a browser with a language and a size.
+    ///
+    /// # Panics
+    /// When Chromium or chromedriver does not start.
+    pub async fn start_as(folder: &Path, view: View) -> Browser {
         let start = async {
             let (driver, port) = Driver::start(folder)?;
-            let options =
-                json!({ "binary": workspace::program("CHROMIUM", "chromium"), "args": arguments(folder) });
+            let (width, height) = view.size;
+            // A window has a least width; an emulated screen has none.
+            let screen =
+                json!({ "width": width, "height": height, "pixelRatio": 1, "mobile": false, "touch": false });
+            let options = json!({
+                "binary": workspace::program("CHROMIUM", "chromium"),
+                "args": arguments(folder, view.language),
+                "mobileEmulation": { "deviceMetrics": screen },
+            });
             let capabilities = [("goog:chromeOptions".to_owned(), options)].into_iter().collect();
             let mut builder = ClientBuilder::new(HttpConnector::new());
             let window =
@@ -90,6 +121,36 @@ impl Browser {
         pasted.unwrap_or_else(|error| panic!("nothing was pasted: {error}"));
     }
 
+    /// What a script returns.
+    ///
+    /// # Panics
+    /// When it throws.
+    pub async fn asks(&self, script: &str) -> Value {
+        let answer = self.window.execute(script, vec![]).await;
+        answer.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// Sends keys to whatever has the keyboard.
+    ///
+    /// # Panics
+    /// When nothing takes them.
+    pub async fn presses(&self, keys: &[Key]) {
+        for key in keys {
+            let active = self.window.active_element().await;
+            let active = active.unwrap_or_else(|error| panic!("nothing has the keyboard: {error}"));
+            let sent = active.send_keys(&char::from(*key).to_string()).await;
+            sent.unwrap_or_else(|error| panic!("the key is not taken: {error}"));
+        }
+    }
+
+    /// Picks a choice of a `<select>` by its value.
+    pub async fn picks(&self, selector: &str, value: &str) {
+        eventually(&format!("{value:?} is picked at {selector}"), async || {
+            Ok(self.window.find(Locator::Css(selector)).await?.select_by_value(value).await?)
+        })
+        .await;
+    }
+
     async fn texts(&self, selector: &str) -> Result<Vec<String>> {
         let script =
             "return [...document.querySelectorAll(arguments[0])].map((element) => element.innerText);";
@@ -99,7 +160,7 @@ impl Browser {
 }
 
 /// What keeps Chromium from asking the network for anything but the page.
-fn arguments(folder: &Path) -> Vec<String> {
+fn arguments(folder: &Path, language: &str) -> Vec<String> {
     let fixed = [
         "--headless",
         "--no-sandbox",
@@ -110,11 +171,13 @@ fn arguments(folder: &Path) -> Vec<String> {
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
-        "--lang=en-US",
-        "--window-size=1400,1000",
     ];
-    let profile = format!("--user-data-dir={}", folder.join("profile").display());
-    fixed.map(str::to_owned).into_iter().chain([profile]).collect()
+    let own = [
+        format!("--user-data-dir={}", folder.join("profile").display()),
+        format!("--lang={language}"),
+        format!("--accept-lang={language}"),
+    ];
+    fixed.map(str::to_owned).into_iter().chain(own).collect()
 }
 
 impl Driver {
