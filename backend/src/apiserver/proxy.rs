@@ -19,11 +19,11 @@ use shared::api::scheme::Verb;
 use shared::api::status;
 use shared::apiserver::request::{Operation, Reply, Request};
 use shared::apiserver::request_info::ResourcePath;
-use shared::apiserver::user::Caller;
 
 use super::Context;
 use super::identity::PAGE_USER;
 use super::reply::Failure;
+use super::resource::Asking;
 
 /// What concerns one connection and is not passed on (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -38,8 +38,7 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 
 /// Any method on `…/pods/NAME[:PORT]/proxy/PATH`.
 pub(super) async fn handle(
-    context: &Context,
-    caller: &Caller,
+    asking: &Asking<'_>,
     place: &ResourcePath<'_>,
     parts: Parts,
     body: Body,
@@ -56,7 +55,7 @@ pub(super) async fn handle(
         subresource: place.subresource,
         operation: Operation::Connect(verb(&parts.method)),
     };
-    let Reply::Connect(object) = context.server.handle(caller, request).await?.reply else {
+    let Reply::Connect(object) = asking.answer(request).await?.reply else {
         return Err(status::internal("no object to connect to").into());
     };
     let Some(pod) = object.downcast_ref::<Pod>() else {
@@ -66,8 +65,8 @@ pub(super) async fn handle(
         return Err(status::service_unavailable("TLS to pods is not supported by the pod proxy").into());
     }
     let address = address(pod, port)?;
-    let from_page = caller.user.name == PAGE_USER;
-    let mut response = forward(context, address, parts, body).await?;
+    let from_page = asking.caller.user.name == PAGE_USER;
+    let mut response = forward(asking.context, address, parts, body).await?;
     if from_page {
         isolate(response.headers_mut());
     }

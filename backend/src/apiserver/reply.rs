@@ -6,8 +6,9 @@ use axum::response::{IntoResponse, Response};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use serde::Serialize;
 use shared::api::status;
+use shared::apiserver::audit::ResponseStatus;
 
-/// A `Status` object as the whole answer; its code is the response's.
+/// A `Status` object as the whole answer; its code is the response's. The audit is told of it.
 pub(super) struct Failure(pub(super) Box<Status>);
 
 impl From<Box<Status>> for Failure {
@@ -30,6 +31,7 @@ impl IntoResponse for Failure {
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response.extensions_mut().insert(ResponseStatus::from(&*self.0));
         response
     }
 }
