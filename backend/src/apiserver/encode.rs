@@ -10,10 +10,10 @@ use shared::api::scheme::Kind;
 use shared::api::table::{self, IncludeObject, ListMetadata, TableOptions};
 use shared::apiserver::request::{List, Reply};
 
-use super::Context;
 use super::negotiation::{Encoding, Form, Shape};
 use super::query::Query;
 use super::reply::{self, Failure, StatusObject};
+use super::{Context, warning};
 
 /// How one client wants to see objects of one kind.
 pub(super) struct View {
@@ -150,6 +150,6 @@ pub(super) fn respond(view: View, answer: Reply, warnings: &[String]) -> Respons
             Failure::from(shared::api::status::internal("a watch is not answered at once")).into_response()
         }
     };
-    reply::warn(response.headers_mut(), warnings);
+    warning::add(response.headers_mut(), warnings);
     response
 }

@@ -35,6 +35,7 @@ mod resource;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+mod warning;
 mod watch;
 
 pub use identity::Door;
