@@ -117,8 +117,12 @@ impl ApiServer {
                 self.update(caller, &target, input, &options, warnings).await
             }
             Operation::Patch(patch, options) => self.patch(caller, &target, &patch, &options, warnings).await,
-            Operation::Delete(options) => self.delete(caller, &target, &options).await,
+            Operation::Delete(options) => {
+                warnings.extend(admission::unsupported_options(&options));
+                self.delete(caller, &target, &options).await
+            }
             Operation::DeleteCollection(selection, options) => {
+                warnings.extend(admission::unsupported_options(&options));
                 self.delete_collection(caller, &target, &selection, &options).await
             }
             Operation::Connect(_) => self.get(&target).await.map(Reply::Connect),
