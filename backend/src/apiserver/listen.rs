@@ -103,7 +103,8 @@ async fn accept<F>(
     }
 }
 
-async fn serve<S>(stream: S, router: Router, shutdown: CancellationToken)
+/// Speaks HTTP over a connection until it ends, or until shutdown and the end of the request at hand.
+pub(super) async fn serve<S>(stream: S, router: Router, shutdown: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

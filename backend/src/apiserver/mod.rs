@@ -35,6 +35,7 @@ mod resource;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+mod tunnel;
 mod warning;
 mod watch;
 

@@ -1,6 +1,7 @@
 //! The router as clients see it, over a cluster that has a store and nothing else.
 
 mod audit;
+mod proxy;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::network::Network;
 /// A bootstrapped API server and its router.
 struct Front {
     server: ApiServer,
+    network: Network,
     router: Router,
 }
 
@@ -33,15 +35,16 @@ async fn front() -> Front {
 async fn front_over(store: Arc<dyn Store>) -> Front {
     let server = ApiServer::new(store, Arc::new(ClusterClock::default()), Arc::new(SystemEntropy));
     server.bootstrap(6443).await.unwrap();
+    let network = Network::new();
     let context = Context {
         server: server.clone(),
         nodes: Arc::default(),
-        network: Network::new(),
+        network: network.clone(),
         decisions: Arc::default(),
         openapi: Arc::default(),
         secure_address: "127.0.0.1:6443".into(),
     };
-    Front { server, router: router(context, Router::new()) }
+    Front { server, network, router: router(context, Router::new()) }
 }
 
 /// A request of the administrator; `line` is method and path.
