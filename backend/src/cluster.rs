@@ -92,7 +92,7 @@ impl Cluster {
         let plain = bind(options.listen, "--listen").await?;
         let secure = bind(options.secure_listen, "--secure-listen").await?;
         let (address, secure_address) = (plain.local_addr()?, secure.local_addr()?);
-        let certificates = Certificates::load_or_create(&options.data_dir)?;
+        let certificates = Certificates::load_or_create(&options.data_dir, secure_address.ip())?;
         let kubeconfig = options.data_dir.join("kubeconfig");
         write_private(&kubeconfig, &certificates.kubeconfig(secure_address)?)?;
 
