@@ -106,7 +106,7 @@ async fn resource(
         };
     }
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, context).await.ok();
-    let form = negotiation::form(&parts.headers)?;
+    let view = encode::View::new(context, place.kind, negotiation::form(&parts.headers)?, &query)?;
     let operation = operation(&parts, &place, &query, body).await?;
     let request = Request {
         kind: place.kind,
@@ -117,13 +117,8 @@ async fn resource(
     };
     let answer = asking.answer(request).await?;
     match answer.reply {
-        Reply::Watch(stream) => {
-            let view = encode::View::new(context, place.kind, form, &query);
-            Ok(watch::respond(view, stream, &query, upgrade)?)
-        }
-        reply => {
-            Ok(encode::respond(encode::View::new(context, place.kind, form, &query), reply, &answer.warnings))
-        }
+        Reply::Watch(stream) => Ok(watch::respond(view, stream, &query, upgrade)?),
+        reply => Ok(encode::respond(view, reply, &answer.warnings)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod proxy;
+mod tables;
 
 use std::sync::Arc;
 
