@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ::redb::backends::FileBackend;
 use ::redb::{Builder, Database, DatabaseError, StorageBackend, StorageError};
 use shared::store::mvcc::ReplayError;
 
@@ -146,7 +147,7 @@ fn create(path: &Path) -> Result<(), Fault> {
     let draft = PathBuf::from(draft);
     let _ = fs::remove_file(&draft);
     let file = new_private(&draft).map_err(Fault::Io)?;
-    drop(DataFile::of(builder().create_file(file)?)?);
+    drop(DataFile::of(database_on(FileBackend::new(file)?)?)?);
     place(&draft, path).and_then(|()| sync_directory(directory)).map_err(Fault::Io)
 }
 
