@@ -85,14 +85,14 @@ pub struct Cluster {
 impl Cluster {
     /// Starts a cluster, and returns when it answers at both addresses.
     pub async fn start(options: ClusterOptions) -> Result<Cluster> {
-        fs::create_dir_all(&options.data_dir).with_context(|| {
+        create_private(&options.data_dir).with_context(|| {
             format!("the data directory {} cannot be created", options.data_dir.display())
         })?;
         let store = open_store(&options)?;
         let plain = bind(options.listen, "--listen").await?;
         let secure = bind(options.secure_listen, "--secure-listen").await?;
         let (address, secure_address) = (plain.local_addr()?, secure.local_addr()?);
-        let certificates = Certificates::load_or_create(&options.data_dir)?;
+        let certificates = Certificates::load_or_create(&options.data_dir, secure_address.ip())?;
         let kubeconfig = options.data_dir.join("kubeconfig");
         write_private(&kubeconfig, &certificates.kubeconfig(secure_address)?)?;
 
@@ -207,6 +207,24 @@ impl Cluster {
     }
 }
 
+/// A directory that is its owner's alone: Secrets, keys and the files of pods lie in it. One that is there
+/// already keeps its mode, as with etcd.
+fn create_private(directory: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)?;
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&fs::metadata(directory)?.permissions()) & 0o077 != 0 {
+        let directory = directory.display();
+        tracing::warn!(
+            "others may read the data directory {directory}: `chmod 700 {directory}` keeps them out"
+        );
+    }
+    Ok(())
+}
+
 fn open_store(options: &ClusterOptions) -> Result<Arc<dyn Store>> {
     Ok(match options.store {
         StoreEngine::Memory => Arc::new(MemoryStore::new()),
@@ -232,4 +250,23 @@ fn node_address(index: usize) -> Ipv4Addr {
 /// The directory of a node below the data directory.
 pub(crate) fn node_directory(data_dir: &Path, node: &str) -> PathBuf {
     data_dir.join("nodes").join(node)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_new_data_directory_should_be_its_owners_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let directory = parent.path().join("some/data");
+        create_private(&directory).unwrap();
+        assert_eq!(mode(&directory), 0o700);
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o750)).unwrap();
+        create_private(&directory).unwrap();
+        assert_eq!(mode(&directory), 0o750);
+    }
 }

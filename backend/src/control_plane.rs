@@ -138,19 +138,13 @@ async fn kube_scheduler(parts: Arc<Parts>, log: ComponentLog) {
 pub(crate) async fn answers(address: SocketAddr) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect(address).await?;
-        let request =
-            format!("GET /livez HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", authority(address));
+        let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).await?;
         std::io::Result::Ok(answer.ends_with(b" 200"))
     };
     ask.await.unwrap_or(false)
-}
-
-/// What clients on this machine write in `Host`.
-fn authority(address: SocketAddr) -> String {
-    format!("127.0.0.1:{}", address.port())
 }
 
 /// What stands first in a manifest that the program wrote, and will write again at the next start.

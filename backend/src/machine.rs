@@ -1,6 +1,6 @@
 //! What the machine is, as its nodes report it.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use k8s_openapi::api::core::v1::{ContainerImage, NodeSystemInfo};
@@ -95,4 +95,16 @@ fn images() -> Vec<ContainerImage> {
         Some(ContainerImage { names: Some(names), size_bytes: i64::try_from(builtin.size_bytes()).ok() })
     };
     CATALOG.iter().filter_map(image).collect()
+}
+
+/// The addresses under which others reach this machine, by its interfaces.
+pub(crate) fn addresses() -> Vec<IpAddr> {
+    let Ok(networks) = sysinfo::Networks::new_with_refreshed_list() else { return Vec::new() };
+    let all = networks.values().flat_map(|interface| interface.ip_networks()).map(|network| network.addr);
+    let reachable = |address: &IpAddr| match address {
+        IpAddr::V4(_) => true,
+        // One of these means nothing without the name of the interface.
+        IpAddr::V6(address) => !address.is_unicast_link_local(),
+    };
+    all.filter(reachable).collect()
 }

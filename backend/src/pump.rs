@@ -91,6 +91,7 @@ async fn watch(
     while let Some(event) = events.next().await {
         if let WatchEvent::Error(status) = &event {
             tracing::debug!(kind = kind.kind, message = status.message, "watch ended");
+            return true;
         }
         if let Some((change, object)) = informer.apply(&event)
             && !owner(Told::Changed(change, object))

@@ -10,7 +10,7 @@ use crate::api::scheme::{KINDS, Kind, Subresource, Verb};
 use crate::apiserver::admission;
 use crate::controllers;
 use crate::scheduler::plugins::PLUGINS;
-use crate::validation::unsupported::{UNSUPPORTED_POD_FIELDS, Unsupported};
+use crate::validation::unsupported::{UNSUPPORTED, Unsupported};
 
 /// What stands before the tables in the README.
 pub const BEGIN: &str = "<!-- support: made from the code, see shared/src/support.rs -->\n";
@@ -91,26 +91,33 @@ fn controllers() -> String {
     format!("#### Controllers\n\n{}", table(&["Controller", "Watches"], rows))
 }
 
-/// The fields that are accepted and not honoured, those with the same sentence in one row.
+/// The fields that are accepted and not honoured, kind by kind.
 fn fields() -> String {
-    let mut rows: IndexMap<&str, Vec<String>> = IndexMap::new();
-    for field in UNSUPPORTED_POD_FIELDS {
-        rows.entry(field.sentence).or_default().push(pattern(field));
-    }
-    let rows = rows.into_iter().map(|(sentence, patterns)| vec![patterns.join("<br>"), sentence.to_owned()]);
+    let count: usize = UNSUPPORTED.iter().map(|(_, fields)| fields.len()).sum();
+    let tables: String = UNSUPPORTED.iter().map(|(kind, fields)| fields_of(kind, fields)).collect();
     format!(
-        "#### Fields of a Pod that are accepted and have no effect\n\n\
+        "#### Fields that are accepted and have no effect\n\n\
          Setting one brings a warning, and a mark in the editor.\n\n\
-         <details>\n<summary>{} fields</summary>\n\n{}\n</details>\n",
-        UNSUPPORTED_POD_FIELDS.len(),
-        table(&["Field", "What happens"], rows)
+         <details>\n<summary>{count} fields</summary>\n\n{tables}</details>\n"
     )
 }
 
+/// The fields of a kind, those with the same sentence in one row.
+fn fields_of(kind: &str, fields: &'static [Unsupported]) -> String {
+    let mut rows: IndexMap<&str, Vec<String>> = IndexMap::new();
+    for field in fields {
+        rows.entry(field.sentence).or_default().push(pattern(field));
+    }
+    let rows = rows.into_iter().map(|(sentence, patterns)| vec![patterns.join("<br>"), sentence.to_owned()]);
+    let heading = if kind.is_empty() { "Every kind" } else { kind };
+    format!("{heading}:\n\n{}\n", table(&["Field", "What happens"], rows))
+}
+
 fn pattern(field: &Unsupported) -> String {
-    match field.unless {
-        Some(value) => format!("`{}` other than `{value}`", field.pattern),
-        None => format!("`{}`", field.pattern),
+    match (field.only, field.unless) {
+        (Some(value), _) => format!("`{}: {value}`", field.pattern),
+        (None, Some(value)) => format!("`{}` other than `{value}`", field.pattern),
+        (None, None) => format!("`{}`", field.pattern),
     }
 }
 

@@ -4,33 +4,48 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use serde_json::{Value, json};
 use shared::api::object::{ApiObject, Object, SharedObject};
 use shared::api::scheme::Kind;
+use shared::api::status;
 use shared::api::table::{self, IncludeObject, ListMetadata, TableOptions};
 use shared::apiserver::request::{List, Reply};
 
-use super::Context;
 use super::negotiation::{Encoding, Form, Shape};
 use super::query::Query;
 use super::reply::{self, Failure, StatusObject};
+use super::{Context, warning};
 
 /// How one client wants to see objects of one kind.
 pub(super) struct View {
     pub(super) kind: &'static Kind,
     form: Form,
     include: IncludeObject,
+    /// Whether Tables still tell what their columns are: once in a watch.
+    headers: bool,
     context: Context,
 }
 
 impl View {
-    pub(super) fn new(context: &Context, kind: &'static Kind, form: Form, query: &Query) -> View {
-        let include = match query.get("includeObject") {
-            Some("None") => IncludeObject::None,
-            Some("Object") => IncludeObject::Object,
-            _ => IncludeObject::Metadata,
+    /// The view that a request asks for; 400 where it makes no sense.
+    pub(super) fn new(
+        context: &Context,
+        kind: &'static Kind,
+        form: Form,
+        query: &Query,
+    ) -> Result<View, Box<Status>> {
+        let include = match form.shape {
+            Shape::Table => IncludeObject::parse(query.get("includeObject").unwrap_or_default())
+                .map_err(|why| Box::new(status::bad_request(why)))?,
+            Shape::Object | Shape::PartialMetadata => IncludeObject::default(),
         };
-        View { kind, form, include, context: context.clone() }
+        Ok(View { kind, form, include, headers: true, context: context.clone() })
+    }
+
+    /// From now on Tables do without their columns.
+    pub(super) fn leave_out_headers(&mut self) {
+        self.headers = false;
     }
 
     fn now(&self) -> Timestamp {
@@ -77,7 +92,11 @@ impl View {
     }
 
     fn table(&self, objects: &[&dyn ApiObject], metadata: &ListMetadata) -> Value {
-        let options = TableOptions { include_object: self.include, ..TableOptions::default() };
+        let options = TableOptions {
+            include_object: self.include,
+            no_headers: !self.headers,
+            ..TableOptions::default()
+        };
         table::render(self.kind.api_version, self.kind.kind, objects, metadata, &options, self.now())
     }
 
@@ -143,13 +162,11 @@ pub(super) fn respond(view: View, answer: Reply, warnings: &[String]) -> Respons
         Reply::Created(created) => object(StatusCode::CREATED, created),
         Reply::List(list) => view.encoded(StatusCode::OK, view.list(&list)),
         Reply::Status(status) => {
-            let code = StatusCode::from_u16(shared::api::status::code(&status)).unwrap_or(StatusCode::OK);
+            let code = StatusCode::from_u16(status::code(&status)).unwrap_or(StatusCode::OK);
             reply::json(code, &StatusObject::from(&*status))
         }
-        Reply::Watch(_) => {
-            Failure::from(shared::api::status::internal("a watch is not answered at once")).into_response()
-        }
+        Reply::Watch(_) => Failure::from(status::internal("a watch is not answered at once")).into_response(),
     };
-    reply::warn(response.headers_mut(), warnings);
+    warning::add(response.headers_mut(), warnings);
     response
 }

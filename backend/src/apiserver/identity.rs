@@ -8,10 +8,11 @@ use axum::http::{Extensions, HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use shared::api::status;
+use shared::apiserver::audit::ResponseStatus;
 use shared::apiserver::user::{Caller, MASTERS, User};
 
-use super::Context;
 use super::reply::Failure;
+use super::{Context, audit};
 
 /// The name under which the page's requests stand in the audit.
 pub(super) const PAGE_USER: &str = "kijabi:page";
@@ -54,8 +55,9 @@ pub(super) async fn authenticate(
         source_ip: peer(request.extensions()),
     };
     if !known {
-        context.server.audit.record_path(&context.server, &caller, "", request.uri().path(), 401);
-        return Failure::from(status::unauthorized()).into_response();
+        let refused = status::unauthorized();
+        audit::open(&context, &caller, &request).refused(ResponseStatus::from(&refused));
+        return Failure::from(refused).into_response();
     }
     request.extensions_mut().insert(caller);
     next.run(request).await

@@ -37,11 +37,23 @@ fn guarded(router: Router, door: Door, context: Context) -> Router {
     router.layer(middleware::from_fn_with_state((door, context), identity::authenticate))
 }
 
+/// What clients on this machine may write in `Host`: one of its names for itself, or the address that is
+/// listened on, with the port; without it where that is HTTP's own, as clients leave that out.
+fn authorities(address: SocketAddr) -> Vec<String> {
+    const HTTP: u16 = 80;
+    let own = match address {
+        SocketAddr::V4(address) => address.ip().to_string(),
+        SocketAddr::V6(address) => format!("[{}]", address.ip()),
+    };
+    let hosts = ["127.0.0.1", "localhost", "[::1]", own.as_str()];
+    let with_port = hosts.map(|host| format!("{host}:{}", address.port()));
+    let without = hosts.map(str::to_owned).into_iter().filter(|_| address.port() == HTTP);
+    with_port.into_iter().chain(without).collect()
+}
+
 /// Serves the page's door until shutdown.
 pub async fn serve_plain(listener: &TcpListener, router: Router, context: Context, listening: Listening) {
-    let port = listener.local_addr().map_or(0, |address| address.port());
-    let hosts = ["127.0.0.1", "localhost", "[::1]"];
-    let authorities = hosts.iter().map(|host| format!("{host}:{port}")).collect();
+    let authorities = listener.local_addr().map(authorities).unwrap_or_default().into();
     let router = guarded(router, Door::Page { authorities }, context);
     accept(listener, &listening, |stream, peer| {
         serve(stream, router.clone().layer(Extension(ConnectInfo(peer))), listening.shutdown.clone())
@@ -103,7 +115,8 @@ async fn accept<F>(
     }
 }
 
-async fn serve<S>(stream: S, router: Router, shutdown: CancellationToken)
+/// Speaks HTTP over a connection until it ends, or until shutdown and the end of the request at hand.
+pub(super) async fn serve<S>(stream: S, router: Router, shutdown: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -122,5 +135,28 @@ where
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_door_should_answer_to_the_names_that_clients_use() {
+        let cases: [(&str, &[&str]); 4] = [
+            ("127.0.0.1:8080", &["127.0.0.1:8080", "localhost:8080", "[::1]:8080"]),
+            ("127.0.0.2:8080", &["127.0.0.2:8080", "localhost:8080"]),
+            ("[::1]:8080", &["[::1]:8080", "localhost:8080"]),
+            ("127.0.0.3:80", &["127.0.0.3", "localhost", "127.0.0.3:80", "localhost:80"]),
+        ];
+        for (address, names) in cases {
+            let found = authorities(address.parse().unwrap());
+            for name in names {
+                assert!(found.iter().any(|own| own == name), "{address}: {name} is not in {found:?}");
+            }
+            let bare = found.iter().any(|own| own == "localhost");
+            assert_eq!(bare, address.ends_with(":80"), "{address}");
+        }
     }
 }

@@ -12,19 +12,17 @@ use shared::api::scheme::Verb;
 use shared::api::status;
 use shared::apiserver::request::{Operation, Reply, Request};
 use shared::apiserver::request_info::ResourcePath;
-use shared::apiserver::user::Caller;
 
 use crate::kubelet::PodLogOptions;
 use crate::runtime::logs::{LogOptions, Source};
 
-use super::Context;
 use super::query::Query;
 use super::reply::{self, Failure};
+use super::resource::Asking;
 
 /// `GET …/pods/NAME/log`.
 pub(super) async fn handle(
-    context: &Context,
-    caller: &Caller,
+    asking: &Asking<'_>,
     place: &ResourcePath<'_>,
     method: &Method,
     query: &Query,
@@ -39,20 +37,20 @@ pub(super) async fn handle(
         subresource: place.subresource,
         operation: Operation::Connect(Verb::Get),
     };
-    let Reply::Connect(object) = context.server.handle(caller, request).await?.reply else {
+    let Reply::Connect(object) = asking.answer(request).await?.reply else {
         return Err(status::internal("no object to connect to").into());
     };
     let Some(pod) = object.downcast_ref::<Pod>() else {
         return Err(status::internal("a pod that is none").into());
     };
     let container = container(pod, query.get("container"))?;
-    let options = options(query, context.server.clock().now())?;
+    let options = options(query, asking.context.server.clock().now())?;
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default();
     if node.is_empty() {
         // Upstream answers with an empty log while a pod has no node.
         return Ok(reply::bytes(StatusCode::OK, "text/plain", Body::empty()));
     }
-    let Some(kubelet) = context.nodes.get(node) else {
+    let Some(kubelet) = asking.context.nodes.get(node) else {
         return Err(status::internal(format!("Get containerLogs: node {node:?} is not reachable")).into());
     };
     let lines = kubelet.container_logs(pod, &container, options).await?;

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Router, middleware};
 use shared::apiserver::ApiServer;
 use shared::apiserver::openapi::OpenApi;
 use tower::ServiceExt as _;
@@ -16,6 +16,7 @@ use crate::kubelet::Nodes;
 use crate::network::Network;
 use crate::scheduler::DecisionLog;
 
+mod audit;
 mod audit_stream;
 mod body;
 mod decisions;
@@ -31,7 +32,11 @@ mod proxy;
 mod query;
 mod reply;
 mod resource;
+#[cfg(test)]
+mod tests;
 pub mod tls;
+mod tunnel;
+mod warning;
 mod watch;
 
 pub use identity::Door;
@@ -67,19 +72,26 @@ pub fn router(context: Context, page: Router) -> Router {
         .route("/readyz/{check}", get(health::check))
         .route("/version", get(health::version))
         .route("/version/", get(health::version))
+        .merge(audited(&context))
+        .route("/kijabi/audit", get(audit_stream::handle))
+        .route("/kijabi/scheduler/decisions", get(decisions::handle))
+        .with_state(context)
+        .fallback_service(page)
+}
+
+/// The paths whose requests the audit records.
+fn audited(context: &Context) -> Router<Context> {
+    Router::new()
         .route("/openapi/v2", get(openapi::v2))
         .route("/openapi/v3", get(openapi::v3_index))
         .route("/openapi/v3/{*path}", get(openapi::v3))
-        .route("/kijabi/audit", get(audit_stream::handle))
-        .route("/kijabi/scheduler/decisions", get(decisions::handle))
         .route("/api", get(discovery::core))
         .route("/api/", get(discovery::core))
         .route("/apis", get(discovery::groups))
         .route("/apis/", get(discovery::groups))
         .route("/api/{*path}", any(resource::handle))
         .route("/apis/{*path}", any(resource::handle))
-        .with_state(context)
-        .fallback_service(page)
+        .route_layer(middleware::from_fn_with_state(context.clone(), audit::record))
 }
 
 /// `/` is the page for browsers, and the list of paths for clients of the API.

@@ -33,7 +33,7 @@ pub(super) async fn v2(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response> {
-    permitted(&context, &caller, uri.path())?;
+    permitted(&caller, uri.path())?;
     let content_type =
         negotiate(&headers, &[(JSON, JSON), (V2_PROTOBUF_ASKED, V2_PROTOBUF), (V2_PROTOBUF, V2_PROTOBUF)])?;
     let document = match content_type {
@@ -50,7 +50,7 @@ pub(super) async fn v3_index(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response> {
-    permitted(&context, &caller, uri.path())?;
+    permitted(&caller, uri.path())?;
     let content_type = negotiate(&headers, &[(JSON, JSON)])?;
     Ok(respond(&headers, content_type, context.openapi.v3_index()))
 }
@@ -66,7 +66,7 @@ pub(super) async fn v3(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response> {
-    permitted(&context, &caller, uri.path())?;
+    permitted(&caller, uri.path())?;
     let path = path.trim_end_matches('/');
     let document = context.openapi.v3(path).ok_or_else(|| Failure::from(status::no_such_path()))?;
     let content_type = negotiate(&headers, &[(JSON, JSON)])?;

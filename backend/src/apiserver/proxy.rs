@@ -12,6 +12,7 @@ use axum::http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, StatusCode, Uri, header,
 };
 use axum::response::Response;
+use hyper::client;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
@@ -19,15 +20,17 @@ use shared::api::scheme::Verb;
 use shared::api::status;
 use shared::apiserver::request::{Operation, Reply, Request};
 use shared::apiserver::request_info::ResourcePath;
-use shared::apiserver::user::Caller;
 
-use super::Context;
 use super::identity::PAGE_USER;
 use super::reply::Failure;
+use super::resource::Asking;
+use super::{Context, tunnel};
 
 /// What concerns one connection and is not passed on (RFC 9110, 7.6.1).
-const HOP_BY_HOP: [HeaderName; 7] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("keep-alive"),
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
     header::TE,
@@ -38,16 +41,11 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 
 /// Any method on `…/pods/NAME[:PORT]/proxy/PATH`.
 pub(super) async fn handle(
-    context: &Context,
-    caller: &Caller,
+    asking: &Asking<'_>,
     place: &ResourcePath<'_>,
     parts: Parts,
     body: Body,
 ) -> Result<Response, Failure> {
-    let lacks_slash = place.rest.is_empty() && !parts.uri.path().ends_with('/');
-    if lacks_slash && matches!(parts.method, Method::GET | Method::HEAD) {
-        return Ok(redirect(&format!("{}/", parts.uri.path())));
-    }
     let (scheme, name, port) = split_name(place.name)?;
     let request = Request {
         kind: place.kind,
@@ -56,7 +54,7 @@ pub(super) async fn handle(
         subresource: place.subresource,
         operation: Operation::Connect(verb(&parts.method)),
     };
-    let Reply::Connect(object) = context.server.handle(caller, request).await?.reply else {
+    let Reply::Connect(object) = asking.answer(request).await?.reply else {
         return Err(status::internal("no object to connect to").into());
     };
     let Some(pod) = object.downcast_ref::<Pod>() else {
@@ -66,8 +64,15 @@ pub(super) async fn handle(
         return Err(status::service_unavailable("TLS to pods is not supported by the pod proxy").into());
     }
     let address = address(pod, port)?;
-    let from_page = caller.user.name == PAGE_USER;
-    let mut response = forward(context, address, parts, body).await?;
+    let upgrades = tunnel::wanted(&parts.headers);
+    if let Some(location) = slash_added(place, &parts).filter(|_| !upgrades) {
+        return Ok(redirect(&location));
+    }
+    let from_page = asking.caller.user.name == PAGE_USER;
+    let mut response = match upgrades {
+        true => tunnel::open(asking.context, address, parts).await?,
+        false => forward(asking.context, address, parts, body).await?,
+    };
     if from_page {
         isolate(response.headers_mut());
     }
@@ -79,6 +84,14 @@ fn isolate(headers: &mut HeaderMap) {
     const POLICY: HeaderValue =
         HeaderValue::from_static("sandbox allow-scripts allow-forms allow-popups allow-downloads");
     headers.append(header::CONTENT_SECURITY_POLICY, POLICY);
+}
+
+/// Where a request for the proxy itself is sent, so that the page's relative links lead below it.
+fn slash_added(place: &ResourcePath<'_>, parts: &Parts) -> Option<String> {
+    let path = parts.uri.path();
+    let reads = matches!(parts.method, Method::GET | Method::HEAD);
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    (reads && place.rest.is_empty() && !path.ends_with('/')).then(|| format!("{path}/{query}"))
 }
 
 fn redirect(to: &str) -> Response {
@@ -138,28 +151,36 @@ fn address(pod: &Pod, port: Option<&str>) -> Result<SocketAddr, Box<Status>> {
     Ok(SocketAddr::new(ip, number))
 }
 
+/// 503 in upstream's words.
+pub(super) fn unreachable(why: &dyn std::fmt::Display) -> Failure {
+    status::service_unavailable(format!("error trying to reach service: {why}")).into()
+}
+
+/// A connection to the pod for one request.
+pub(super) async fn connect(
+    context: &Context,
+    address: SocketAddr,
+) -> Result<client::conn::http1::SendRequest<Body>, Failure> {
+    let dialled = context.network.dial(None, address).await;
+    let connection =
+        dialled.map_err(|error| unreachable(&format!("dial tcp {address}: connect: {error}")))?;
+    let handshake = client::conn::http1::handshake(TokioIo::new(connection)).await;
+    let (sender, driver) = handshake.map_err(|error| unreachable(&error))?;
+    tokio::spawn(async move {
+        if let Err(error) = driver.with_upgrades().await {
+            tracing::debug!(%address, %error, "proxied connection ended");
+        }
+    });
+    Ok(sender)
+}
+
 async fn forward(
     context: &Context,
     address: SocketAddr,
     parts: Parts,
     body: Body,
 ) -> Result<Response, Failure> {
-    let unreachable = |why: &dyn std::fmt::Display| {
-        Failure::from(status::service_unavailable(format!("error trying to reach service: {why}")))
-    };
-    let connection = context
-        .network
-        .dial(None, address)
-        .await
-        .map_err(|error| unreachable(&format!("dial tcp {address}: connect: {error}")))?;
-    let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(connection))
-        .await
-        .map_err(|error| unreachable(&error))?;
-    tokio::spawn(async move {
-        if let Err(error) = driver.await {
-            tracing::debug!(%address, %error, "proxied connection ended");
-        }
-    });
+    let mut sender = connect(context, address).await?;
     let prefix = prefix(&parts.uri);
     let request = outgoing(address, &prefix, parts, body)?;
     let answer = sender.send_request(request).await.map_err(|error| unreachable(&error))?;
@@ -173,11 +194,12 @@ async fn forward(
 const SEGMENTS: usize = 8;
 
 /// The path of the proxy itself, without a slash at its end.
-fn prefix(uri: &Uri) -> String {
+pub(super) fn prefix(uri: &Uri) -> String {
     uri.path().split('/').take(SEGMENTS).collect::<Vec<_>>().join("/")
 }
 
-fn outgoing(
+/// The request as the pod gets it.
+pub(super) fn outgoing(
     address: SocketAddr,
     prefix: &str,
     parts: Parts,
@@ -201,10 +223,20 @@ fn outgoing(
     Ok(request)
 }
 
-fn strip(headers: &mut HeaderMap) {
-    for name in HOP_BY_HOP {
+/// Takes out what concerns one connection: the headers known for it, and those that `Connection` names.
+pub(super) fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = listed(headers, header::CONNECTION)
+        .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
+        .collect();
+    for name in named.into_iter().chain(HOP_BY_HOP) {
         headers.remove(name);
     }
+}
+
+/// The items of a header that is a list.
+pub(super) fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty())
 }
 
 /// A redirect to an absolute path of the pod is one below the proxy.
@@ -230,6 +262,24 @@ mod tests {
         assert_eq!(split_name("http:web:").ok(), Some(("http", "web", None)));
         assert_eq!(split_name("https:web:metrics").ok(), Some(("https", "web", Some("metrics"))));
         assert!(split_name("ftp:web:21").is_err());
+    }
+
+    #[test]
+    fn what_concerns_one_connection_should_not_be_passed_on() {
+        let mut headers = HeaderMap::new();
+        let fields = [
+            ("connection", "close, X-Hop"),
+            ("x-hop", "1"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("te", "trailers"),
+            ("accept", "*/*"),
+        ];
+        for (name, value) in fields {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        strip(&mut headers);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["accept"]);
     }
 
     #[test]

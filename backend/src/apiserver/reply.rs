@@ -1,13 +1,14 @@
 //! HTTP responses, made in one place: objects and errors as JSON with upstream's headers.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use serde::Serialize;
 use shared::api::status;
+use shared::apiserver::audit::ResponseStatus;
 
-/// A `Status` object as the whole answer; its code is the response's.
+/// A `Status` object as the whole answer; its code is the response's. The audit is told of it.
 pub(super) struct Failure(pub(super) Box<Status>);
 
 impl From<Box<Status>> for Failure {
@@ -30,6 +31,7 @@ impl IntoResponse for Failure {
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response.extensions_mut().insert(ResponseStatus::from(&*self.0));
         response
     }
 }
@@ -84,14 +86,4 @@ pub(super) fn bytes(code: StatusCode, content_type: &'static str, body: impl Int
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     response
-}
-
-/// Adds a `Warning` header for each sentence, as RFC 7234 and upstream write it.
-pub(super) fn warn(headers: &mut HeaderMap, warnings: &[String]) {
-    for warning in warnings {
-        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
-        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
-            headers.append(header::WARNING, value);
-        }
-    }
 }

@@ -11,8 +11,9 @@ use serde_json::Value;
 use shared::api::patch::PatchType;
 use shared::api::scheme::Verb;
 use shared::api::status;
+use shared::apiserver::audit::Entry;
 use shared::apiserver::protobuf;
-use shared::apiserver::request::{Input, Operation, Patch, Reply, Request};
+use shared::apiserver::request::{Answer, Input, Operation, Patch, Reply, Request};
 use shared::apiserver::request_info::{Path, ResourcePath, parse};
 use shared::apiserver::user::Caller;
 
@@ -29,20 +30,24 @@ const STREAMS: [&str; 2] = ["log", "proxy"];
 pub(super) async fn handle(State(context): State<Context>, request: HttpRequest<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let path = decoded(parts.uri.path());
-    let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
+    let (Some(caller), Some(entry)) =
+        (parts.extensions.get::<Caller>().cloned(), parts.extensions.get::<Entry>().cloned())
+    else {
         return Failure::from(status::unauthorized()).into_response();
     };
     let outcome = match parse(&path) {
-        Path::Resource(place) => resource(&context, &caller, place, parts, body).await,
-        Path::Unknown => Err(unknown(&context, &caller, &path)),
-        Path::Other => discovery::versions(&context, &caller, &path),
+        Path::Resource(place) => {
+            resource(&Asking { context: &context, caller: &caller, entry: &entry }, place, parts, body).await
+        }
+        Path::Unknown => Err(unknown(&caller, &path)),
+        Path::Other => discovery::versions(&caller, &path),
     };
     outcome.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// 404, or 501 where upstream has a stream to the pod and this server does not yet.
-fn unknown(context: &Context, caller: &Caller, path: &str) -> Failure {
-    if let Err(refused) = discovery::permitted(context, caller, path) {
+fn unknown(caller: &Caller, path: &str) -> Failure {
+    if let Err(refused) = discovery::permitted(caller, path) {
         return refused;
     }
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
@@ -57,26 +62,51 @@ fn unknown(context: &Context, caller: &Caller, path: &str) -> Failure {
     }
 }
 
-fn decoded(path: &str) -> String {
+/// A path without its escapes.
+pub(super) fn decoded(path: &str) -> String {
     percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 
+/// Who asks, of which cluster, and what the audit will tell of it.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) context: &'a Context,
+    pub(super) caller: &'a Caller,
+    entry: &'a Entry,
+}
+
+impl Asking<'_> {
+    /// The answer of the chain. A write is not given up where the client goes away: half of one, such as
+    /// an address that is claimed for no service, would stay.
+    pub(super) async fn answer(self, request: Request) -> std::result::Result<Answer, Box<Status>> {
+        let (server, caller, entry) = (self.context.server.clone(), self.caller.clone(), self.entry.clone());
+        if matches!(
+            request.operation,
+            Operation::Get | Operation::List(_) | Operation::Watch(_) | Operation::Connect(_)
+        ) {
+            return server.handle_recorded(&entry, &caller, request).await;
+        }
+        let write = tokio::spawn(async move { server.handle_recorded(&entry, &caller, request).await });
+        write.await.unwrap_or_else(|error| Err(Box::new(status::internal(error))))
+    }
+}
+
 async fn resource(
-    context: &Context,
-    caller: &Caller,
+    asking: &Asking<'_>,
     place: ResourcePath<'_>,
     mut parts: Parts,
     body: Body,
 ) -> Result<Response> {
+    let context = asking.context;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     if let Some(stream) = place.subresource.filter(|subresource| STREAMS.contains(&subresource.name)) {
         return match stream.name {
-            "log" => log::handle(context, caller, &place, &parts.method, &query).await,
-            _ => proxy::handle(context, caller, &place, parts, body).await,
+            "log" => log::handle(asking, &place, &parts.method, &query).await,
+            _ => proxy::handle(asking, &place, parts, body).await,
         };
     }
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, context).await.ok();
-    let form = negotiation::form(&parts.headers)?;
+    let view = encode::View::new(context, place.kind, negotiation::form(&parts.headers)?, &query)?;
     let operation = operation(&parts, &place, &query, body).await?;
     let request = Request {
         kind: place.kind,
@@ -85,15 +115,10 @@ async fn resource(
         subresource: place.subresource,
         operation,
     };
-    let answer = context.server.handle(caller, request).await?;
+    let answer = asking.answer(request).await?;
     match answer.reply {
-        Reply::Watch(stream) => {
-            let view = encode::View::new(context, place.kind, form, &query);
-            Ok(watch::respond(view, stream, &query, upgrade)?)
-        }
-        reply => {
-            Ok(encode::respond(encode::View::new(context, place.kind, form, &query), reply, &answer.warnings))
-        }
+        Reply::Watch(stream) => Ok(watch::respond(view, stream, &query, upgrade)?),
+        reply => Ok(encode::respond(view, reply, &answer.warnings)),
     }
 }
 

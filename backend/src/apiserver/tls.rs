@@ -1,8 +1,9 @@
 //! The cluster's certificate authority, made at the first start, what it signs, and the kubeconfig.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +22,9 @@ use rustls::{RootCertStore, ServerConfig};
 use serde_json::json;
 use shared::apiserver::bootstrap::KUBERNETES_SERVICE_IP;
 use shared::apiserver::user::{MASTERS, User};
+use x509_parser::extensions::GeneralName;
+
+use crate::machine;
 
 /// The names that clients may use for the API server.
 const SERVER_NAMES: [&str; 6] = [
@@ -31,6 +35,9 @@ const SERVER_NAMES: [&str; 6] = [
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
 ];
+
+/// The addresses that clients may use for it, wherever it listens.
+const SERVER_ADDRESSES: [&str; 3] = ["127.0.0.1", "::1", KUBERNETES_SERVICE_IP];
 
 /// A certificate and its key, as PEM text.
 struct Pair {
@@ -46,14 +53,18 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Reads the certificates of a data directory, or makes them at the first start.
-    pub fn load_or_create(directory: &Path) -> Result<Certificates> {
+    /// Reads the certificates of a data directory, or makes them at the first start. The server's is made
+    /// anew where it does not name the address that the server listens on.
+    pub fn load_or_create(directory: &Path, address: IpAddr) -> Result<Certificates> {
         let place = |name: &str| directory.join("pki").join(name);
+        let any = |_: &Pair| true;
         fs::create_dir_all(directory.join("pki")).context("creating the directory for certificates")?;
-        let authority = load_or(&place("ca"), create_authority)?;
-        let server = load_or(&place("apiserver"), || sign(&authority, server_params()?))?;
-        let admin =
-            load_or(&place("admin"), || sign(&authority, client_params("kubernetes-admin", MASTERS)?))?;
+        let authority = load_or(&place("ca"), any, create_authority)?;
+        let names = server_names(address);
+        let fits = |pair: &Pair| names_in(&pair.certificate).is_superset(&names);
+        let server = load_or(&place("apiserver"), fits, || sign(&authority, server_params(&names)?))?;
+        let params = || client_params("kubernetes-admin", MASTERS);
+        let admin = load_or(&place("admin"), any, || sign(&authority, params()?))?;
         Ok(Certificates { authority, server, admin })
     }
 
@@ -80,6 +91,9 @@ impl Certificates {
         let reachable = match address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => {
                 SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port())
+            }
+            IpAddr::V6(ip) if ip.is_unspecified() => {
+                SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port())
             }
             _ => address,
         };
@@ -111,12 +125,20 @@ pub(super) fn user(certificates: Option<&[CertificateDer<'_>]>) -> Option<User> 
     Some(User::new(&name, &groups))
 }
 
-fn load_or(base: &Path, create: impl FnOnce() -> Result<Pair>) -> Result<Pair> {
+/// The pair that is kept at `base`, if it fits; else a new one, which is kept.
+fn load_or(
+    base: &Path,
+    fits: impl FnOnce(&Pair) -> bool,
+    create: impl FnOnce() -> Result<Pair>,
+) -> Result<Pair> {
     let (certificate, key) = (base.with_extension("crt"), base.with_extension("key"));
     if certificate.exists() && key.exists() {
         let read =
             |path: &PathBuf| fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
-        return Ok(Pair { certificate: read(&certificate)?, key: read(&key)? });
+        let pair = Pair { certificate: read(&certificate)?, key: read(&key)? };
+        if fits(&pair) {
+            return Ok(pair);
+        }
     }
     let pair = create()?;
     write_private(&key, &pair.key)?;
@@ -153,14 +175,42 @@ fn sign(authority: &Pair, params: CertificateParams) -> Result<Pair> {
     Ok(Pair { certificate: params.signed_by(&key, &issuer)?.pem(), key: key.serialize_pem() })
 }
 
-fn server_params() -> Result<CertificateParams> {
+/// Every name and address that clients may use for a server that listens on `address`.
+fn server_names(address: IpAddr) -> BTreeSet<String> {
+    let own = match address.is_unspecified() {
+        true => machine::addresses(),
+        false => vec![address],
+    };
+    let names = SERVER_NAMES.into_iter().chain(SERVER_ADDRESSES).map(str::to_owned);
+    names.chain(own.iter().map(IpAddr::to_string)).collect()
+}
+
+/// The names and addresses in a server's certificate; none where it cannot be read.
+fn names_in(certificate: &str) -> BTreeSet<String> {
+    let Ok((_, pem)) = x509_parser::pem::parse_x509_pem(certificate.as_bytes()) else {
+        return BTreeSet::new();
+    };
+    let Ok(certificate) = pem.parse_x509() else { return BTreeSet::new() };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else { return BTreeSet::new() };
+    let text = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(octets) => {
+            let v4 = <[u8; 4]>::try_from(*octets).map(IpAddr::from);
+            v4.or_else(|_| <[u8; 16]>::try_from(*octets).map(IpAddr::from)).ok().map(|ip| ip.to_string())
+        }
+        _ => None,
+    };
+    names.value.general_names.iter().filter_map(text).collect()
+}
+
+fn server_params(names: &BTreeSet<String>) -> Result<CertificateParams> {
     let mut params = named("kube-apiserver", None)?;
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    for name in SERVER_NAMES {
-        params.subject_alt_names.push(SanType::DnsName(name.try_into()?));
-    }
-    for ip in ["127.0.0.1", "::1", KUBERNETES_SERVICE_IP] {
-        params.subject_alt_names.push(SanType::IpAddress(ip.parse()?));
+    for name in names {
+        params.subject_alt_names.push(match name.parse() {
+            Ok(address) => SanType::IpAddress(address),
+            Err(_) => SanType::DnsName(name.as_str().try_into()?),
+        });
     }
     Ok(params)
 }
@@ -189,4 +239,52 @@ fn named(common_name: &str, organization: Option<&str>) -> Result<CertificatePar
     params.not_before = day(from);
     params.not_after = day(until);
     Ok(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_certificate_should_name_the_address_that_it_listens_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let load =
+            |address: &str| Certificates::load_or_create(directory.path(), address.parse().unwrap()).unwrap();
+        let first = load("127.0.0.1");
+        assert_eq!(load("127.0.0.1").server.certificate, first.server.certificate);
+        assert!(!names_in(&first.server.certificate).contains("192.0.2.7"));
+        let moved = load("192.0.2.7");
+        let names = names_in(&moved.server.certificate);
+        assert!(
+            ["192.0.2.7", "127.0.0.1", "localhost"].iter().all(|name| names.contains(*name)),
+            "{names:?}"
+        );
+        assert_eq!(moved.authority.certificate, first.authority.certificate);
+        assert_eq!(
+            load("127.0.0.1").server.certificate,
+            moved.server.certificate,
+            "it names more than it must"
+        );
+        let everywhere = names_in(&load("::").server.certificate);
+        for address in machine::addresses() {
+            assert!(everywhere.contains(&address.to_string()), "{address} is not in {everywhere:?}");
+        }
+    }
+
+    #[test]
+    fn the_kubeconfig_should_name_an_address_that_can_be_dialled() {
+        let directory = tempfile::tempdir().unwrap();
+        let certificates =
+            Certificates::load_or_create(directory.path(), Ipv4Addr::LOCALHOST.into()).unwrap();
+        let cases = [
+            ("127.0.0.1:6443", "https://127.0.0.1:6443"),
+            ("0.0.0.0:6443", "https://127.0.0.1:6443"),
+            ("[::]:6443", "https://[::1]:6443"),
+            ("192.0.2.7:1", "https://192.0.2.7:1"),
+        ];
+        for (address, server) in cases {
+            let text = certificates.kubeconfig(address.parse().unwrap()).unwrap();
+            assert!(text.contains(&format!("server: {server}\n")), "{text}");
+        }
+    }
 }

@@ -90,12 +90,17 @@ fn paced(events: WatchStream) -> impl Stream<Item = WatchEvent> + Send {
 }
 
 fn messages(
-    view: View,
+    mut view: View,
     events: impl Stream<Item = WatchEvent> + Send + 'static,
     limit: Duration,
 ) -> BoxStream<'static, Bytes> {
     let deadline = tokio::time::sleep(limit);
-    events.map(move |event| line(&view, &event)).take_until(deadline).boxed()
+    let lines = events.map(move |event| {
+        let line = line(&view, &event);
+        view.leave_out_headers();
+        line
+    });
+    lines.take_until(deadline).boxed()
 }
 
 fn line(view: &View, event: &WatchEvent) -> Bytes {

@@ -120,6 +120,12 @@ pub fn timeout(message: &str, retry_after_seconds: i32) -> Status {
     retry_after(failure(504, "Timeout", format!("Timeout: {message}")), retry_after_seconds)
 }
 
+/// 504: the client went before there was an answer (`FinishRequest` of kubernetes/apiserver).
+pub fn canceled() -> Status {
+    const WHY: &str = "Timeout: request did not complete within requested timeout - context canceled";
+    failure(504, "Timeout", WHY.into())
+}
+
 /// 503: something that the request needs is not there now.
 pub fn service_unavailable(message: impl Into<String>) -> Status {
     failure(503, "ServiceUnavailable", message.into())

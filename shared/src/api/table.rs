@@ -26,13 +26,16 @@ impl IncludeObject {
     /// Reads the parameter; empty is the default.
     ///
     /// # Errors
-    /// The message of the BadRequest that any other value gets.
+    /// The message of the BadRequest that any other value gets (`ValidateTableOptions` upstream).
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "" | "Metadata" => Ok(IncludeObject::Metadata),
             "None" => Ok(IncludeObject::None),
             "Object" => Ok(IncludeObject::Object),
-            _ => Err(format!("unrecognized includeObject value: {text:?}")),
+            _ => Err(format!(
+                "Unable to convert to Table as requested: includeObject: Invalid value: {text:?}: must be \
+                 'Metadata', 'Object', 'None', or empty"
+            )),
         }
     }
 }

@@ -3,9 +3,12 @@
 //! One plugin a file, under upstream's names, called here in upstream's order
 //! (`pkg/kubeapiserver/options/plugins.go` of kubernetes/kubernetes).
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
+
 use crate::api::object::ApiObject;
 use crate::api::status;
 use crate::validation::field::ErrorList;
+use crate::validation::unsupported;
 
 use super::registry::Target;
 use super::user::Caller;
@@ -71,8 +74,16 @@ impl ApiServer {
 
 /// A sentence for each field that is accepted and not honoured.
 pub(crate) fn unsupported(object: &dyn ApiObject) -> Vec<String> {
-    let fields = crate::validation::unsupported::unsupported_fields(object).into_iter();
-    fields.map(|(path, sentence)| format!("{path}: {sentence}")).collect()
+    sentences(unsupported::unsupported_fields(object))
+}
+
+/// A sentence for each option of a delete that is accepted and not honoured.
+pub(crate) fn unsupported_options(options: &DeleteOptions) -> Vec<String> {
+    sentences(unsupported::unsupported_options(options))
+}
+
+fn sentences(fields: Vec<(String, String)>) -> Vec<String> {
+    fields.into_iter().map(|(path, sentence)| format!("{path}: {sentence}")).collect()
 }
 
 /// 422 with all errors at once.

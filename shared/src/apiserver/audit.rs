@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::stream::{self, BoxStream, StreamExt};
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Status};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -16,8 +15,13 @@ use crate::api::status;
 use crate::given;
 
 use super::request::{Answer, Reply, Request};
+use super::request_info::RequestInfo;
 use super::user::{Caller, User};
 use super::{ApiServer, Result};
+
+mod entry;
+
+pub use entry::Entry;
 
 /// How many events are kept.
 const CAPACITY: usize = 8192;
@@ -39,7 +43,7 @@ pub struct Event {
     pub audit_id: String,
     /// How far the request had come: `ResponseStarted` for a watch, else `ResponseComplete`.
     pub stage: String,
-    /// The path, with the query that matters.
+    /// Path and query, as the client sent them.
     #[serde(rename = "requestURI")]
     pub request_uri: String,
     /// The verb.
@@ -142,30 +146,8 @@ impl AuditLog {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An event for a request that just arrived.
-    pub(crate) fn begin(&self, server: &ApiServer, caller: &Caller, request: &Request) -> Event {
-        let mut event = Event::new(server, caller, request.verb().as_str(), uri(request));
-        event.object_ref = Some(ObjectRef {
-            resource: request.kind.plural.into(),
-            namespace: request.attributed_namespace().to_owned(),
-            name: request.name.clone(),
-            api_group: request.kind.group.into(),
-            api_version: request.kind.version.into(),
-            subresource: request.subresource.map_or("", |subresource| subresource.name).into(),
-            ..ObjectRef::default()
-        });
-        event
-    }
-
-    /// Records a request for a path that is no resource, or one that nobody was allowed to make.
-    pub fn record_path(&self, server: &ApiServer, caller: &Caller, verb: &str, path: &str, code: u16) {
-        let mut event = Event::new(server, caller, verb, path.to_owned());
-        event.response_status.code = code;
-        self.record(event);
-    }
-
     /// Keeps an event, forgets the oldest, wakes readers.
-    pub fn record(&self, event: Event) {
+    fn record(&self, event: Event) {
         let recorded = {
             let mut ring = self.ring();
             if ring.events.len() == CAPACITY {
@@ -234,8 +216,7 @@ impl Event {
     }
 
     /// Adds what came of the request.
-    pub(crate) fn finish(&mut self, now: Timestamp, outcome: &Result<Answer>) {
-        self.stage_timestamp = MicroTime(now);
+    fn finish(&mut self, outcome: &Result<Answer>) {
         match outcome {
             Err(error) => self.response_status = ResponseStatus::from(&**error),
             Ok(answer) => self.finish_with(&answer.reply),
@@ -282,7 +263,35 @@ impl From<&Status> for ResponseStatus {
     }
 }
 
-/// The path of a request, as a client would have written it.
+impl From<&Request> for ObjectRef {
+    fn from(request: &Request) -> ObjectRef {
+        ObjectRef {
+            resource: request.kind.plural.into(),
+            namespace: request.attributed_namespace().to_owned(),
+            name: request.name.clone(),
+            api_group: request.kind.group.into(),
+            api_version: request.kind.version.into(),
+            subresource: request.subresource.map_or("", |subresource| subresource.name).into(),
+            ..ObjectRef::default()
+        }
+    }
+}
+
+impl From<&RequestInfo<'_>> for ObjectRef {
+    fn from(info: &RequestInfo<'_>) -> ObjectRef {
+        ObjectRef {
+            resource: info.resource.unwrap_or_default().into(),
+            namespace: info.namespace.into(),
+            name: info.name.into(),
+            api_group: info.api_group.into(),
+            api_version: info.api_version.into(),
+            subresource: info.subresource.into(),
+            ..ObjectRef::default()
+        }
+    }
+}
+
+/// The path of a component's request, as a client would have written it.
 fn uri(request: &Request) -> String {
     let kind = request.kind;
     let mut uri = match kind.group {

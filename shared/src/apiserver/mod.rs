@@ -40,7 +40,7 @@ pub mod update;
 pub mod user;
 pub mod watch;
 
-use audit::AuditLog;
+use audit::{AuditLog, Entry};
 use request::{Answer, Operation, Reply, Request};
 use user::Caller;
 
@@ -81,14 +81,18 @@ impl ApiServer {
         self.store.get("/registry/health").await.map(drop).map_err(registry::store_status)
     }
 
-    /// The whole chain for one request.
+    /// The whole chain for one request of a component.
     ///
     /// A failed request has no effect. A watch that began reports later failures as its last event.
     pub async fn handle(&self, caller: &Caller, request: Request) -> Result<Answer> {
-        let mut entry = self.audit.begin(self, caller, &request);
+        let entry = Entry::of_request(self, caller, &request);
+        self.handle_recorded(&entry, caller, request).await
+    }
+
+    /// The whole chain for one request whose entry in the audit is open.
+    pub async fn handle_recorded(&self, entry: &Entry, caller: &Caller, request: Request) -> Result<Answer> {
         let answer = self.authorized(caller, request).await;
-        entry.finish(self.clock.now(), &answer);
-        self.audit.record(entry);
+        entry.finish(&answer);
         answer
     }
 
@@ -113,8 +117,12 @@ impl ApiServer {
                 self.update(caller, &target, input, &options, warnings).await
             }
             Operation::Patch(patch, options) => self.patch(caller, &target, &patch, &options, warnings).await,
-            Operation::Delete(options) => self.delete(caller, &target, &options).await,
+            Operation::Delete(options) => {
+                warnings.extend(admission::unsupported_options(&options));
+                self.delete(caller, &target, &options).await
+            }
             Operation::DeleteCollection(selection, options) => {
+                warnings.extend(admission::unsupported_options(&options));
                 self.delete_collection(caller, &target, &selection, &options).await
             }
             Operation::Connect(_) => self.get(&target).await.map(Reply::Connect),

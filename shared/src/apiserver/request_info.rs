@@ -93,6 +93,74 @@ fn namespaced(path: &str) -> (&str, &str) {
     }
 }
 
+/// What a request is about as the audit names it, whether or not anyone serves it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestInfo<'a> {
+    /// The verb; of paths that are no resource, the method.
+    pub verb: String,
+    /// The API group.
+    pub api_group: &'a str,
+    /// The version in the group.
+    pub api_version: &'a str,
+    /// The namespace, empty where the path names none.
+    pub namespace: &'a str,
+    /// The plural name; `None` where the path is no resource.
+    pub resource: Option<&'a str>,
+    /// The object's name, empty for collections.
+    pub name: &'a str,
+    /// The subresource, empty where the path names none.
+    pub subresource: &'a str,
+}
+
+impl<'a> RequestInfo<'a> {
+    /// What a method on a path means; `watch` is the query's parameter of that name.
+    pub fn new(method: &str, path: &'a str, watch: bool) -> RequestInfo<'a> {
+        let other = || RequestInfo { verb: method.to_lowercase(), ..RequestInfo::default() };
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let (api_group, api_version, parts) = match parts.as_slice() {
+            ["api", version, parts @ ..] if !parts.is_empty() => ("", *version, parts),
+            ["apis", group, version, parts @ ..] if !parts.is_empty() => (*group, *version, parts),
+            _ => return other(),
+        };
+        let (old_watch, parts) = match parts {
+            ["watch", parts @ ..] if !parts.is_empty() => (true, parts),
+            parts => (false, parts),
+        };
+        let (namespace, parts) = match parts {
+            ["namespaces", namespace, kind, ..] if !matches!(*kind, "status" | "finalize") => {
+                (*namespace, &parts[2..])
+            }
+            ["namespaces", namespace, ..] => (*namespace, parts),
+            parts => ("", parts),
+        };
+        let part = |index: usize| parts.get(index).copied().unwrap_or_default();
+        let verb = if old_watch { "watch" } else { verb(method, part(1), watch) };
+        RequestInfo {
+            verb: verb.into(),
+            api_group,
+            api_version,
+            namespace,
+            resource: Some(part(0)),
+            name: part(1),
+            subresource: part(2),
+        }
+    }
+}
+
+fn verb(method: &str, name: &str, watch: bool) -> &'static str {
+    match method {
+        "GET" | "HEAD" if !name.is_empty() => "get",
+        "GET" | "HEAD" if watch => "watch",
+        "GET" | "HEAD" => "list",
+        "POST" => "create",
+        "PUT" => "update",
+        "PATCH" => "patch",
+        "DELETE" if name.is_empty() => "deletecollection",
+        "DELETE" => "delete",
+        _ => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +208,45 @@ mod tests {
         ];
         for (path, expected) in cases {
             assert_eq!(describe(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn requests_should_be_named_as_upstream_names_them() {
+        let cases = [
+            ("GET /api/v1/pods", "list /v1 pods"),
+            ("GET /api/v1/pods?watch", "watch /v1 pods"),
+            ("GET /api/v1/watch/namespaces/a/pods/b", "watch /v1 a pods b"),
+            ("HEAD /api/v1/namespaces/a/pods/b?watch", "get /v1 a pods b"),
+            ("POST /api/v1/namespaces/a/pods/b/exec", "create /v1 a pods b exec"),
+            ("GET /api/v1/namespaces/a/pods/b/proxy/c/d", "get /v1 a pods b proxy"),
+            ("PUT /api/v1/namespaces/a/finalize", "update /v1 a namespaces a finalize"),
+            ("DELETE /apis/apps/v1/namespaces/a/deployments/", "deletecollection apps/v1 a deployments"),
+            ("DELETE /apis/apps/v1/namespaces/a/deployments/b", "delete apps/v1 a deployments b"),
+            ("OPTIONS /api/v1/pods", " /v1 pods"),
+            ("GET /api/v1", "get"),
+            ("POST /apis/apps/v1/", "post"),
+            ("GET /openapi/v2", "get"),
+        ];
+        for (request, expected) in cases {
+            let (method, path) = request.split_once(' ').unwrap();
+            let (path, watch) = path.split_once('?').map_or((path, false), |(path, _)| (path, true));
+            let info = RequestInfo::new(method, path, watch);
+            let found = match info.resource {
+                None => info.verb,
+                Some(resource) => {
+                    let version = format!("{}/{}", info.api_group, info.api_version);
+                    let parts = [&info.verb, &version, info.namespace, resource, info.name, info.subresource];
+                    let parts: Vec<&str> = parts
+                        .into_iter()
+                        .enumerate()
+                        .filter(|(index, part)| *index == 0 || !part.is_empty())
+                        .map(|(_, part)| part)
+                        .collect();
+                    parts.join(" ")
+                }
+            };
+            assert_eq!(found, expected, "{request}");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use futures::future;
 use futures::stream::{self, StreamExt};
 
 use crate::store::{RangeRequest, Revision, StoreEvent, WatchItem};
@@ -44,6 +45,8 @@ impl ApiServer {
         Ok(self.follow(target, selection, options.allow_bookmarks, range.revision, pending))
     }
 
+    /// The pending events and then the store's, up to the first error: after one, nobody knows what the
+    /// watcher missed.
     fn follow(
         &self,
         target: &Target,
@@ -66,7 +69,12 @@ impl ApiServer {
             };
             stream::iter(events)
         });
-        stream::iter(pending).chain(changes).boxed()
+        let until_error = |ended: &mut bool, event: WatchEvent| {
+            let next = (!*ended).then_some(event);
+            *ended = *ended || matches!(next, Some(WatchEvent::Error(_)));
+            future::ready(next)
+        };
+        stream::iter(pending).chain(changes).scan(false, until_error).boxed()
     }
 }
 

@@ -1,15 +1,19 @@
 //! Fields that are accepted and not honoured: each is said, none is ignored.
 //!
 //! The API server turns [`unsupported_fields`] into `Warning` headers, the editor into marks, and the
-//! README's table of what works is made from [`UNSUPPORTED_POD_FIELDS`]. Whoever makes a field work
-//! takes its line out.
+//! README's table of what works is made from [`UNSUPPORTED`]. Whoever makes a field work takes its line
+//! out.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::Value;
 
 use super::field::Path;
 use super::pod::MIRROR_ANNOTATION;
 use crate::api::object::ApiObject;
+
+mod tables;
+
+pub use tables::UNSUPPORTED;
 
 /// A field that is accepted and not honoured.
 #[derive(Clone, Copy, Debug)]
@@ -20,20 +24,26 @@ pub struct Unsupported {
     pub sentence: &'static str,
     /// The value that the field may have all the same, usually its default.
     pub unless: Option<&'static str>,
+    /// The one value that has no effect, where others have.
+    pub only: Option<&'static str>,
     /// Whether pods that mirror a node's static pods may have it.
     pub fine_in_mirrors: bool,
 }
 
 const fn field(pattern: &'static str, sentence: &'static str) -> Unsupported {
-    Unsupported { pattern, sentence, unless: None, fine_in_mirrors: false }
+    Unsupported { pattern, sentence, unless: None, only: None, fine_in_mirrors: false }
 }
 
 const fn value(pattern: &'static str, unless: &'static str, sentence: &'static str) -> Unsupported {
-    Unsupported { pattern, sentence, unless: Some(unless), fine_in_mirrors: false }
+    Unsupported { unless: Some(unless), ..field(pattern, sentence) }
+}
+
+const fn only(pattern: &'static str, value: &'static str, sentence: &'static str) -> Unsupported {
+    Unsupported { only: Some(value), ..field(pattern, sentence) }
 }
 
 const fn host(pattern: &'static str, sentence: &'static str) -> Unsupported {
-    Unsupported { pattern, sentence, unless: None, fine_in_mirrors: true }
+    Unsupported { fine_in_mirrors: true, ..field(pattern, sentence) }
 }
 
 const NO_PROBES: &str = "probes are not run yet; the container counts as healthy while it runs";
@@ -60,6 +70,11 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
         "spec.containers[*].terminationMessagePolicy",
         "File",
         "the log's end is not taken as termination message yet",
+    ),
+    value(
+        "spec.containers[*].terminationMessagePath",
+        "/dev/termination-log",
+        "no termination message is read yet, from this file or another",
     ),
     field("spec.containers[*].restartPolicy", NO_RESTART_RULE),
     field("spec.containers[*].restartPolicyRules", NO_RESTART_RULE),
@@ -125,6 +140,11 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     host("spec.hostNetwork", "the pod has its node's address; containers never see the host's network"),
     host("spec.hostPID", "containers never see the host's processes"),
     host("spec.hostIPC", "containers never see the host's memory"),
+    only(
+        "spec.hostUsers",
+        "false",
+        "containers have no users of their own, so that there are none to keep apart from the host's",
+    ),
     field("spec.shareProcessNamespace", "containers do not see each other's processes"),
     field("spec.hostAliases", "/etc/hosts is not written yet"),
     value("spec.dnsPolicy", "ClusterFirst", "containers have no resolver settings of their own yet"),
@@ -145,16 +165,24 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
 
 /// The fields of an object that are accepted and not honoured: the path of each, and what does not happen.
 pub fn unsupported_fields(object: &dyn ApiObject) -> Vec<(String, String)> {
-    let Some(pod) = object.downcast_ref::<Pod>() else { return Vec::new() };
-    let mirror = pod.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(MIRROR_ANNOTATION));
+    let annotations = object.metadata().annotations.as_ref();
+    let mirror = annotations.is_some_and(|all| all.contains_key(MIRROR_ANNOTATION));
     let root = object.to_value();
-    let mut found = Vec::new();
-    for entry in UNSUPPORTED_POD_FIELDS.iter().filter(|entry| !(mirror && entry.fine_in_mirrors)) {
-        for path in matches(&root, entry) {
-            found.push((path.to_string(), entry.sentence.to_owned()));
-        }
-    }
-    found
+    ["", object.kind()].into_iter().flat_map(|kind| found(kind, &root, mirror)).collect()
+}
+
+/// The same for the options of a delete.
+pub fn unsupported_options(options: &DeleteOptions) -> Vec<(String, String)> {
+    let root = serde_json::to_value(options).unwrap_or_default();
+    found("DeleteOptions", &root, false)
+}
+
+/// What the table of a kind says of a value.
+fn found(kind: &str, root: &Value, mirror: bool) -> Vec<(String, String)> {
+    let entries = UNSUPPORTED.iter().filter(|(name, _)| *name == kind).flat_map(|(_, entries)| *entries);
+    let entries = entries.filter(|entry| !(mirror && entry.fine_in_mirrors));
+    let told = |entry: &Unsupported, path: Path| (path.to_string(), entry.sentence.to_owned());
+    entries.flat_map(|entry| matches(root, entry).into_iter().map(|path| told(entry, path))).collect()
 }
 
 /// Where in `root` the entry's field is set.
@@ -165,8 +193,12 @@ fn matches(root: &Value, entry: &Unsupported) -> Vec<Path> {
     for name in names {
         reached = reached.into_iter().flat_map(|(path, value)| step(&path, value, name)).collect();
     }
-    let set = |value: &Value| is_set(value) && value.as_str().is_none_or(|text| Some(text) != entry.unless);
-    reached.into_iter().filter(|(_, value)| value.is_some_and(set)).map(|(path, _)| path).collect()
+    let asks = |value: &Value| match (entry.only, entry.unless) {
+        (Some(only), _) => text(value) == only,
+        (None, Some(unless)) => is_set(value) && text(value) != unless,
+        (None, None) => is_set(value),
+    };
+    reached.into_iter().filter(|(_, value)| value.is_some_and(asks)).map(|(path, _)| path).collect()
 }
 
 /// One step of a pattern: `name`, `name[*]` or `name[key]`.
@@ -187,6 +219,11 @@ fn step<'a>(path: &Path, value: Option<&'a Value>, name: &str) -> Vec<(Path, Opt
     }
 }
 
+/// A scalar as text.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// Whether a value asks for something: not absent, empty or false.
 fn is_set(value: &Value) -> bool {
     match value {
@@ -204,32 +241,79 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::api::scheme;
+
+    fn paths(kind: &str, object: Value) -> Vec<String> {
+        let object = scheme::by_kind("v1", kind).unwrap().decode(&object).unwrap();
+        unsupported_fields(&*object).into_iter().map(|(path, _)| path).collect()
+    }
 
     fn found(pod: Value) -> Vec<String> {
-        let pod: Pod = serde_json::from_value(pod).unwrap();
-        unsupported_fields(&pod).into_iter().map(|(path, _)| path).collect()
+        paths("Pod", pod)
     }
 
     #[test]
     fn pods_should_be_told_which_of_their_fields_have_no_effect() {
         let pod = json!({"spec": {
             "containers": [
-                {"name": "a", "ports": [{"containerPort": 1, "protocol": "TCP"}, {"containerPort": 2, "protocol": "UDP"}]},
-                {"name": "b", "livenessProbe": {"exec": {}}, "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
+                {"name": "a", "terminationMessagePath": "/dev/termination-log", "ports": [{"containerPort": 1, "protocol": "TCP"}, {"containerPort": 2, "protocol": "UDP"}]},
+                {"name": "b", "terminationMessagePath": "/end", "livenessProbe": {"exec": {}}, "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
             ],
             "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}],
-            "securityContext": {}, "hostNetwork": true, "dnsPolicy": "ClusterFirst", "priority": 0,
+            "securityContext": {}, "hostNetwork": true, "hostUsers": false, "dnsPolicy": "ClusterFirst", "priority": 0,
         }});
         assert_eq!(
             found(pod),
             [
                 "spec.containers[1].livenessProbe",
+                "spec.containers[1].terminationMessagePath",
                 "spec.containers[1].resources.limits[ephemeral-storage]",
                 "spec.containers[0].ports[1].protocol",
                 "spec.volumes[1].configMap",
                 "spec.hostNetwork",
+                "spec.hostUsers",
             ]
         );
+    }
+
+    #[test]
+    fn every_kind_should_be_told_that_owners_have_no_effect() {
+        let owner = json!([{"apiVersion": "v1", "kind": "Pod", "name": "a", "uid": "1"}]);
+        for kind in ["ConfigMap", "Namespace", "Pod", "Secret"] {
+            let spec = if kind == "Pod" { json!({"containers": []}) } else { Value::Null };
+            let object = json!({"metadata": {"name": "a", "ownerReferences": owner}, "spec": spec});
+            assert_eq!(paths(kind, object), ["metadata.ownerReferences"], "{kind}");
+        }
+    }
+
+    #[test]
+    fn other_kinds_should_be_told_which_of_their_fields_have_no_effect() {
+        let taints = json!([{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoExecute"}]);
+        let cases: [(&str, Value, &[&str]); 6] = [
+            ("Service", json!({"spec": {"ports": [{"port": 80}]}}), &["spec"]),
+            ("ServiceAccount", json!({"imagePullSecrets": [{"name": "a"}]}), &["imagePullSecrets"]),
+            ("ServiceAccount", json!({"automountServiceAccountToken": false}), &[]),
+            ("Secret", json!({"type": "kubernetes.io/service-account-token"}), &["type"]),
+            ("Secret", json!({"type": "Opaque"}), &[]),
+            ("Node", json!({"spec": {"taints": taints}}), &["spec.taints[1].effect"]),
+        ];
+        for (kind, object, expected) in cases {
+            assert_eq!(paths(kind, object.clone()), expected, "{kind} {object}");
+        }
+    }
+
+    #[test]
+    fn a_delete_should_be_told_that_nothing_is_collected() {
+        let policy = |policy: &str| DeleteOptions {
+            propagation_policy: Some(policy.to_owned()),
+            ..DeleteOptions::default()
+        };
+        let orphan = DeleteOptions { orphan_dependents: Some(true), ..DeleteOptions::default() };
+        let cases =
+            [(policy("Foreground"), 1), (policy("Orphan"), 1), (policy("Background"), 0), (orphan, 1)];
+        for (options, expected) in cases {
+            assert_eq!(unsupported_options(&options).len(), expected, "{options:?}");
+        }
     }
 
     #[test]
@@ -243,7 +327,9 @@ mod tests {
 
     #[test]
     fn table_should_name_each_field_once() {
-        let mut patterns: Vec<&str> = UNSUPPORTED_POD_FIELDS.iter().map(|entry| entry.pattern).collect();
+        let entries =
+            UNSUPPORTED.iter().flat_map(|(kind, entries)| entries.iter().map(move |entry| (kind, entry)));
+        let mut patterns: Vec<_> = entries.map(|(kind, entry)| (kind, entry.pattern, entry.only)).collect();
         let count = patterns.len();
         patterns.sort_unstable();
         patterns.dedup();

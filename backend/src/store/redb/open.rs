@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ::redb::backends::FileBackend;
 use ::redb::{Builder, Database, DatabaseError, StorageBackend, StorageError};
 use shared::store::mvcc::ReplayError;
 
@@ -12,6 +13,10 @@ use super::file::{DataFile, FORMAT};
 /// Of the file's pages; reads are served by the core, so that only the path down to the newest
 /// records needs to stay.
 const CACHE_BYTES: usize = 8 << 20;
+
+/// Who may do what with the file: its owner may read and write it.
+#[cfg(unix)]
+const PRIVATE: u32 = 0o600;
 
 /// Why a store could not be opened. Each message names the file and what can be done.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +116,7 @@ pub(super) fn database_at(path: &Path) -> Result<Database, OpenError> {
         if !path.try_exists().map_err(Fault::Io)? {
             create(path)?;
         }
+        make_private(path);
         Ok(builder().open(path)?)
     };
     open().map_err(|fault| OpenError::of(path, fault))
@@ -140,8 +146,28 @@ fn create(path: &Path) -> Result<(), Fault> {
     draft.push(format!(".{}.new", std::process::id()));
     let draft = PathBuf::from(draft);
     let _ = fs::remove_file(&draft);
-    drop(DataFile::of(builder().create(&draft)?)?);
+    let file = new_private(&draft).map_err(Fault::Io)?;
+    drop(DataFile::of(database_on(FileBackend::new(file)?)?)?);
     place(&draft, path).and_then(|()| sync_directory(directory)).map_err(Fault::Io)
+}
+
+/// A new file that only its owner may read: Secrets will lie in it.
+fn new_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
+    options.open(path)
+}
+
+/// Takes a file from everyone but its owner, as far as the system lets us: it may be another's.
+fn make_private(path: &Path) {
+    #[cfg(unix)]
+    if let Err(error) = fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(PRIVATE)) {
+        tracing::warn!(path = %path.display(), %error, "others may read the store");
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 fn place(draft: &Path, path: &Path) -> io::Result<()> {
@@ -166,5 +192,24 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     match cfg!(unix) {
         true => File::open(directory)?.sync_all(),
         false => Ok(()),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_the_owner_should_read_the_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.redb");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        drop(database_at(&path).unwrap());
+        assert_eq!(mode(), PRIVATE);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        drop(database_at(&path).unwrap());
+        assert_eq!(mode(), PRIVATE);
     }
 }

@@ -63,10 +63,12 @@ fn rows_should_include_what_was_asked_for() {
         ("", Ok(IncludeObject::Metadata)),
         ("None", Ok(IncludeObject::None)),
         ("Object", Ok(IncludeObject::Object)),
-        ("all", Err("unrecognized includeObject value: \"all\"".to_owned())),
+        ("Metadata", Ok(IncludeObject::Metadata)),
     ] {
         assert_eq!(IncludeObject::parse(text), expected);
     }
+    let refused = IncludeObject::parse("all").unwrap_err();
+    assert!(refused.contains("includeObject: Invalid value: \"all\""), "{refused}");
 }
 
 #[test]

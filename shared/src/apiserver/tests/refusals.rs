@@ -1,6 +1,7 @@
 //! Who may do what, and what the audit tells of it.
 
 use super::*;
+use crate::apiserver::audit;
 
 #[test]
 fn refusal_should_name_user_verb_and_place() {
@@ -88,4 +89,16 @@ fn audit_should_tell_who_asked_what_and_when() {
         (404, Some("NotFound"))
     );
     assert_eq!(missed.object_ref.as_ref().unwrap().namespace, "nowhere");
+}
+
+#[test]
+fn audit_should_tell_of_a_request_that_nobody_waited_for() {
+    let api = api();
+    let admin = Caller::component(User::new("kubernetes-admin", &[MASTERS]), "test");
+    drop(api.server.handle(&admin, request("pods/default/never-asked", Operation::Get)));
+    let entry = audit::Entry::of_request(&api.server, &admin, &request("pods/default/web", Operation::Get));
+    drop(entry);
+    let last = api.server.audit.events().pop().unwrap();
+    assert_eq!(last.object_ref.as_ref().unwrap().name, "web");
+    assert_eq!((last.response_status.code, last.response_status.reason.as_deref()), (504, Some("Timeout")));
 }

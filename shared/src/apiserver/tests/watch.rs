@@ -4,6 +4,7 @@ use futures::{FutureExt, StreamExt};
 
 use super::super::request::{VersionMatch, WatchEvent, WatchStream};
 use super::*;
+use crate::store::{Expect, StoredValue, Write};
 
 fn watch(api: &Api, options: ListOptions) -> WatchStream {
     match api.answer(request("configmaps/default", Operation::Watch(options))).unwrap().reply {
@@ -117,6 +118,22 @@ fn watch_from_a_forgotten_revision_should_begin_and_say_so() {
     block_on(api.server.store.compact(api.revision())).unwrap();
     let mut stream = watch(&api, from(start - 1));
     assert_eq!(now(&mut stream), ["410 Expired", "end"]);
+}
+
+#[test]
+fn watch_should_end_with_its_first_error() {
+    let api = api();
+    let mut stream = watch(&api, from(api.revision()));
+    api.create("configmaps/default", &config_map("a")).unwrap();
+    let damaged = StoredValue { bytes: Bytes::from_static(b"{"), attachment: Arc::new(()) };
+    let write = Write {
+        key: "/registry/configmaps/default/damaged".into(),
+        value: Some(damaged),
+        expect: Expect::Absent,
+    };
+    block_on(api.server.store.write(write)).unwrap();
+    api.create("configmaps/default", &config_map("b")).unwrap();
+    assert_eq!(now(&mut stream), ["+a", "500 InternalError", "end"]);
 }
 
 #[test]

@@ -1,0 +1,57 @@
+//! What has no effect beside the fields of a Pod: in every kind, in the others, and in a delete.
+
+use super::{UNSUPPORTED_POD_FIELDS, Unsupported, field, host, only};
+
+const NOTHING_COLLECTS: &str = "nothing is deleted with its owner yet; there is no garbage collector";
+
+/// Fields that every kind has.
+const EVERY_KIND: &[Unsupported] = &[host("metadata.ownerReferences", NOTHING_COLLECTS)];
+
+const SERVICE: &[Unsupported] = &[field(
+    "spec",
+    "services carry no traffic yet: nothing answers at their addresses, and pods learn of them neither by \
+     name nor by variables",
+)];
+
+const SERVICE_ACCOUNT: &[Unsupported] = &[
+    field("imagePullSecrets", "images are pulled without credentials yet"),
+    field("automountServiceAccountToken", "tokens are not mounted yet"),
+];
+
+const SECRET: &[Unsupported] =
+    &[only("type", "kubernetes.io/service-account-token", "no token is put into the secret yet")];
+
+const NODE: &[Unsupported] = &[only(
+    "spec.taints[*].effect",
+    "NoExecute",
+    "new pods stay away; those that the node runs already are not evicted yet",
+)];
+
+const DELETE_OPTIONS: &[Unsupported] = &[
+    only(
+        "propagationPolicy",
+        "Foreground",
+        "the object goes at once, and its dependents stay; there is no garbage collector yet",
+    ),
+    only(
+        "propagationPolicy",
+        "Orphan",
+        "dependents stay, and still name their owner; there is no garbage collector yet",
+    ),
+    only(
+        "orphanDependents",
+        "true",
+        "dependents stay, and still name their owner; there is no garbage collector yet",
+    ),
+];
+
+/// What has no effect, by kind; the kind is empty for fields that every kind has.
+pub const UNSUPPORTED: &[(&str, &[Unsupported])] = &[
+    ("", EVERY_KIND),
+    ("Pod", UNSUPPORTED_POD_FIELDS),
+    ("Service", SERVICE),
+    ("ServiceAccount", SERVICE_ACCOUNT),
+    ("Secret", SECRET),
+    ("Node", NODE),
+    ("DeleteOptions", DELETE_OPTIONS),
+];
