@@ -164,7 +164,7 @@ impl Cluster {
                 clock: self.clock.clone(),
                 runtime: runtime.clone(),
                 network: self.network.clone(),
-                components: components.clone(),
+                components: if name == CONTROL_PLANE { components.clone() } else { Arc::default() },
             });
             self.nodes.add(kubelet.clone());
             self.tasks.spawn(kubelet.run(self.stop.child_token()));

@@ -17,7 +17,7 @@ use crate::runtime::logs::{LogConfig, LogFollow, LogWriter};
 use crate::runtime::{ContainerHandle, ContainerSpec, ContainerState, Mount, Stdin, StopBehavior};
 
 use super::component::ComponentHandle;
-use super::image::Image;
+use super::image::{Image, Source};
 use super::logs;
 use super::node::Kubelet;
 use super::sandbox::Sandbox;
@@ -61,6 +61,7 @@ impl Running {
 pub(super) struct Order<'a> {
     pub(super) kubelet: &'a Kubelet,
     pub(super) pod: &'a Pod,
+    pub(super) source: Source,
     pub(super) container: &'a Container,
     pub(super) sandbox: &'a Sandbox,
     pub(super) attempt: i32,
@@ -77,7 +78,7 @@ impl Order<'_> {
         let image = self
             .kubelet
             .images
-            .find(name)
+            .find(name, self.source)
             .map_err(|missing| StartError { reason: "CreateContainerError", message: missing.message })?;
         let variables = self.variables().await.map_err(error("CreateContainerConfigError"))?;
         match image {

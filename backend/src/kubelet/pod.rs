@@ -11,6 +11,7 @@ use shared::kubelet::pod_worker::PodWorker;
 use tokio::sync::mpsc;
 
 use super::component::ended;
+use super::image::Source;
 use super::launch::{Order, Running};
 use super::logs;
 use super::node::Kubelet;
@@ -27,6 +28,7 @@ pub(super) struct PodOnNode {
     uid: String,
     /// The uid under which the API has it: of a static pod, its mirror's.
     api_uid: String,
+    source: Source,
     sandbox: Option<SharedSandbox>,
     running: BTreeMap<String, Running>,
     orphaned: bool,
@@ -41,6 +43,7 @@ impl PodOnNode {
     pub(super) fn new(
         kubelet: Arc<Kubelet>,
         pod: Pod,
+        source: Source,
         api_uid: String,
         inputs: mpsc::UnboundedSender<Input>,
     ) -> PodOnNode {
@@ -60,6 +63,7 @@ impl PodOnNode {
             kubelet,
             uid,
             api_uid,
+            source,
             sandbox: None,
             running: BTreeMap::new(),
             orphaned: false,
@@ -168,17 +172,17 @@ impl PodOnNode {
     }
 
     fn pull(&mut self, container: String) {
-        let kubelet = self.kubelet.clone();
+        let (kubelet, source) = (self.kubelet.clone(), self.source);
         let spec = self.spec(&container).unwrap_or_default();
         let image = spec.image.unwrap_or_default();
-        if kubelet.images.is_absent(&image) {
+        if kubelet.images.is_absent(&image, source) {
             if spec.image_pull_policy.as_deref() == Some("Never") {
                 return self.tell(Outcome::Pulled(container, Err(never_pulled(&image))));
             }
             self.worker.on_pulling(&container);
         }
         self.spawn(async move {
-            let pulled = kubelet.images.pull(&image).await;
+            let pulled = kubelet.images.pull(&image, source).await;
             Outcome::Pulled(container, pulled)
         });
     }
@@ -186,15 +190,17 @@ impl PodOnNode {
     fn start(&self, container: String, attempt: i32) {
         let (Some(spec), Some(sandbox)) = (self.spec(&container), self.sandbox.clone()) else { return };
         let (kubelet, pod, uid) = (self.kubelet.clone(), self.worker.pod().clone(), self.uid.clone());
+        let source = self.source;
         let inputs = self.inputs.clone();
         self.spawn(async move {
-            let order = Order { kubelet: &kubelet, pod: &pod, container: &spec, sandbox: &sandbox, attempt };
+            let (kubelet, pod, container_spec, sandbox) = (&kubelet, &pod, &spec, &sandbox);
+            let order = Order { kubelet, pod, source, container: container_spec, sandbox, attempt };
             let started = order.start().await;
             if let Ok(running) = &started {
                 kubelet.logs.add(&uid, &container, attempt, running.follow_log());
                 tokio::spawn(tell_exit(running.clone(), uid.clone(), container.clone(), attempt, inputs));
             }
-            Outcome::Started(container, container_id(&kubelet), started)
+            Outcome::Started(container, container_id(kubelet), started)
         });
     }
 

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::pump::{Told, spawn_informer};
 use crate::scheduler::AbortOnDrop;
 
+use super::image::Source;
 use super::launch::Running;
 use super::node::Kubelet;
 use super::pod::PodOnNode;
@@ -168,7 +169,7 @@ impl SyncLoop {
         if change == Change::Deleted {
             return self.forget(&uid);
         }
-        self.upsert(pod.clone(), &uid, &uid);
+        self.upsert(pod.clone(), Source::Api, &uid, &uid);
     }
 
     /// The API has no such pod any more: whatever still runs of it is ended by force.
@@ -196,11 +197,12 @@ impl SyncLoop {
         }
     }
 
-    fn upsert(&mut self, pod: Pod, uid: &str, api_uid: &str) {
+    fn upsert(&mut self, pod: Pod, source: Source, uid: &str, api_uid: &str) {
         match self.pods.get_mut(uid) {
             Some(known) => known.worker.on_pod(pod),
             None => {
-                let new = PodOnNode::new(self.kubelet.clone(), pod, api_uid.to_owned(), self.inputs.clone());
+                let (kubelet, inputs) = (self.kubelet.clone(), self.inputs.clone());
+                let new = PodOnNode::new(kubelet, pod, source, api_uid.to_owned(), inputs);
                 self.pods.insert(uid.to_owned(), new);
             }
         }
@@ -295,7 +297,7 @@ impl SyncLoop {
             let uid = logs::node_uid(&pod);
             match self.pods.get_mut(&uid) {
                 Some(known) => known.on_mirror(&api_uid),
-                None => self.upsert(pod, &uid, &api_uid),
+                None => self.upsert(pod, Source::File, &uid, &api_uid),
             }
         }
         let lacking = self.statics.values().filter(|pod| self.mirror_of(pod).is_none()).cloned().collect();
