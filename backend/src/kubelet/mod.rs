@@ -18,6 +18,8 @@ mod reporter;
 mod sandbox;
 mod static_pods;
 mod sync_loop;
+#[cfg(test)]
+mod testing;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};

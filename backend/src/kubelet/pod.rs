@@ -10,6 +10,8 @@ use shared::kubelet::action::{Action, PullError};
 use shared::kubelet::pod_worker::PodWorker;
 use tokio::sync::mpsc;
 
+use crate::runtime::{ContainerState, ExitStatus};
+
 use super::component::ended;
 use super::image::Source;
 use super::launch::{Order, Running};
@@ -189,23 +191,20 @@ impl PodOnNode {
 
     fn start(&self, container: String, attempt: i32) {
         let (Some(spec), Some(sandbox)) = (self.spec(&container), self.sandbox.clone()) else { return };
-        let (kubelet, pod, uid) = (self.kubelet.clone(), self.worker.pod().clone(), self.uid.clone());
-        let source = self.source;
-        let inputs = self.inputs.clone();
+        let (kubelet, pod, source) = (self.kubelet.clone(), self.worker.pod().clone(), self.source);
         self.spawn(async move {
-            let (kubelet, pod, container_spec, sandbox) = (&kubelet, &pod, &spec, &sandbox);
-            let order = Order { kubelet, pod, source, container: container_spec, sandbox, attempt };
-            let started = order.start().await;
-            if let Ok(running) = &started {
-                kubelet.logs.add(&uid, &container, attempt, running.follow_log());
-                tokio::spawn(tell_exit(running.clone(), uid.clone(), container.clone(), attempt, inputs));
-            }
-            Outcome::Started(container, container_id(kubelet), started)
+            let order =
+                Order { kubelet: &kubelet, pod: &pod, source, container: &spec, sandbox: &sandbox, attempt };
+            let outcome = order.start().await;
+            Outcome::Started { container, attempt, id: container_id(&kubelet), outcome }
         });
     }
 
-    /// A container was started; it is kept to be stopped.
-    pub(super) fn keep(&mut self, container: &str, running: Running) {
+    /// A container was started, as the worker knows: it is kept to be stopped, and its end is told.
+    pub(super) fn keep(&mut self, container: &str, attempt: i32, running: Running) {
+        self.kubelet.logs.add(&self.uid, container, attempt, running.follow_log());
+        let (uid, name, inputs) = (self.uid.clone(), container.to_owned(), self.inputs.clone());
+        tokio::spawn(tell_exit(running.clone(), uid, name, attempt, inputs));
         self.running.insert(container.to_owned(), running);
     }
 
@@ -244,23 +243,30 @@ async fn tell_exit(
     inputs: mpsc::UnboundedSender<Input>,
 ) {
     let mut state = running.watch();
-    loop {
-        let end = ended(&state.borrow_and_update());
-        if let Some((status, started_at, finished_at)) = end {
-            let exit = ContainerStateTerminated {
-                exit_code: status.code,
-                reason: Some(status.reason.as_str().to_owned()),
-                message: Some(status.message).filter(|message| !message.is_empty()),
-                started_at: Some(Time(started_at)),
-                finished_at: Some(Time(finished_at)),
-                ..ContainerStateTerminated::default()
-            };
-            // Without a receiver the kubelet is gone.
-            let _ = inputs.send(Input::Outcome { uid, outcome: Outcome::Exited(container, attempt, exit) });
-            return;
-        }
-        if state.changed().await.is_err() {
-            return;
-        }
+    // Without a sender nobody runs the container any more.
+    let state = match state.wait_for(|state| matches!(state, ContainerState::Exited { .. })).await {
+        Ok(state) => Some(state.clone()),
+        Err(_) => None,
+    };
+    let exit = match state.as_ref().and_then(ended) {
+        Some((status, started_at, finished_at)) => exit(status, Some(started_at), Some(finished_at)),
+        None => exit(ExitStatus::killed(), None, None),
+    };
+    // Without a receiver the kubelet is gone.
+    let _ = inputs.send(Input::Outcome { uid, outcome: Outcome::Exited(container, attempt, exit) });
+}
+
+fn exit(
+    status: ExitStatus,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+) -> ContainerStateTerminated {
+    ContainerStateTerminated {
+        exit_code: status.code,
+        reason: Some(status.reason.as_str().to_owned()),
+        message: Some(status.message).filter(|message| !message.is_empty()),
+        started_at: started_at.map(Time),
+        finished_at: finished_at.map(Time),
+        ..ContainerStateTerminated::default()
     }
 }

@@ -44,8 +44,15 @@ pub(super) enum Outcome {
     Sandbox(Result<String, String>),
     SandboxRemoved,
     Pulled(String, Result<Pulled, PullError>),
-    /// The container, its id, and what runs now.
-    Started(String, String, Result<Running, StartError>),
+    Started {
+        container: String,
+        /// Which of the container's runs it is.
+        attempt: i32,
+        /// The container's id.
+        id: String,
+        /// What runs now.
+        outcome: Result<Running, StartError>,
+    },
     /// The container, which of its runs it was, and how it ended.
     Exited(String, i32, ContainerStateTerminated),
 }
@@ -83,16 +90,7 @@ impl Kubelet {
             tokio::spawn(static_pods::follow(self.clone(), inputs.clone())),
         ]
         .map(AbortOnDrop);
-        let mut sync_loop = SyncLoop {
-            kubelet: self.clone(),
-            pods: BTreeMap::new(),
-            statics: BTreeMap::new(),
-            mirrors: BTreeMap::new(),
-            inputs,
-            synced: false,
-            manifests_read: false,
-            cleared: false,
-        };
+        let mut sync_loop = SyncLoop::new(self.clone(), inputs);
         loop {
             tokio::select! {
                 input = received.recv() => match input {
@@ -114,6 +112,19 @@ impl Kubelet {
 }
 
 impl SyncLoop {
+    fn new(kubelet: Arc<Kubelet>, inputs: mpsc::UnboundedSender<Input>) -> SyncLoop {
+        SyncLoop {
+            kubelet,
+            pods: BTreeMap::new(),
+            statics: BTreeMap::new(),
+            mirrors: BTreeMap::new(),
+            inputs,
+            synced: false,
+            manifests_read: false,
+            cleared: false,
+        }
+    }
+
     fn wake_at(&self) -> Option<Timestamp> {
         self.pods.values().filter_map(|pod| pod.wake_at).min()
     }
@@ -225,11 +236,11 @@ impl SyncLoop {
             Outcome::Sandbox(outcome) => pod.worker.on_sandbox(outcome, now),
             Outcome::SandboxRemoved => pod.worker.on_sandbox_removed(),
             Outcome::Pulled(container, outcome) => pod.worker.on_pulled(&container, outcome, now),
-            Outcome::Started(container, id, outcome) => {
-                if let Ok(running) = &outcome {
-                    pod.keep(&container, running.clone());
+            Outcome::Started { container, attempt, id, outcome } => {
+                pod.worker.on_started(&container, outcome.as_ref().map(|_| id).map_err(Clone::clone), now);
+                if let Ok(running) = outcome {
+                    pod.keep(&container, attempt, running);
                 }
-                pod.worker.on_started(&container, outcome.map(|_| id), now);
             }
             Outcome::Exited(container, attempt, exit) => {
                 let present =
@@ -325,7 +336,10 @@ impl SyncLoop {
 
 /// A container that started when its pod was gone already.
 fn stop_orphan(outcome: Outcome) {
-    if let Outcome::Started(_, _, Ok(running)) = outcome {
+    if let Outcome::Started { outcome: Ok(running), .. } = outcome {
         tokio::spawn(async move { running.kill(Duration::ZERO).await });
     }
 }
+
+#[cfg(test)]
+mod tests;
