@@ -3,11 +3,13 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use futures::FutureExt;
 use shared::apiserver::ApiServer;
 use shared::apiserver::registry::Decoded;
 use shared::apiserver::user::User;
@@ -167,7 +169,7 @@ impl Cluster {
                 components: if name == CONTROL_PLANE { components.clone() } else { Arc::default() },
             });
             self.nodes.add(kubelet.clone());
-            self.tasks.spawn(kubelet.run(self.stop.child_token()));
+            self.tasks.spawn(run_kubelet(kubelet, self.stop.child_token()));
         }
         Ok(())
     }
@@ -204,6 +206,15 @@ impl Cluster {
         if tokio::time::timeout(DRAIN_LIMIT, self.connections.wait()).await.is_err() {
             tracing::debug!("connections were still open at the end");
         }
+    }
+}
+
+/// Runs a kubelet to its end, and tells where that is not the one that was asked for. Its node is then
+/// one whose lease runs out.
+async fn run_kubelet(kubelet: Arc<Kubelet>, stop: CancellationToken) {
+    let name = kubelet.name().to_owned();
+    if AssertUnwindSafe(kubelet.run(stop)).catch_unwind().await.is_err() {
+        tracing::error!(node = name, "the kubelet panicked: its pods are left to themselves");
     }
 }
 

@@ -16,8 +16,7 @@ use shared::kubelet::mirror;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::pump::{Told, spawn_informer};
-use crate::scheduler::AbortOnDrop;
+use crate::pump::{Tasks, Told, inform};
 
 use super::image::Source;
 use super::launch::Running;
@@ -83,13 +82,12 @@ impl Kubelet {
             field_selector: format!("{field}={}", self.name()),
             ..ListOptions::default()
         };
-        let _stopped_with_the_loop = [
-            spawn_informer::<Pod, _>(self.client.clone(), own("spec.nodeName"), inputs.clone(), Input::Pod),
-            spawn_informer::<Node, _>(self.client.clone(), own("metadata.name"), inputs.clone(), Input::Node),
-            tokio::spawn(registration::keep_alive(self.clone())),
-            tokio::spawn(static_pods::follow(self.clone(), inputs.clone())),
-        ]
-        .map(AbortOnDrop);
+        let client = || self.client.clone();
+        let mut tasks = Tasks::default();
+        tasks.spawn(inform::<Pod, _>(client(), own("spec.nodeName"), inputs.clone(), Input::Pod));
+        tasks.spawn(inform::<Node, _>(client(), own("metadata.name"), inputs.clone(), Input::Node));
+        tasks.spawn(registration::keep_alive(self.clone()));
+        tasks.spawn(static_pods::follow(self.clone(), inputs.clone()));
         let mut sync_loop = SyncLoop::new(self.clone(), inputs);
         loop {
             tokio::select! {
@@ -98,6 +96,7 @@ impl Kubelet {
                     None => return,
                 },
                 () = self.sleep_until(sync_loop.wake_at()) => sync_loop.wake(),
+                never = tasks.watch() => match never {},
                 () = stop.cancelled() => return sync_loop.stop_guests().await,
             }
         }
