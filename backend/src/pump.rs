@@ -30,6 +30,11 @@ impl Tasks {
         self.0.spawn(work);
     }
 
+    /// Ends them all and waits until they did.
+    pub(crate) async fn end(mut self) {
+        self.0.shutdown().await;
+    }
+
     /// Waits for ever.
     ///
     /// # Panics

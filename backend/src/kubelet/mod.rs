@@ -46,4 +46,9 @@ impl Nodes {
         let mut kubelets = self.kubelets.write().unwrap_or_else(PoisonError::into_inner);
         kubelets.insert(kubelet.name().to_owned(), kubelet);
     }
+
+    /// Forgets them all. The API server, which a kubelet reaches, knows them through this.
+    pub fn clear(&self) {
+        self.kubelets.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }

@@ -57,7 +57,7 @@ impl PodOnNode {
             uid: api_uid.clone(),
             worker: uid.clone(),
         };
-        tokio::spawn(reporter::run(kubelet.clone(), identity, received, inputs.clone()));
+        kubelet.spawn(reporter::run(kubelet.clone(), identity, received, inputs.clone()));
         let worker = PodWorker::new(pod, &kubelet.address.to_string(), kubelet.now());
         PodOnNode {
             worker,
@@ -166,7 +166,7 @@ impl PodOnNode {
     /// Runs work beside the loop and hands its outcome in.
     fn spawn(&self, work: impl Future<Output = Outcome> + Send + 'static) {
         let (inputs, uid) = (self.inputs.clone(), self.uid.clone());
-        tokio::spawn(async move {
+        self.kubelet.spawn(async move {
             let outcome = work.await;
             // Without a receiver the kubelet is gone.
             let _ = inputs.send(Input::Outcome { uid, outcome });
@@ -204,7 +204,7 @@ impl PodOnNode {
     pub(super) fn keep(&mut self, container: &str, attempt: i32, running: Running) {
         self.kubelet.logs.add(&self.uid, container, attempt, running.follow_log());
         let (uid, name, inputs) = (self.uid.clone(), container.to_owned(), self.inputs.clone());
-        tokio::spawn(tell_exit(running.clone(), uid, name, attempt, inputs));
+        self.kubelet.spawn(tell_exit(running.clone(), uid, name, attempt, inputs));
         self.running.insert(container.to_owned(), running);
     }
 
@@ -213,10 +213,19 @@ impl PodOnNode {
         self.running.values().filter(|running| matches!(running, Running::Guest(_)))
     }
 
+    /// The parts of this program that run, each with the number of those that it may need.
+    pub(super) fn components(&self) -> impl Iterator<Item = (usize, &Running)> {
+        let components = self.running.iter().filter(|(_, running)| matches!(running, Running::Component(_)));
+        components.map(|(container, running)| {
+            let image = self.spec(container).and_then(|spec| spec.image).unwrap_or_default();
+            (self.kubelet.components.position(&image).unwrap_or_default(), running)
+        })
+    }
+
     fn stop(&self, container: &str, grace: SignedDuration) {
         let Some(running) = self.running.get(container).cloned() else { return };
         let grace = std::time::Duration::try_from(grace).unwrap_or_default();
-        tokio::spawn(async move { running.kill(grace).await });
+        self.kubelet.spawn(async move { running.kill(grace).await });
     }
 }
 

@@ -93,12 +93,12 @@ fn pod(kubelet: &Kubelet, (file, text): &Manifest) -> Option<Pod> {
 /// Creates the mirrors that lack and deletes those that are too many.
 pub(super) fn reconcile(kubelet: &Arc<Kubelet>, lacking: Vec<Pod>, superfluous: Vec<Pod>) {
     for pod in superfluous {
-        let kubelet = kubelet.clone();
-        tokio::spawn(async move { delete(&kubelet, &pod).await });
+        let owner = kubelet.clone();
+        kubelet.spawn(async move { delete(&owner, &pod).await });
     }
     for pod in lacking {
-        let kubelet = kubelet.clone();
-        tokio::spawn(async move { create(&kubelet, &pod).await });
+        let owner = kubelet.clone();
+        kubelet.spawn(async move { create(&owner, &pod).await });
     }
 }
 

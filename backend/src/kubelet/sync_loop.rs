@@ -24,6 +24,9 @@ use super::node::Kubelet;
 use super::pod::PodOnNode;
 use super::{leftovers, logs, registration, static_pods};
 
+/// How long each of the control plane's components has to end when the cluster stops.
+const COMPONENT_GRACE: Duration = Duration::from_secs(5);
+
 /// Something that the loop is told.
 pub(super) enum Input {
     /// A pod of the API.
@@ -74,9 +77,12 @@ struct SyncLoop {
 }
 
 impl Kubelet {
-    /// Registers the node and runs its pods until the token is cancelled.
+    /// Registers the node and runs its pods until the token is cancelled; then nothing of them is left
+    /// that runs.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        registration::register(&self).await;
+        if stop.run_until_cancelled(registration::register(&self)).await.is_none() {
+            return self.end_tasks().await;
+        }
         let (inputs, mut received) = mpsc::unbounded_channel();
         let own = |field: &str| ListOptions {
             field_selector: format!("{field}={}", self.name()),
@@ -93,13 +99,16 @@ impl Kubelet {
             tokio::select! {
                 input = received.recv() => match input {
                     Some(input) => sync_loop.take(input),
-                    None => return,
+                    None => break,
                 },
                 () = self.sleep_until(sync_loop.wake_at()) => sync_loop.wake(),
                 never = tasks.watch() => match never {},
-                () = stop.cancelled() => return sync_loop.stop_guests().await,
+                () = stop.cancelled() => break,
             }
         }
+        sync_loop.stop().await;
+        tasks.end().await;
+        self.end_tasks().await;
     }
 
     async fn sleep_until(&self, moment: Option<Timestamp>) {
@@ -128,10 +137,17 @@ impl SyncLoop {
         self.pods.values().filter_map(|pod| pod.wake_at).min()
     }
 
-    /// Ends what runs of pods, at once, before the runtime that it runs on goes.
-    async fn stop_guests(&self) {
+    /// Ends what runs of pods, before the runtime that it runs on goes: programs at once, then the
+    /// control plane, each component before those that it needs.
+    async fn stop(&self) {
         let guests = self.pods.values().flat_map(PodOnNode::guests);
-        futures::future::join_all(guests.map(|guest| async move { guest.kill(Duration::ZERO).await })).await;
+        futures::future::join_all(guests.map(|guest| guest.kill(Duration::ZERO))).await;
+        let mut components: Vec<(usize, &Running)> =
+            self.pods.values().flat_map(PodOnNode::components).collect();
+        components.sort_by_key(|(needed, _)| std::cmp::Reverse(*needed));
+        for (_, component) in components {
+            component.kill(COMPONENT_GRACE).await;
+        }
     }
 
     /// Lets every worker look whose time has come.
