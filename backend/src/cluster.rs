@@ -3,11 +3,13 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use futures::FutureExt;
 use shared::apiserver::ApiServer;
 use shared::apiserver::registry::Decoded;
 use shared::apiserver::user::User;
@@ -79,7 +81,7 @@ pub struct Cluster {
     pub kubeconfig: PathBuf,
     stop: CancellationToken,
     tasks: TaskTracker,
-    connections: TaskTracker,
+    parts: Arc<Parts>,
 }
 
 impl Cluster {
@@ -115,17 +117,16 @@ impl Cluster {
             openapi: Arc::default(),
             secure_address: secure_address.to_string().into(),
         };
-        let connections = TaskTracker::new();
-        let components = Arc::new(control_plane::components(Parts {
+        let parts = Arc::new(Parts {
             store,
             clock: clock.clone(),
             router: router(context.clone(), web::page()),
             context,
-            plain: Arc::new(plain),
-            secure: Arc::new(secure),
+            plain,
+            secure,
             tls: certificates.server_config()?,
-            connections: connections.clone(),
-        }));
+            connections: TaskTracker::new(),
+        });
         control_plane::write_manifests(&options, secure_address)?;
 
         let cluster = Cluster {
@@ -139,18 +140,15 @@ impl Cluster {
             kubeconfig,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            connections,
+            parts,
         };
-        cluster.start_kubelets(&options, &components)?;
+        cluster.start_kubelets(&options)?;
         cluster.wait_until_it_answers().await?;
         Ok(cluster)
     }
 
-    fn start_kubelets(
-        &self,
-        options: &ClusterOptions,
-        components: &Arc<crate::kubelet::Components>,
-    ) -> Result<()> {
+    fn start_kubelets(&self, options: &ClusterOptions) -> Result<()> {
+        let components = Arc::new(control_plane::components(&self.parts));
         let runtime = self.runtime(&options.data_dir)?;
         let workers = (1..=options.nodes).map(|number| format!("node-{number}"));
         for (index, name) in std::iter::once(CONTROL_PLANE.to_owned()).chain(workers).enumerate() {
@@ -164,10 +162,10 @@ impl Cluster {
                 clock: self.clock.clone(),
                 runtime: runtime.clone(),
                 network: self.network.clone(),
-                components: components.clone(),
+                components: if name == CONTROL_PLANE { components.clone() } else { Arc::default() },
             });
             self.nodes.add(kubelet.clone());
-            self.tasks.spawn(kubelet.run(self.stop.child_token()));
+            self.tasks.spawn(run_kubelet(kubelet, self.stop.child_token()));
         }
         Ok(())
     }
@@ -195,15 +193,49 @@ impl Cluster {
         })
     }
 
-    /// Stops everything, in order: kubelets with their containers, then connections.
+    /// Stops everything, in order: kubelets with their containers, those of the control plane last, then
+    /// connections, then the store. After it the addresses and the data directory are free.
     pub async fn stop(self) {
-        self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
-        self.connections.close();
-        if tokio::time::timeout(DRAIN_LIMIT, self.connections.wait()).await.is_err() {
+        let Cluster { server, nodes, stop, tasks, parts, .. } = self;
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+        parts.connections.close();
+        if tokio::time::timeout(DRAIN_LIMIT, parts.connections.wait()).await.is_err() {
             tracing::debug!("connections were still open at the end");
         }
+        // The API server knows the kubelets, and they know it.
+        nodes.clear();
+        drop((server, nodes));
+        alone(&parts).await;
+        let store = parts.store.clone();
+        drop(parts);
+        alone(&store).await;
+        // Closing a file is work.
+        if tokio::task::spawn_blocking(move || drop(store)).await.is_err() {
+            tracing::warn!("the store was not closed well");
+        }
+    }
+}
+
+/// Waits until nobody else has this any more, for as long as a stop may take.
+async fn alone<T: ?Sized>(held: &Arc<T>) {
+    let others_end = async {
+        while Arc::strong_count(held) > 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    if tokio::time::timeout(DRAIN_LIMIT, others_end).await.is_err() {
+        tracing::debug!("a part of the cluster was still in use at the end");
+    }
+}
+
+/// Runs a kubelet to its end, and tells where that is not the one that was asked for. Its node is then
+/// one whose lease runs out.
+async fn run_kubelet(kubelet: Arc<Kubelet>, stop: CancellationToken) {
+    let name = kubelet.name().to_owned();
+    if AssertUnwindSafe(kubelet.run(stop)).catch_unwind().await.is_err() {
+        tracing::error!(node = name, "the kubelet panicked: its pods are left to themselves");
     }
 }
 
@@ -252,21 +284,5 @@ pub(crate) fn node_directory(data_dir: &Path, node: &str) -> PathBuf {
     data_dir.join("nodes").join(node)
 }
 
-#[cfg(all(test, unix))]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    #[test]
-    fn a_new_data_directory_should_be_its_owners_alone() {
-        let parent = tempfile::tempdir().unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        let directory = parent.path().join("some/data");
-        create_private(&directory).unwrap();
-        assert_eq!(mode(&directory), 0o700);
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o750)).unwrap();
-        create_private(&directory).unwrap();
-        assert_eq!(mode(&directory), 0o750);
-    }
-}
+#[cfg(test)]
+mod tests;

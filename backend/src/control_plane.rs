@@ -7,6 +7,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use rustls::ServerConfig;
 use serde_json::{Value, json};
@@ -34,8 +39,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<ClusterClock>,
     pub(crate) context: Context,
     pub(crate) router: Router,
-    pub(crate) plain: Arc<TcpListener>,
-    pub(crate) secure: Arc<TcpListener>,
+    pub(crate) plain: TcpListener,
+    pub(crate) secure: TcpListener,
     pub(crate) tls: Arc<ServerConfig>,
     pub(crate) connections: TaskTracker,
 }
@@ -44,13 +49,12 @@ pub(crate) struct Parts {
 const STOPPED: i32 = 0;
 
 /// The tasks behind the control plane's images.
-pub(crate) fn components(parts: Parts) -> Components {
-    let parts = Arc::new(parts);
+pub(crate) fn components(parts: &Arc<Parts>) -> Components {
     let mut components = Components::default();
-    components.add("etcd", component(&parts, etcd));
-    components.add("kube-apiserver", component(&parts, kube_apiserver));
-    components.add("kube-controller-manager", component(&parts, kube_controller_manager));
-    components.add("kube-scheduler", component(&parts, kube_scheduler));
+    components.add("etcd", component(parts, etcd));
+    components.add("kube-apiserver", component(parts, kube_apiserver));
+    components.add("kube-controller-manager", component(parts, kube_controller_manager));
+    components.add("kube-scheduler", component(parts, kube_scheduler));
     components
 }
 
@@ -90,21 +94,32 @@ async fn etcd(parts: Arc<Parts>, log: ComponentLog) {
 async fn kube_apiserver(parts: Arc<Parts>, log: ComponentLog) {
     let shutdown = CancellationToken::new();
     let _connections_end_with_the_task = shutdown.clone().drop_guard();
+    let ending = middleware::from_fn_with_state(shutdown.clone(), end_with_the_server);
+    let router = parts.router.clone().layer(ending);
     let listening = Listening { shutdown, connections: parts.connections.clone() };
     let addresses = [parts.plain.local_addr(), parts.secure.local_addr()];
     for address in addresses.into_iter().flatten() {
         log.info(&format!("Serving on {address}"));
     }
     let plain =
-        apiserver::serve_plain(&parts.plain, parts.router.clone(), parts.context.clone(), listening.clone());
-    let secure = apiserver::serve_secure(
-        &parts.secure,
-        parts.tls.clone(),
-        parts.router.clone(),
-        parts.context.clone(),
-        listening,
-    );
+        apiserver::serve_plain(&parts.plain, router.clone(), parts.context.clone(), listening.clone());
+    let secure =
+        apiserver::serve_secure(&parts.secure, parts.tls.clone(), router, parts.context.clone(), listening);
     tokio::join!(plain, secure, expire_events(&parts, &log));
+}
+
+/// Ends what is streamed when the API server ends: a watch has no end of its own, and its connection
+/// would wait for it.
+async fn end_with_the_server(
+    State(shutdown): State<CancellationToken>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    if response.body().size_hint().exact().is_some() {
+        return response;
+    }
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(shutdown.cancelled_owned())))
 }
 
 /// Removes Events whose hour is over, for ever.

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use std::convert::Infallible;
+
 use futures::StreamExt;
 use k8s_openapi::Resource;
 use shared::api::object::SharedObject;
@@ -12,9 +14,42 @@ use shared::apiserver::request::{ListOptions, WatchEvent};
 use shared::client::Client;
 use shared::informer::{Change, Informer};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 /// How long to wait before a failed list is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Tasks that end with their owner. A task that panics takes its owner with it, so that nobody goes on
+/// who waits for what will never come.
+#[derive(Default)]
+pub(crate) struct Tasks(JoinSet<()>);
+
+impl Tasks {
+    /// Starts a task.
+    pub(crate) fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(work);
+    }
+
+    /// Ends them all and waits until they did.
+    pub(crate) async fn end(mut self) {
+        self.0.shutdown().await;
+    }
+
+    /// Waits for ever.
+    ///
+    /// # Panics
+    /// As soon as a task does, in its words.
+    pub(crate) async fn watch(&mut self) -> Infallible {
+        while let Some(ended) = self.0.join_next().await {
+            if let Err(error) = ended
+                && let Ok(panic) = error.try_into_panic()
+            {
+                std::panic::resume_unwind(panic);
+            }
+        }
+        std::future::pending().await
+    }
+}
 
 /// What an informer's owner is told.
 pub(crate) enum Told {
@@ -103,21 +138,15 @@ async fn watch(
 }
 
 /// Follows a collection and sends what comes to a channel, wrapped as the receiver wants it.
-pub(crate) fn spawn_informer<K, T>(
+pub(crate) async fn inform<K: Resource, T>(
     client: Client,
     selection: ListOptions,
     inputs: mpsc::UnboundedSender<T>,
-    wrap: impl Fn(Told) -> T + Send + Sync + 'static,
-) -> tokio::task::JoinHandle<()>
-where
-    K: Resource + 'static,
-    T: Send + 'static,
-{
-    tokio::spawn(async move {
-        if let Some(kind) = scheme::of_type::<K>() {
-            inform_kind(client, kind, selection, move |told| inputs.send(wrap(told)).is_ok()).await;
-        }
-    })
+    wrap: impl Fn(Told) -> T,
+) {
+    if let Some(kind) = scheme::of_type::<K>() {
+        inform_kind(client, kind, selection, move |told| inputs.send(wrap(told)).is_ok()).await;
+    }
 }
 
 /// A component's way to record events, shared by its tasks.
@@ -159,5 +188,23 @@ impl EventSink {
 
     fn forget(&self, note: &shared::recorder::Note) {
         self.recorder.lock().unwrap_or_else(std::sync::PoisonError::into_inner).forget(note);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+    use std::panic::AssertUnwindSafe;
+
+    #[tokio::test]
+    async fn owner_should_panic_with_its_task_and_outlive_one_that_is_done() {
+        let mut tasks = Tasks::default();
+        tasks.spawn(async {});
+        let still = tokio::time::timeout(Duration::from_millis(20), tasks.watch()).await;
+        assert!(still.is_err());
+        tasks.spawn(async { panic!("a bug") });
+        let panic = AssertUnwindSafe(tasks.watch()).catch_unwind().await.unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"a bug"));
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::clock::ClusterClock;
 use crate::component_log::ComponentLog;
-use crate::pump::{EventSink, Told, spawn_informer};
+use crate::pump::{EventSink, Tasks, Told, inform};
 
 /// How many decisions are kept.
 const KEPT: usize = 1024;
@@ -106,6 +106,7 @@ struct Task {
     decisions: Arc<DecisionLog>,
     log: ComponentLog,
     inputs: mpsc::UnboundedSender<Input>,
+    tasks: Tasks,
     /// How many of the two collections were read whole.
     synced: usize,
 }
@@ -114,14 +115,13 @@ struct Task {
 pub async fn run(client: Client, clock: Arc<ClusterClock>, decisions: Arc<DecisionLog>, log: ComponentLog) {
     let (inputs, mut received) = mpsc::unbounded_channel();
     let everything = ListOptions::default;
-    let informers = [
-        spawn_informer::<Node, _>(client.clone(), everything(), inputs.clone(), Input::Node),
-        spawn_informer::<Pod, _>(client.clone(), everything(), inputs.clone(), Input::Pod),
-    ];
-    let _stopped_with_the_task = informers.map(AbortOnDrop);
+    let mut tasks = Tasks::default();
+    tasks.spawn(inform::<Node, _>(client.clone(), everything(), inputs.clone(), Input::Node));
+    tasks.spawn(inform::<Pod, _>(client.clone(), everything(), inputs.clone(), Input::Pod));
     let events = EventSink::new(client.clone(), "default-scheduler", "");
     log.info("Starting Kubernetes Scheduler");
-    let mut task = Task { scheduler: Scheduler::new(), client, events, decisions, log, inputs, synced: 0 };
+    let scheduler = Scheduler::new();
+    let mut task = Task { scheduler, client, events, decisions, log, inputs, tasks, synced: 0 };
     loop {
         let wake_at = task.scheduler.next_wakeup(task.now());
         tokio::select! {
@@ -130,6 +130,7 @@ pub async fn run(client: Client, clock: Arc<ClusterClock>, decisions: Arc<Decisi
                 None => return,
             },
             () = sleep_until(&clock, wake_at) => {}
+            never = task.tasks.watch() => match never {},
         }
         while let Ok(input) = received.try_recv() {
             task.take(input);
@@ -142,15 +143,6 @@ async fn sleep_until(clock: &ClusterClock, moment: Option<jiff::Timestamp>) {
     match moment {
         Some(moment) => clock.sleep_until(moment).await,
         None => std::future::pending().await,
-    }
-}
-
-/// A task that ends with its owner.
-pub(crate) struct AbortOnDrop(pub(crate) tokio::task::JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
@@ -200,9 +192,9 @@ impl Task {
         }
     }
 
-    fn bind(&self, pod: PodReference, node: String) {
+    fn bind(&mut self, pod: PodReference, node: String) {
         let (client, inputs, log) = (self.client.clone(), self.inputs.clone(), self.log.clone());
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let outcome = bind(&client, &pod, &node).await;
             match &outcome {
                 Ok(()) => log.info(&format!(
@@ -219,9 +211,9 @@ impl Task {
         });
     }
 
-    fn mark(&self, pod: PodReference, condition: k8s_openapi::api::core::v1::PodCondition) {
+    fn mark(&mut self, pod: PodReference, condition: k8s_openapi::api::core::v1::PodCondition) {
         let client = self.client.clone();
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let patch = json!({ "metadata": { "uid": pod.uid }, "status": { "conditions": [condition] } });
             if let Err(error) = client.patch_status::<Pod>(&pod.namespace, &pod.name, patch).await {
                 tracing::debug!(message = error.message, "a pod's condition was not written");
@@ -229,7 +221,7 @@ impl Task {
         });
     }
 
-    fn record(&self, pod: &PodReference, type_: &'static str, reason: &str, message: String) {
+    fn record(&mut self, pod: &PodReference, type_: &'static str, reason: &str, message: String) {
         let regarding = ObjectReference {
             api_version: Some("v1".into()),
             kind: Some("Pod".into()),
@@ -240,7 +232,7 @@ impl Task {
         };
         let note = Note { regarding, type_, reason: reason.to_owned(), message };
         let events = self.events.clone();
-        tokio::spawn(async move { events.record(&note).await });
+        self.tasks.spawn(async move { events.record(&note).await });
     }
 }
 

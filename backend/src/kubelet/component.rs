@@ -1,7 +1,6 @@
 //! Containers that are parts of this program: the control plane's own. Their image names a task of the
 //! process instead of a WebAssembly program; starting the container starts the task.
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,22 +23,28 @@ pub const REGISTRY: &str = "registry.k8s.io";
 pub type Component =
     Arc<dyn Fn(Vec<String>, ComponentLog, CancellationToken) -> BoxFuture<'static, i32> + Send + Sync>;
 
-/// The tasks that containers can be, by the name of their image (`kube-scheduler`).
+/// The tasks that containers can be, by the name of their image (`kube-scheduler`), each after those
+/// that it needs.
 #[derive(Default)]
 pub struct Components {
-    by_image: BTreeMap<String, Component>,
+    by_image: Vec<(String, Component)>,
 }
 
 impl Components {
-    /// Adds a task under its image's name.
+    /// Adds a task under its image's name, after those that it needs.
     pub fn add(&mut self, image: &str, component: Component) {
-        self.by_image.insert(format!("{REGISTRY}/{image}"), component);
+        self.by_image.push((format!("{REGISTRY}/{image}"), component));
     }
 
     /// The task behind an image, whatever its tag.
     pub(super) fn get(&self, image: &str) -> Option<&Component> {
-        let name = image.rsplit_once(':').map_or(image, |(name, _)| name);
-        self.by_image.get(name)
+        self.position(image).map(|at| &self.by_image[at].1)
+    }
+
+    /// How many of the others the task behind an image may need.
+    pub(super) fn position(&self, image: &str) -> Option<usize> {
+        let image = image.rsplit_once(':').map_or(image, |(name, _)| name);
+        self.by_image.iter().position(|(name, _)| name == image)
     }
 }
 
@@ -93,14 +98,19 @@ impl ComponentHandle {
         self.log.clone()
     }
 
-    /// Asks the task to end, and ends it when the grace is over.
+    /// Asks the task to end, ends it when the grace is over, and waits for its end.
     pub(super) async fn kill(&self, grace: Duration) {
         self.stop.cancel();
-        let mut state = self.state.clone();
-        let ended = state.wait_for(|state| matches!(state, ContainerState::Exited { .. }));
-        if tokio::time::timeout(grace, ended).await.is_err() {
+        if tokio::time::timeout(grace, self.ended()).await.is_err() {
             self.abort.abort();
+            self.ended().await;
         }
+    }
+
+    async fn ended(&self) {
+        let mut state = self.state.clone();
+        // Without a sender nobody runs the task any more.
+        let _ = state.wait_for(|state| matches!(state, ContainerState::Exited { .. })).await;
     }
 }
 

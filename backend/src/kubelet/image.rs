@@ -24,6 +24,16 @@ pub(super) enum Image {
     Component,
 }
 
+/// Where a pod comes from (`pkg/kubelet/types/pod_update.go`). What the pod says of itself is no proof:
+/// anyone can write its annotations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A manifest of the node: only such a pod can be a part of this program.
+    File,
+    /// The API.
+    Api,
+}
+
 /// The images of one node, and their programs ready to run.
 pub(super) struct Images {
     runtime: Runtime,
@@ -37,8 +47,8 @@ impl Images {
     }
 
     /// What the name means, without fetching anything.
-    pub(super) fn find(&self, name: &str) -> Result<Image, PullError> {
-        if self.components.get(name).is_some() {
+    pub(super) fn find(&self, name: &str, source: Source) -> Result<Image, PullError> {
+        if source == Source::File && self.components.get(name).is_some() {
             return Ok(Image::Component);
         }
         let reference: Reference =
@@ -53,13 +63,13 @@ impl Images {
     }
 
     /// Whether the name is a good one of an image that is not on the node.
-    pub(super) fn is_absent(&self, name: &str) -> bool {
-        self.find(name).is_err_and(|error| error.reason == "ErrImagePull")
+    pub(super) fn is_absent(&self, name: &str, source: Source) -> bool {
+        self.find(name, source).is_err_and(|error| error.reason == "ErrImagePull")
     }
 
     /// Makes the image's programs ready, and tells what the `Pulled` event says.
-    pub(super) async fn pull(&self, name: &str) -> Result<Pulled, PullError> {
-        let builtin = match self.find(name)? {
+    pub(super) async fn pull(&self, name: &str, source: Source) -> Result<Pulled, PullError> {
+        let builtin = match self.find(name, source)? {
             Image::Builtin(builtin) => builtin,
             Image::Component => {
                 let message = format!(
@@ -113,4 +123,27 @@ fn component_id(name: &str) -> String {
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{digest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::RuntimeOptions;
+
+    fn images(components: Components) -> Images {
+        Images::new(Runtime::new(RuntimeOptions::default()).unwrap(), Arc::new(components))
+    }
+
+    #[tokio::test]
+    async fn only_a_pod_of_the_nodes_own_should_be_a_part_of_the_program() {
+        const SCHEDULER: &str = "registry.k8s.io/kube-scheduler:v1";
+        let mut components = Components::default();
+        components.add("kube-scheduler", Arc::new(|_, _, _| Box::pin(async { 0 })));
+        let images = images(components);
+        assert!(matches!(images.find(SCHEDULER, Source::File), Ok(Image::Component)));
+        assert!(images.is_absent(SCHEDULER, Source::Api));
+        let refused = images.pull(SCHEDULER, Source::Api).await.unwrap_err();
+        assert_eq!(refused.reason, "ErrImagePull");
+        images.pull(SCHEDULER, Source::File).await.unwrap();
+    }
 }

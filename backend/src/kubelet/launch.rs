@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret};
-use shared::api::quantity::Quantity;
 use shared::kubelet::action::StartError;
 use shared::kubelet::environment::{Sources, Surroundings, environment, expand};
+use shared::kubelet::quality_of_service::limit;
 use tokio::sync::watch;
 
 use crate::images::builtin::{Builtin, Launch};
@@ -17,9 +17,10 @@ use crate::runtime::logs::{LogConfig, LogFollow, LogWriter};
 use crate::runtime::{ContainerHandle, ContainerSpec, ContainerState, Mount, Stdin, StopBehavior};
 
 use super::component::ComponentHandle;
-use super::image::Image;
+use super::image::{Image, Source};
 use super::logs;
 use super::node::Kubelet;
+use super::pod::blocking;
 use super::sandbox::Sandbox;
 
 /// A container that was started.
@@ -61,6 +62,7 @@ impl Running {
 pub(super) struct Order<'a> {
     pub(super) kubelet: &'a Kubelet,
     pub(super) pod: &'a Pod,
+    pub(super) source: Source,
     pub(super) container: &'a Container,
     pub(super) sandbox: &'a Sandbox,
     pub(super) attempt: i32,
@@ -77,12 +79,12 @@ impl Order<'_> {
         let image = self
             .kubelet
             .images
-            .find(name)
+            .find(name, self.source)
             .map_err(|missing| StartError { reason: "CreateContainerError", message: missing.message })?;
         let variables = self.variables().await.map_err(error("CreateContainerConfigError"))?;
         match image {
             Image::Builtin(builtin) => self.start_guest(builtin, variables).await,
-            Image::Component => self.start_component(name, &variables),
+            Image::Component => self.start_component(name, &variables).await,
         }
     }
 
@@ -92,11 +94,11 @@ impl Order<'_> {
         variables: Vec<(String, String)>,
     ) -> Result<Running, StartError> {
         // Before anything can fail, so that a container that could not be started has an empty log.
-        let log = self.log().map_err(|failure| error("CreateContainerError")(failure.to_string()))?;
+        let log = self.log().await?;
         let launch = self.launch(image, &variables).map_err(error("RunContainerError"))?;
         let program =
             self.kubelet.images.program(launch.program).await.map_err(error("RunContainerError"))?;
-        let mounts = self.mounts(image).map_err(error("CreateContainerError"))?;
+        let mounts = self.mounts(image).await.map_err(error("CreateContainerError"))?;
         let spec = ContainerSpec {
             id: self.id(),
             program,
@@ -110,8 +112,9 @@ impl Order<'_> {
                 false => StopBehavior::Terminate,
             },
             hostname: self.sandbox.hostname.clone(),
-            memory_limit_bytes: self.limit("memory").and_then(|limit| u64::try_from(limit.value()).ok()),
-            cpu_limit_cores: self.limit("cpu").map(|limit| limit.milli_value() as f64 / 1000.0),
+            memory_limit_bytes: limit(self.container, "memory")
+                .and_then(|limit| u64::try_from(limit.value()).ok()),
+            cpu_limit_cores: limit(self.container, "cpu").map(|limit| limit.milli_value() as f64 / 1000.0),
             log,
             pod: self.sandbox.network.clone(),
         };
@@ -123,11 +126,15 @@ impl Order<'_> {
         Ok(Running::Guest(handle))
     }
 
-    fn start_component(&self, image: &str, variables: &[(String, String)]) -> Result<Running, StartError> {
+    async fn start_component(
+        &self,
+        image: &str,
+        variables: &[(String, String)],
+    ) -> Result<Running, StartError> {
         let Some(component) = self.kubelet.components.get(image) else {
             return Err(error("CreateContainerError")(format!("{image} is no part of this program")));
         };
-        let log = self.log().map_err(|failure| error("CreateContainerError")(failure.to_string()))?;
+        let log = self.log().await?;
         let (command, args) = self.expanded(variables);
         let line = [command, args].concat();
         Ok(Running::Component(ComponentHandle::start(component, line, log, self.kubelet.clock_source())))
@@ -156,19 +163,22 @@ impl Order<'_> {
         environment(self.pod, self.container, &surroundings, &sources)
     }
 
-    fn limit(&self, resource: &str) -> Option<Quantity> {
-        let limits = self.container.resources.as_ref()?.limits.as_ref()?;
-        limits.get(resource)?.0.parse().ok()
-    }
-
     fn working_dir(&self, image: &Builtin) -> String {
         let own = self.container.working_dir.clone().filter(|directory| !directory.is_empty());
         own.unwrap_or_else(|| image.working_dir.to_owned())
     }
 
-    fn log(&self) -> io::Result<LogWriter> {
+    /// The log of this run; of those before it only the last one's stays.
+    async fn log(&self) -> Result<LogWriter, StartError> {
         let path = logs::path(self.kubelet, self.pod, &self.container.name, self.attempt);
-        LogWriter::create(path, LogConfig::default(), self.kubelet.clock_source())
+        let (clock, attempt) = (self.kubelet.clock_source(), self.attempt);
+        let made = blocking(move || {
+            if let Some(directory) = path.parent() {
+                logs::remove_before(directory, attempt - 1);
+            }
+            LogWriter::create(path, LogConfig::default(), clock).map_err(|failure| failure.to_string())
+        });
+        made.await.unwrap_or_else(Err).map_err(error("CreateContainerError"))
     }
 
     fn id(&self) -> String {
@@ -178,9 +188,11 @@ impl Order<'_> {
     }
 
     /// The image's files, made anew for every start, and the volumes.
-    fn mounts(&self, image: &Builtin) -> Result<Vec<Mount>, String> {
+    async fn mounts(&self, image: &'static Builtin) -> Result<Vec<Mount>, String> {
         let root = self.sandbox.directory.join("containers").join(&self.container.name).join("rootfs");
-        lay_out(image, &root).map_err(|failure| format!("failed to lay out the image's files: {failure}"))?;
+        let place = root.clone();
+        let laid_out = blocking(move || lay_out(image, &place)).await?;
+        laid_out.map_err(|failure| format!("failed to lay out the image's files: {failure}"))?;
         let mut mounts = vec![Mount { host_dir: root, guest_path: "/".into(), read_only: false }];
         for mount in self.container.volume_mounts.iter().flatten() {
             let Some(place) = self.sandbox.volumes.get(&mount.name) else {

@@ -18,6 +18,8 @@ mod reporter;
 mod sandbox;
 mod static_pods;
 mod sync_loop;
+#[cfg(test)]
+mod testing;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -43,5 +45,10 @@ impl Nodes {
     pub fn add(&self, kubelet: Arc<Kubelet>) {
         let mut kubelets = self.kubelets.write().unwrap_or_else(PoisonError::into_inner);
         kubelets.insert(kubelet.name().to_owned(), kubelet);
+    }
+
+    /// Forgets them all. The API server, which a kubelet reaches, knows them through this.
+    pub fn clear(&self) {
+        self.kubelets.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

@@ -9,6 +9,8 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use shared::client::Client;
 use shared::kubelet::node_status::Machine;
 use shared::kubelet::pod_ip::PodAddresses;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::ClusterClock;
 use crate::network::Network;
@@ -54,6 +56,9 @@ pub struct Kubelet {
     pub(super) events: EventSink,
     pub(super) logs: RunningLogs,
     addresses: Mutex<Option<PodAddresses>>,
+    /// What goes on beside the loop, and ends with it.
+    tasks: TaskTracker,
+    ended: CancellationToken,
 }
 
 impl Kubelet {
@@ -73,12 +78,27 @@ impl Kubelet {
             events,
             logs: RunningLogs::default(),
             addresses: Mutex::new(None),
+            tasks: TaskTracker::new(),
+            ended: CancellationToken::new(),
         })
     }
 
     /// The node's name.
     pub fn name(&self) -> &str {
         &self.machine.name
+    }
+
+    /// Does something beside the loop, for as long as that runs.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let ended = self.ended.clone();
+        self.tasks.spawn(async move { ended.run_until_cancelled(work).await });
+    }
+
+    /// The loop is over: ends what goes on beside it.
+    pub(super) async fn end_tasks(&self) {
+        self.ended.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     /// The cluster's time.

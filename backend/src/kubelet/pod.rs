@@ -10,7 +10,10 @@ use shared::kubelet::action::{Action, PullError};
 use shared::kubelet::pod_worker::PodWorker;
 use tokio::sync::mpsc;
 
+use crate::runtime::{ContainerState, ExitStatus};
+
 use super::component::ended;
+use super::image::Source;
 use super::launch::{Order, Running};
 use super::logs;
 use super::node::Kubelet;
@@ -27,6 +30,7 @@ pub(super) struct PodOnNode {
     uid: String,
     /// The uid under which the API has it: of a static pod, its mirror's.
     api_uid: String,
+    source: Source,
     sandbox: Option<SharedSandbox>,
     running: BTreeMap<String, Running>,
     orphaned: bool,
@@ -41,6 +45,7 @@ impl PodOnNode {
     pub(super) fn new(
         kubelet: Arc<Kubelet>,
         pod: Pod,
+        source: Source,
         api_uid: String,
         inputs: mpsc::UnboundedSender<Input>,
     ) -> PodOnNode {
@@ -52,7 +57,7 @@ impl PodOnNode {
             uid: api_uid.clone(),
             worker: uid.clone(),
         };
-        tokio::spawn(reporter::run(kubelet.clone(), identity, received, inputs.clone()));
+        kubelet.spawn(reporter::run(kubelet.clone(), identity, received, inputs.clone()));
         let worker = PodWorker::new(pod, &kubelet.address.to_string(), kubelet.now());
         PodOnNode {
             worker,
@@ -60,6 +65,7 @@ impl PodOnNode {
             kubelet,
             uid,
             api_uid,
+            source,
             sandbox: None,
             running: BTreeMap::new(),
             orphaned: false,
@@ -138,18 +144,31 @@ impl PodOnNode {
             self.awaits_addresses = true;
             return;
         }
-        let outcome = sandbox::create(&self.kubelet, self.worker.pod(), &self.uid);
+        let (kubelet, pod, uid) = (self.kubelet.clone(), self.worker.pod().clone(), self.uid.clone());
+        self.spawn(async move {
+            let made = blocking(move || sandbox::create(&kubelet, &pod, &uid)).await;
+            Outcome::Sandbox(made.unwrap_or_else(Err).map(Arc::new))
+        });
+    }
+
+    /// The sandbox was made, or could not be.
+    pub(super) fn on_sandbox(&mut self, outcome: Result<SharedSandbox, String>) {
         let told = outcome.as_ref().map(|sandbox| sandbox.ip().to_string()).map_err(Clone::clone);
-        self.sandbox = outcome.ok().map(Arc::new);
-        self.tell(Outcome::Sandbox(told));
+        self.sandbox = outcome.ok();
+        self.worker.on_sandbox(told, self.kubelet.now());
     }
 
     fn remove_sandbox(&mut self) {
-        if let Some(sandbox) = self.sandbox.take() {
-            sandbox::remove(&self.kubelet, &sandbox);
-        }
         self.running.clear();
-        self.tell(Outcome::SandboxRemoved);
+        let (kubelet, sandbox) = (self.kubelet.clone(), self.sandbox.take());
+        self.spawn(async move {
+            if let Some(sandbox) = sandbox
+                && let Err(error) = blocking(move || sandbox::remove(&kubelet, &sandbox)).await
+            {
+                tracing::error!(error, "a pod's sandbox was not removed");
+            }
+            Outcome::SandboxRemoved
+        });
     }
 
     fn spec(&self, container: &str) -> Option<Container> {
@@ -160,7 +179,7 @@ impl PodOnNode {
     /// Runs work beside the loop and hands its outcome in.
     fn spawn(&self, work: impl Future<Output = Outcome> + Send + 'static) {
         let (inputs, uid) = (self.inputs.clone(), self.uid.clone());
-        tokio::spawn(async move {
+        self.kubelet.spawn(async move {
             let outcome = work.await;
             // Without a receiver the kubelet is gone.
             let _ = inputs.send(Input::Outcome { uid, outcome });
@@ -168,38 +187,37 @@ impl PodOnNode {
     }
 
     fn pull(&mut self, container: String) {
-        let kubelet = self.kubelet.clone();
+        let (kubelet, source) = (self.kubelet.clone(), self.source);
         let spec = self.spec(&container).unwrap_or_default();
         let image = spec.image.unwrap_or_default();
-        if kubelet.images.is_absent(&image) {
+        if kubelet.images.is_absent(&image, source) {
             if spec.image_pull_policy.as_deref() == Some("Never") {
                 return self.tell(Outcome::Pulled(container, Err(never_pulled(&image))));
             }
             self.worker.on_pulling(&container);
         }
         self.spawn(async move {
-            let pulled = kubelet.images.pull(&image).await;
+            let pulled = kubelet.images.pull(&image, source).await;
             Outcome::Pulled(container, pulled)
         });
     }
 
     fn start(&self, container: String, attempt: i32) {
         let (Some(spec), Some(sandbox)) = (self.spec(&container), self.sandbox.clone()) else { return };
-        let (kubelet, pod, uid) = (self.kubelet.clone(), self.worker.pod().clone(), self.uid.clone());
-        let inputs = self.inputs.clone();
+        let (kubelet, pod, source) = (self.kubelet.clone(), self.worker.pod().clone(), self.source);
         self.spawn(async move {
-            let order = Order { kubelet: &kubelet, pod: &pod, container: &spec, sandbox: &sandbox, attempt };
-            let started = order.start().await;
-            if let Ok(running) = &started {
-                kubelet.logs.add(&uid, &container, attempt, running.follow_log());
-                tokio::spawn(tell_exit(running.clone(), uid.clone(), container.clone(), attempt, inputs));
-            }
-            Outcome::Started(container, container_id(&kubelet), started)
+            let order =
+                Order { kubelet: &kubelet, pod: &pod, source, container: &spec, sandbox: &sandbox, attempt };
+            let outcome = order.start().await;
+            Outcome::Started { container, attempt, id: container_id(&kubelet), outcome }
         });
     }
 
-    /// A container was started; it is kept to be stopped.
-    pub(super) fn keep(&mut self, container: &str, running: Running) {
+    /// A container was started, as the worker knows: it is kept to be stopped, and its end is told.
+    pub(super) fn keep(&mut self, container: &str, attempt: i32, running: Running) {
+        self.kubelet.logs.add(&self.uid, container, attempt, running.follow_log());
+        let (uid, name, inputs) = (self.uid.clone(), container.to_owned(), self.inputs.clone());
+        self.kubelet.spawn(tell_exit(running.clone(), uid, name, attempt, inputs));
         self.running.insert(container.to_owned(), running);
     }
 
@@ -208,11 +226,27 @@ impl PodOnNode {
         self.running.values().filter(|running| matches!(running, Running::Guest(_)))
     }
 
+    /// The parts of this program that run, each with the number of those that it may need.
+    pub(super) fn components(&self) -> impl Iterator<Item = (usize, &Running)> {
+        let components = self.running.iter().filter(|(_, running)| matches!(running, Running::Component(_)));
+        components.map(|(container, running)| {
+            let image = self.spec(container).and_then(|spec| spec.image).unwrap_or_default();
+            (self.kubelet.components.position(&image).unwrap_or_default(), running)
+        })
+    }
+
     fn stop(&self, container: &str, grace: SignedDuration) {
         let Some(running) = self.running.get(container).cloned() else { return };
         let grace = std::time::Duration::try_from(grace).unwrap_or_default();
-        tokio::spawn(async move { running.kill(grace).await });
+        self.kubelet.spawn(async move { running.kill(grace).await });
     }
+}
+
+/// Does work that waits for the disk on a thread that may wait; the error tells that it panicked.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
 }
 
 /// An image that is not on the node, of a container that wants none fetched
@@ -238,23 +272,30 @@ async fn tell_exit(
     inputs: mpsc::UnboundedSender<Input>,
 ) {
     let mut state = running.watch();
-    loop {
-        let end = ended(&state.borrow_and_update());
-        if let Some((status, started_at, finished_at)) = end {
-            let exit = ContainerStateTerminated {
-                exit_code: status.code,
-                reason: Some(status.reason.as_str().to_owned()),
-                message: Some(status.message).filter(|message| !message.is_empty()),
-                started_at: Some(Time(started_at)),
-                finished_at: Some(Time(finished_at)),
-                ..ContainerStateTerminated::default()
-            };
-            // Without a receiver the kubelet is gone.
-            let _ = inputs.send(Input::Outcome { uid, outcome: Outcome::Exited(container, attempt, exit) });
-            return;
-        }
-        if state.changed().await.is_err() {
-            return;
-        }
+    // Without a sender nobody runs the container any more.
+    let state = match state.wait_for(|state| matches!(state, ContainerState::Exited { .. })).await {
+        Ok(state) => Some(state.clone()),
+        Err(_) => None,
+    };
+    let exit = match state.as_ref().and_then(ended) {
+        Some((status, started_at, finished_at)) => exit(status, Some(started_at), Some(finished_at)),
+        None => exit(ExitStatus::killed(), None, None),
+    };
+    // Without a receiver the kubelet is gone.
+    let _ = inputs.send(Input::Outcome { uid, outcome: Outcome::Exited(container, attempt, exit) });
+}
+
+fn exit(
+    status: ExitStatus,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+) -> ContainerStateTerminated {
+    ContainerStateTerminated {
+        exit_code: status.code,
+        reason: Some(status.reason.as_str().to_owned()),
+        message: Some(status.message).filter(|message| !message.is_empty()),
+        started_at: started_at.map(Time),
+        finished_at: finished_at.map(Time),
+        ..ContainerStateTerminated::default()
     }
 }

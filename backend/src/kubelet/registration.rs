@@ -36,7 +36,7 @@ pub(super) async fn register(kubelet: &Arc<Kubelet>) {
         tracing::warn!(node = kubelet.name(), message = error.message, "the node was not registered");
         tokio::time::sleep(RETRY).await;
     }
-    tokio::spawn(tell(kubelet.clone()));
+    kubelet.spawn(tell(kubelet.clone()));
 }
 
 /// The node's first events, in upstream's order.

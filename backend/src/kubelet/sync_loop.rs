@@ -16,13 +16,17 @@ use shared::kubelet::mirror;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::pump::{Told, spawn_informer};
-use crate::scheduler::AbortOnDrop;
+use crate::pump::{Tasks, Told, inform};
 
+use super::image::Source;
 use super::launch::Running;
 use super::node::Kubelet;
 use super::pod::PodOnNode;
+use super::sandbox::SharedSandbox;
 use super::{leftovers, logs, registration, static_pods};
+
+/// How long each of the control plane's components has to end when the cluster stops.
+const COMPONENT_GRACE: Duration = Duration::from_secs(5);
 
 /// Something that the loop is told.
 pub(super) enum Input {
@@ -40,11 +44,18 @@ pub(super) enum Input {
 
 /// What came of a worker's action.
 pub(super) enum Outcome {
-    Sandbox(Result<String, String>),
+    Sandbox(Result<SharedSandbox, String>),
     SandboxRemoved,
     Pulled(String, Result<Pulled, PullError>),
-    /// The container, its id, and what runs now.
-    Started(String, String, Result<Running, StartError>),
+    Started {
+        container: String,
+        /// Which of the container's runs it is.
+        attempt: i32,
+        /// The container's id.
+        id: String,
+        /// What runs now.
+        outcome: Result<Running, StartError>,
+    },
     /// The container, which of its runs it was, and how it ended.
     Exited(String, i32, ContainerStateTerminated),
 }
@@ -67,41 +78,38 @@ struct SyncLoop {
 }
 
 impl Kubelet {
-    /// Registers the node and runs its pods until the token is cancelled.
+    /// Registers the node and runs its pods until the token is cancelled; then nothing of them is left
+    /// that runs.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        registration::register(&self).await;
+        if stop.run_until_cancelled(registration::register(&self)).await.is_none() {
+            return self.end_tasks().await;
+        }
         let (inputs, mut received) = mpsc::unbounded_channel();
         let own = |field: &str| ListOptions {
             field_selector: format!("{field}={}", self.name()),
             ..ListOptions::default()
         };
-        let _stopped_with_the_loop = [
-            spawn_informer::<Pod, _>(self.client.clone(), own("spec.nodeName"), inputs.clone(), Input::Pod),
-            spawn_informer::<Node, _>(self.client.clone(), own("metadata.name"), inputs.clone(), Input::Node),
-            tokio::spawn(registration::keep_alive(self.clone())),
-            tokio::spawn(static_pods::follow(self.clone(), inputs.clone())),
-        ]
-        .map(AbortOnDrop);
-        let mut sync_loop = SyncLoop {
-            kubelet: self.clone(),
-            pods: BTreeMap::new(),
-            statics: BTreeMap::new(),
-            mirrors: BTreeMap::new(),
-            inputs,
-            synced: false,
-            manifests_read: false,
-            cleared: false,
-        };
+        let client = || self.client.clone();
+        let mut tasks = Tasks::default();
+        tasks.spawn(inform::<Pod, _>(client(), own("spec.nodeName"), inputs.clone(), Input::Pod));
+        tasks.spawn(inform::<Node, _>(client(), own("metadata.name"), inputs.clone(), Input::Node));
+        tasks.spawn(registration::keep_alive(self.clone()));
+        tasks.spawn(static_pods::follow(self.clone(), inputs.clone()));
+        let mut sync_loop = SyncLoop::new(self.clone(), inputs);
         loop {
             tokio::select! {
                 input = received.recv() => match input {
                     Some(input) => sync_loop.take(input),
-                    None => return,
+                    None => break,
                 },
                 () = self.sleep_until(sync_loop.wake_at()) => sync_loop.wake(),
-                () = stop.cancelled() => return sync_loop.stop_guests().await,
+                never = tasks.watch() => match never {},
+                () = stop.cancelled() => break,
             }
         }
+        sync_loop.stop().await;
+        tasks.end().await;
+        self.end_tasks().await;
     }
 
     async fn sleep_until(&self, moment: Option<Timestamp>) {
@@ -113,14 +121,34 @@ impl Kubelet {
 }
 
 impl SyncLoop {
+    fn new(kubelet: Arc<Kubelet>, inputs: mpsc::UnboundedSender<Input>) -> SyncLoop {
+        SyncLoop {
+            kubelet,
+            pods: BTreeMap::new(),
+            statics: BTreeMap::new(),
+            mirrors: BTreeMap::new(),
+            inputs,
+            synced: false,
+            manifests_read: false,
+            cleared: false,
+        }
+    }
+
     fn wake_at(&self) -> Option<Timestamp> {
         self.pods.values().filter_map(|pod| pod.wake_at).min()
     }
 
-    /// Ends what runs of pods, at once, before the runtime that it runs on goes.
-    async fn stop_guests(&self) {
+    /// Ends what runs of pods, before the runtime that it runs on goes: programs at once, then the
+    /// control plane, each component before those that it needs.
+    async fn stop(&self) {
         let guests = self.pods.values().flat_map(PodOnNode::guests);
-        futures::future::join_all(guests.map(|guest| async move { guest.kill(Duration::ZERO).await })).await;
+        futures::future::join_all(guests.map(|guest| guest.kill(Duration::ZERO))).await;
+        let mut components: Vec<(usize, &Running)> =
+            self.pods.values().flat_map(PodOnNode::components).collect();
+        components.sort_by_key(|(needed, _)| std::cmp::Reverse(*needed));
+        for (_, component) in components {
+            component.kill(COMPONENT_GRACE).await;
+        }
     }
 
     /// Lets every worker look whose time has come.
@@ -168,7 +196,7 @@ impl SyncLoop {
         if change == Change::Deleted {
             return self.forget(&uid);
         }
-        self.upsert(pod.clone(), &uid, &uid);
+        self.upsert(pod.clone(), Source::Api, &uid, &uid);
     }
 
     /// The API has no such pod any more: whatever still runs of it is ended by force.
@@ -187,20 +215,20 @@ impl SyncLoop {
 
     /// Removes what a pod leaves behind on the node: its logs.
     fn clean_up(&self, pod: &PodOnNode) {
-        let directory = logs::directory(&self.kubelet, pod.worker.pod());
         self.kubelet.logs.remove_pod(&logs::node_uid(pod.worker.pod()));
-        if let Err(error) = std::fs::remove_dir_all(&directory)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(%error, directory = %directory.display(), "a pod's logs were not removed");
+        let directory = logs::directory(&self.kubelet, pod.worker.pod());
+        let number = self.kubelet.client.server().entropy().next_u64();
+        if let Some(aside) = leftovers::set_aside(&directory, number) {
+            tokio::task::spawn_blocking(move || leftovers::remove(&[aside]));
         }
     }
 
-    fn upsert(&mut self, pod: Pod, uid: &str, api_uid: &str) {
+    fn upsert(&mut self, pod: Pod, source: Source, uid: &str, api_uid: &str) {
         match self.pods.get_mut(uid) {
             Some(known) => known.worker.on_pod(pod),
             None => {
-                let new = PodOnNode::new(self.kubelet.clone(), pod, api_uid.to_owned(), self.inputs.clone());
+                let (kubelet, inputs) = (self.kubelet.clone(), self.inputs.clone());
+                let new = PodOnNode::new(kubelet, pod, source, api_uid.to_owned(), inputs);
                 self.pods.insert(uid.to_owned(), new);
             }
         }
@@ -220,14 +248,14 @@ impl SyncLoop {
             return;
         };
         match outcome {
-            Outcome::Sandbox(outcome) => pod.worker.on_sandbox(outcome, now),
+            Outcome::Sandbox(outcome) => pod.on_sandbox(outcome),
             Outcome::SandboxRemoved => pod.worker.on_sandbox_removed(),
             Outcome::Pulled(container, outcome) => pod.worker.on_pulled(&container, outcome, now),
-            Outcome::Started(container, id, outcome) => {
-                if let Ok(running) = &outcome {
-                    pod.keep(&container, running.clone());
+            Outcome::Started { container, attempt, id, outcome } => {
+                pod.worker.on_started(&container, outcome.as_ref().map(|_| id).map_err(Clone::clone), now);
+                if let Ok(running) = outcome {
+                    pod.keep(&container, attempt, running);
                 }
-                pod.worker.on_started(&container, outcome.map(|_| id), now);
             }
             Outcome::Exited(container, attempt, exit) => {
                 let present =
@@ -268,8 +296,8 @@ impl SyncLoop {
         if self.synced && self.manifests_read && !self.cleared {
             self.cleared = true;
             let known = self.pods.keys().chain(self.statics.keys()).cloned().collect();
-            let kubelet = self.kubelet.clone();
-            tokio::task::spawn_blocking(move || leftovers::clear(&kubelet.directory, &known));
+            let found = leftovers::find(&self.kubelet.directory, &known);
+            tokio::task::spawn_blocking(move || leftovers::remove(&found));
         }
     }
 
@@ -295,7 +323,7 @@ impl SyncLoop {
             let uid = logs::node_uid(&pod);
             match self.pods.get_mut(&uid) {
                 Some(known) => known.on_mirror(&api_uid),
-                None => self.upsert(pod, &uid, &api_uid),
+                None => self.upsert(pod, Source::File, &uid, &api_uid),
             }
         }
         let lacking = self.statics.values().filter(|pod| self.mirror_of(pod).is_none()).cloned().collect();
@@ -323,7 +351,10 @@ impl SyncLoop {
 
 /// A container that started when its pod was gone already.
 fn stop_orphan(outcome: Outcome) {
-    if let Outcome::Started(_, _, Ok(running)) = outcome {
+    if let Outcome::Started { outcome: Ok(running), .. } = outcome {
         tokio::spawn(async move { running.kill(Duration::ZERO).await });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! The loop, told by hand what it would hear, with containers that are tasks of the test.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+use crate::kubelet::Components;
+use crate::kubelet::testing::Node;
+
+/// A loop whose inputs the test hands on.
+struct Bench {
+    sync_loop: SyncLoop,
+    received: mpsc::UnboundedReceiver<Input>,
+    node: Node,
+}
+
+impl Bench {
+    async fn new(components: Components) -> Bench {
+        let node = Node::new(components).await;
+        let (inputs, received) = mpsc::unbounded_channel();
+        Bench { sync_loop: SyncLoop::new(node.kubelet.clone(), inputs), received, node }
+    }
+
+    /// The next input for which `wanted` holds; those before it are handed to the loop.
+    async fn until(&mut self, wanted: impl Fn(&Input) -> bool) -> Input {
+        let found = async {
+            loop {
+                let input = self.received.recv().await.unwrap();
+                if wanted(&input) {
+                    return input;
+                }
+                self.sync_loop.take(input);
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), found).await.expect("an input did not come")
+    }
+}
+
+fn pod(name: &str, image: &str) -> Pod {
+    let metadata = json!({"name": name, "namespace": "default", "uid": name});
+    let spec = json!({"hostNetwork": true, "containers": [{"name": "main", "image": image}]});
+    serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
+}
+
+fn is_sandbox(input: &Input) -> bool {
+    matches!(input, Input::Outcome { outcome: Outcome::Sandbox(_) | Outcome::SandboxRemoved, .. })
+}
+
+fn is_start(input: &Input) -> bool {
+    matches!(input, Input::Outcome { outcome: Outcome::Started { .. }, .. })
+}
+
+fn is_exit(input: &Input) -> bool {
+    matches!(input, Input::Outcome { outcome: Outcome::Exited(..), .. })
+}
+
+#[tokio::test]
+async fn end_of_a_container_should_be_told_after_its_start() {
+    let mut components = Components::default();
+    components.add("once", Arc::new(|_, _, _| Box::pin(async { 3 })));
+    let mut bench = Bench::new(components).await;
+    bench.sync_loop.upsert(pod("p", "registry.k8s.io/once:1"), Source::File, "p", "p");
+    let started = bench.until(is_start).await;
+    // The container has long ended, but for the loop it does not run yet.
+    let early = tokio::time::timeout(Duration::from_millis(100), bench.until(is_exit)).await;
+    assert!(early.is_err(), "an end was told before the start");
+    bench.sync_loop.take(started);
+    let exited = bench.until(is_exit).await;
+    bench.sync_loop.take(exited);
+    let worker = &bench.sync_loop.pods["p"].worker;
+    assert_eq!(worker.container("main").unwrap().ended.as_ref().unwrap().exit_code, 3);
+}
+
+#[tokio::test]
+async fn files_should_be_made_and_removed_beside_the_loop() {
+    let mut bench = Bench::new(Components::default()).await;
+    let mut pod = pod("p", "no-such-image");
+    let volume = serde_json::from_value(json!({"name": "v", "emptyDir": {}})).unwrap();
+    pod.spec.as_mut().unwrap().volumes = Some(vec![volume]);
+    let directory = bench.node.kubelet.pod_directory("p");
+    // There is one thread, and this test does not let go of it.
+    bench.sync_loop.upsert(pod, Source::Api, "p", "p");
+    assert!(!directory.exists(), "the loop waited for the disk");
+    let made = bench.until(is_sandbox).await;
+    assert!(directory.exists());
+    bench.sync_loop.take(made);
+    bench.until(|input| matches!(input, Input::Outcome { outcome: Outcome::Pulled(..), .. })).await;
+    bench.sync_loop.forget("p");
+    assert!(directory.exists(), "the loop waited for the disk");
+    let removed = bench.until(is_sandbox).await;
+    assert!(!directory.exists());
+    bench.sync_loop.take(removed);
+    assert!(bench.sync_loop.pods.is_empty());
+}

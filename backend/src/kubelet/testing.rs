@@ -1,0 +1,46 @@
+//! A node for tests: a kubelet that nobody runs, on an API server in memory.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use shared::apiserver::ApiServer;
+use shared::apiserver::user::User;
+use shared::client::Client;
+use shared::store::memory::MemoryStore;
+use tempfile::TempDir;
+
+use super::{Components, Kubelet, NodeOptions};
+use crate::clock::{ClusterClock, SystemEntropy};
+use crate::machine;
+use crate::network::Network;
+use crate::runtime::{Runtime, RuntimeOptions};
+
+/// The node's name.
+pub(super) const NAME: &str = "node-1";
+
+/// A kubelet and its directory.
+pub(super) struct Node {
+    pub(super) kubelet: Arc<Kubelet>,
+    _directory: TempDir,
+}
+
+impl Node {
+    pub(super) async fn new(components: Components) -> Node {
+        let clock = Arc::new(ClusterClock::default());
+        let server = ApiServer::new(Arc::new(MemoryStore::new()), clock.clone(), Arc::new(SystemEntropy));
+        server.bootstrap(6443).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let address = Ipv4Addr::new(172, 18, 0, 2);
+        let kubelet = Kubelet::new(NodeOptions {
+            machine: machine::describe(NAME, address, directory.path()),
+            address,
+            directory: directory.path().to_owned(),
+            client: Client::new(server, User::node(NAME), "kubelet"),
+            clock,
+            runtime: Runtime::new(RuntimeOptions::default()).unwrap(),
+            network: Network::new(),
+            components: Arc::new(components),
+        });
+        Node { kubelet, _directory: directory }
+    }
+}
