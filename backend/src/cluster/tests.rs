@@ -1,7 +1,5 @@
 //! A cluster's start and end in one process.
 
-use std::time::Instant;
-
 use k8s_openapi::api::core::v1::Namespace;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,9 +38,7 @@ async fn stopped_cluster_should_leave_its_addresses_and_its_data_to_the_next_one
     administrator(&first).create(namespace).await.unwrap();
     let mut page = watch(&first).await;
 
-    let start = Instant::now();
     first.stop().await;
-    assert!(start.elapsed() < DRAIN_LIMIT, "it took {:?}", start.elapsed());
     let mut rest = Vec::new();
     page.read_to_end(&mut rest).await.unwrap();
     assert!(rest.ends_with(b"\r\n0\r\n\r\n"), "the watch did not end well");

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use shared::api::object::ApiObject;
 use shared::api::schema::{Schema, Type};
-use shared::api::strict::{StrictError, cannot_be_handled, type_error, unknown_fields};
+use shared::api::strict::{StrictError, cannot_be_handled, normalize, type_error, unknown_fields};
 use shared::validation::unsupported::unsupported_fields;
 use shared::validation::warnings::warnings;
 use shared::yaml::{Document, Duplicate, Location, Span};
@@ -85,7 +85,9 @@ fn judge_kind(document: &Document, kind: &'static Kind) -> Vec<Problem> {
             return problems;
         }
     }
-    match (kind.decode)(&in_namespace(&document.value, kind)) {
+    let mut value = in_namespace(&document.value, kind);
+    normalize(&mut value, (kind.api_version, kind.kind));
+    match (kind.decode)(&value) {
         Ok(object) => problems.extend(judge_object(document, object)),
         Err(error) => problems.push(at(document, "", Severity::Error, error.to_string())),
     }

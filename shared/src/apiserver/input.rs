@@ -62,6 +62,7 @@ pub(crate) fn typed(
     check_kind(kind, &mut value)?;
     let said = strict::check(&value, duplicates, (kind.api_version, kind.kind), validation);
     warnings.extend(said.map_err(|message| Box::new(status::bad_request(message)))?);
+    strict::normalize(&mut value, (kind.api_version, kind.kind));
     kind.decode(&value).map_err(|error| cannot_be_handled(kind, &error.to_string()))
 }
 

@@ -4,20 +4,17 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as WireQuantity;
 
-use crate::validation::amount::Amount;
+use crate::api::quantity::Quantity;
 
 /// Rounds quantities up to whole thousandths.
-pub(super) fn round_up(quantities: &mut Option<BTreeMap<String, Quantity>>) {
-    for quantity in quantities.iter_mut().flat_map(|quantities| quantities.values_mut()) {
-        if let Some(amount) = Amount::of(quantity).filter(|amount| amount.is_finer_than_milli()) {
-            *quantity = Quantity(milli_text(amount.milli_rounded_up()));
+pub(super) fn round_up(quantities: &mut Option<BTreeMap<String, WireQuantity>>) {
+    for wire in quantities.iter_mut().flat_map(|quantities| quantities.values_mut()) {
+        if let Some(rounded) =
+            Quantity::try_from(&*wire).ok().and_then(|quantity| quantity.milli_rounded_up())
+        {
+            *wire = rounded.into();
         }
     }
-}
-
-/// Thousandths in the canonical form: `2`, `1500m`.
-fn milli_text(milli: i128) -> String {
-    if milli % 1000 == 0 { (milli / 1000).to_string() } else { format!("{milli}m") }
 }

@@ -3,10 +3,12 @@
 //! Follows `pkg/kubelet/config/common.go` and `pkg/kubelet/pod/mirror_client.go` of
 //! kubernetes/kubernetes.
 
+use k8s_openapi::Resource;
 use k8s_openapi::api::core::v1::{Pod, Toleration};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use sha2::{Digest, Sha256};
 
+use crate::api::strict;
 use crate::yaml;
 use crate::{defaults, validation};
 
@@ -26,7 +28,9 @@ pub fn static_pod(manifest: &str, node: &str, now: jiff::Timestamp) -> Result<Po
     let [document] = documents.as_slice() else {
         return Err(format!("a manifest has one pod, this one has {}", documents.len()));
     };
-    let mut pod: Pod = serde_json::from_value(document.value.clone()).map_err(|error| error.to_string())?;
+    let mut value = document.value.clone();
+    strict::normalize(&mut value, (Pod::API_VERSION, Pod::KIND));
+    let mut pod: Pod = serde_json::from_value(value).map_err(|error| error.to_string())?;
     let hash = hash(&pod, node);
     let metadata = &mut pod.metadata;
     metadata.name = metadata.name.take().map(|name| format!("{name}-{node}"));
@@ -131,6 +135,19 @@ spec:
         assert_eq!(spec.restart_policy.as_deref(), Some("Always"));
         assert_eq!(spec.tolerations.as_ref().unwrap().len(), 2);
         assert!(is_static(&pod) && !is_mirror(&pod));
+    }
+
+    #[test]
+    fn manifest_should_be_read_as_the_api_reads_it() {
+        let manifest = MANIFEST.replace(
+            "image: etcd",
+            "image: etcd, args: [~], resources: {requests: {cpu: 0.5, memory: 1024Mi}}",
+        );
+        let pod = pod(&manifest);
+        let container = &pod.spec.as_ref().unwrap().containers[0];
+        assert_eq!(container.args.as_deref(), Some(&[String::new()][..]));
+        let requests = container.resources.as_ref().unwrap().requests.as_ref().unwrap();
+        assert_eq!((requests["cpu"].0.as_str(), requests["memory"].0.as_str()), ("500m", "1Gi"));
     }
 
     #[test]

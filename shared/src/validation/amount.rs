@@ -41,18 +41,6 @@ impl Amount {
     pub(crate) fn is_multiple_of(self, unit: Amount) -> bool {
         self.0.checked_rem(unit.0) == Some(0)
     }
-
-    /// Whether it is finer than a thousandth.
-    pub(crate) fn is_finer_than_milli(self) -> bool {
-        self.0 % (NANO / 1000) != 0
-    }
-
-    /// The value in thousandths, rounded away from zero as upstream rounds.
-    pub(crate) fn milli_rounded_up(self) -> i128 {
-        let unit = NANO / 1000;
-        let whole = self.0 / unit;
-        if self.0 % unit == 0 { whole } else { whole + self.0.signum() }
-    }
 }
 
 #[cfg(test)]
@@ -73,7 +61,6 @@ mod tests {
         assert!(amount("1Ei") > amount("900P"));
         assert!(amount("-1").unwrap().is_negative());
         assert!(!amount("1500m").unwrap().is_integer());
-        assert_eq!(amount("0.0001").unwrap().milli_rounded_up(), 1);
     }
 
     #[test]

@@ -115,6 +115,14 @@ impl Quantity {
         Quantity::of_nanos(self.nanos.saturating_mul(i128::from(factor)), self.format)
     }
 
+    /// The number rounded up (away from zero) to whole thousandths; `None` where it is no finer.
+    pub fn milli_rounded_up(&self) -> Option<Quantity> {
+        let unit = NANO / 1000;
+        let rest = self.nanos % unit;
+        let rounded = self.nanos - rest + rest.signum() * unit;
+        (rest != 0).then(|| Quantity::of_nanos(rounded, self.format))
+    }
+
     /// The text in canonical form: no fraction, and the largest suffix that leaves none.
     pub fn canonical(&self) -> String {
         write::canonical(self.nanos, self.format)

@@ -56,6 +56,22 @@ fn a_text_that_passes_for_canonical_should_be_kept() {
 }
 
 #[test]
+fn what_is_finer_than_a_thousandth_should_be_rounded_up() {
+    for (text, rounded) in [
+        ("1500.1m", Some("1501m")),
+        ("999.9999", Some("1k")),
+        ("1n", Some("1m")),
+        ("-1.0001", Some("-1001m")),
+        ("1.0001Ki", Some("1024103m")),
+        ("1m", None),
+        ("1.5", None),
+    ] {
+        let found = quantity(text).milli_rounded_up().map(|quantity| quantity.to_string());
+        assert_eq!(found.as_deref(), rounded, "{text}");
+    }
+}
+
+#[test]
 fn what_is_no_quantity_should_be_refused_in_upstreams_words() {
     let format =
         "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";

@@ -11,12 +11,14 @@ use super::schema::{Kind, Schema, Shape, Type};
 
 mod json;
 mod mismatch;
+mod normal;
 #[cfg(test)]
 mod tests;
 mod time;
 
 pub use json::{JsonError, parse_json_strict};
 pub use mismatch::{TypeError, type_error};
+pub use normal::{level_quantities, normalize};
 
 /// The most strict errors that are reported of one object.
 pub const MAX_ERRORS: usize = 100;

@@ -146,6 +146,42 @@ fn field_validation_should_decide_between_silence_warning_and_refusal() {
 }
 
 #[test]
+fn values_should_be_left_as_gos_decoders_leave_them() {
+    let mut object = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": null, "annotations": {"a": null, "b": "c"}, "finalizers": [null]},
+        "spec": {
+            "nodeSelector": {"disk": null}, "unknown": {"left": null},
+            "containers": [null, {"args": [null, "x"], "resources": {
+                "limits": {"cpu": 0.5, "memory": "1024Mi", "example.com/a": " 1000m "},
+                "requests": {"cpu": 1, "memory": "1.5Gi", "example.com/a": null, "example.com/b": "1.500"},
+            }}],
+            "volumes": [{"emptyDir": {"sizeLimit": "2048Ki"}}],
+        },
+    });
+    normalize(&mut object, POD);
+    let expected = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": null, "annotations": {"a": "", "b": "c"}, "finalizers": [""]},
+        "spec": {
+            "nodeSelector": {"disk": ""}, "unknown": {"left": null},
+            "containers": [{}, {"args": ["", "x"], "resources": {
+                "limits": {"cpu": "500m", "memory": "1Gi", "example.com/a": "1"},
+                "requests": {"cpu": "1", "memory": "1536Mi", "example.com/a": "0", "example.com/b": "1.500"},
+            }}],
+            "volumes": [{"emptyDir": {"sizeLimit": "2Mi"}}],
+        },
+    });
+    assert_eq!(object, expected);
+    normalize(&mut object, POD);
+    assert_eq!(object, expected);
+
+    let mut secret = json!({"data": {"a": "aGVs\r\nbG8=\n", "b": null, "c": "aGVsbG8="}});
+    normalize(&mut secret, ("v1", "Secret"));
+    assert_eq!(secret, json!({"data": {"a": "aGVsbG8=", "b": "", "c": "aGVsbG8="}}));
+}
+
+#[test]
 fn of_equal_keys_the_last_should_win_and_the_path_be_reported() {
     let text = br#"{"a": 1, "b": [{"x": 1, "y": 2, "x": 3}], "a": 2, "A": 5}"#;
     let (value, duplicates) = parse_json_strict(text).unwrap();

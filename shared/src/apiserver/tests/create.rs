@@ -63,6 +63,34 @@ fn refusals_should_bear_upstreams_sentences() {
 }
 
 #[test]
+fn bodies_should_be_read_as_generously_as_upstream_reads_them() {
+    let api = api();
+    let wrapped = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "a" }, "data": { "k": "aGVs\nbG8=\n", "n": null } });
+    let secret = api.create("secrets/default", &wrapped).unwrap();
+    assert_eq!(secret["data"], json!({ "k": "aGVsbG8=", "n": "" }));
+    let empty =
+        with(with(config_map("a"), "/data", json!({ "k": null })), "/binaryData", json!({ "b": "YQ\r\n==" }));
+    let made = api.create("configmaps/default", &empty).unwrap();
+    assert_eq!((&made["data"], &made["binaryData"]), (&json!({ "k": "" }), &json!({ "b": "YQ==" })));
+}
+
+#[test]
+fn quantities_should_be_stored_in_canonical_form() {
+    let api = api();
+    let resources = json!({ "limits": { "cpu": 0.5, "memory": "1024Mi" }, "requests": { "cpu": "0.25" } });
+    let body = with(pod("web"), "/spec/containers/0/resources", resources.clone());
+    let made = api.create("pods/default", &body).unwrap();
+    let canonical = json!({ "limits": { "cpu": "500m", "memory": "1Gi" }, "requests": { "cpu": "250m", "memory": "1Gi" } });
+    assert_eq!(made["spec"]["containers"][0]["resources"], canonical);
+    // What was applied once may be applied again, in whatever spelling.
+    let again =
+        json!({ "spec": { "containers": [{ "name": "main", "image": "nginx", "resources": resources }] } });
+    let patch = Patch { form: PatchType::Strategic, body: again };
+    let after = api.send("pods/default/web", Operation::Patch(patch, WriteOptions::default())).unwrap();
+    assert_eq!(after, made);
+}
+
+#[test]
 fn generated_names_should_differ_and_keep_their_base() {
     let api = api();
     let body = with(config_map(""), "/metadata/generateName", "part-".into());

@@ -9,6 +9,9 @@ use k8s_openapi::api::core::v1::{
 };
 use serde_json::Value;
 
+use crate::api::schema::Schema;
+use crate::api::strict::level_quantities;
+
 use super::super::diff::diff;
 use super::super::field::{ErrorList, Path};
 use super::super::metadata::{validate_metadata_update, value_of};
@@ -44,7 +47,7 @@ fn validate_spec_update(errors: &mut ErrorList, new: &PodSpec, old: &PodSpec) {
         level_gated(errors, &mut leveled, old, &path);
     }
     let (leveled, old) = (normalized(value_of(&leveled)), normalized(value_of(old)));
-    if leveled != old {
+    if !says_the_same(&leveled, &old) {
         let changes = diff("core.PodSpec", &old, &leveled);
         let message = format!("pod updates may not change fields other than {UPDATABLE}\n{changes}");
         errors.forbidden(&path, message);
@@ -220,6 +223,18 @@ const ZERO_IS_ABSENT: [&str; 9] = [
     "stdinOnce",
     "tty",
 ];
+
+/// Whether two specs differ at most in how they spell a quantity.
+fn says_the_same(a: &Value, b: &Value) -> bool {
+    let leveled = |spec: &Value| {
+        let mut spec = spec.clone();
+        if let Some(ty) = Schema::kubernetes().type_named("core.v1.PodSpec") {
+            level_quantities(&mut spec, ty);
+        }
+        spec
+    };
+    a == b || leveled(a) == leveled(b)
+}
 
 /// A value without what means the same as nothing: empty lists and text, and zeros that Go does not tell from them.
 fn normalized(value: Value) -> Value {

@@ -34,6 +34,20 @@ fn pods_should_change_in_their_images_only() {
 }
 
 #[test]
+fn pods_quantities_should_be_compared_as_numbers() {
+    let pod = |memory: &str| {
+        defaulted::<Pod>(&format!(
+            "{{metadata: {{name: p, namespace: d, resourceVersion: '1'}}, spec: {{containers: [{{name: a, image: i, resources: {{limits: {{memory: {memory}}}}}}}]}}}}"
+        ))
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(texts(validate_update(&pod("1Gi"), &pod("'1073741824'"))), none);
+    assert_eq!(texts(validate_update(&pod("1.500k"), &pod("1500"))), none);
+    let [error] = &texts(validate_update(&pod("2Gi"), &pod("1Gi")))[..] else { panic!("one error") };
+    assert!(error.contains("2Gi") && error.contains("1Gi"), "{error}");
+}
+
+#[test]
 fn metadata_should_not_change_its_identity() {
     let old: ConfigMap = read(
         "{metadata: {name: c, namespace: d, uid: u, resourceVersion: '1', generation: 2, deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: [a/b]}}",
