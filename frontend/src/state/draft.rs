@@ -143,6 +143,12 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_the_server_will_make_should_not_be_missed() {
+        let draft = Draft::read("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  generateName: web-\n");
+        assert_eq!(draft.problems, []);
+    }
+
+    #[test]
     fn a_kind_nobody_knows_should_be_a_warning_that_does_not_forbid_to_send() {
         let draft = Draft::read("apiVersion: v1\nkind: Gizmo\nmetadata:\n  name: a\n");
         assert_eq!(draft.problems[0].message, "no matches for kind \"Gizmo\" in version \"v1\"");

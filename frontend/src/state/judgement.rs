@@ -85,7 +85,7 @@ fn judge_kind(document: &Document, kind: &'static Kind) -> Vec<Problem> {
             return problems;
         }
     }
-    let mut value = in_namespace(&document.value, kind);
+    let mut value = as_created(&document.value, kind);
     normalize(&mut value, (kind.api_version, kind.kind));
     match (kind.decode)(&value) {
         Ok(object) => problems.extend(judge_object(document, object)),
@@ -102,12 +102,21 @@ fn unknown_field(document: &Document, error: &StrictError) -> Problem {
     over(span, Severity::Error, error.to_string())
 }
 
-/// The document as it will be created: in the namespace `default` where it names none.
-fn in_namespace(value: &Value, kind: &Kind) -> Value {
+/// The document as it will be created: in the namespace `default` where it names none, and under a
+/// name where the server is asked for one.
+fn as_created(value: &Value, kind: &Kind) -> Value {
     let mut value = value.clone();
-    let is_unset = kind.namespaced && text(&value, "/metadata/namespace").is_empty();
-    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut).filter(|_| is_unset) {
+    let needs_namespace = kind.namespaced && text(&value, "/metadata/namespace").is_empty();
+    let generated = match (text(&value, "/metadata/name"), text(&value, "/metadata/generateName")) {
+        ("", prefix) if !prefix.is_empty() => Some(format!("{prefix}xxxxx")),
+        _ => None,
+    };
+    let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return value };
+    if needs_namespace {
         metadata.insert("namespace".to_owned(), json!("default"));
+    }
+    if let Some(generated) = generated {
+        metadata.insert("name".to_owned(), generated.into());
     }
     value
 }

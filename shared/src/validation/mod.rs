@@ -1,6 +1,6 @@
 //! What an object must be, and how it may change: upstream's rules in upstream's words.
 //!
-//! Each kind's rules stand in the file named after it; [`KINDS`] lists them. Every function returns all
+//! Each kind's rules stand in the file named after it. Every function returns all
 //! that is wrong, not only the first. Follows kubernetes `pkg/apis/*/validation/validation.go`.
 
 mod addresses;
@@ -53,19 +53,6 @@ trait Rules: ApiObject + Sized {
     fn validate_status_update(&self, old: &Self) -> ErrorList;
 }
 
-/// A kind's rules, for objects whose kind is known only at run time; `None` for objects of other kinds.
-struct Kind {
-    create: fn(&dyn ApiObject) -> Option<ErrorList>,
-    update: fn(&dyn ApiObject, &dyn ApiObject) -> Option<ErrorList>,
-    status: fn(&dyn ApiObject, &dyn ApiObject) -> Option<ErrorList>,
-}
-
-impl Kind {
-    const fn of<K: Rules>() -> Kind {
-        Kind { create: create::<K>, update: update::<K>, status: status::<K> }
-    }
-}
-
 fn create<K: Rules>(object: &dyn ApiObject) -> Option<ErrorList> {
     object.downcast_ref::<K>().map(Rules::validate)
 }
@@ -78,33 +65,47 @@ fn status<K: Rules>(new: &dyn ApiObject, old: &dyn ApiObject) -> Option<ErrorLis
     Some(new.downcast_ref::<K>()?.validate_status_update(old.downcast_ref()?))
 }
 
-/// The kinds that have rules. A kind that is missing here cannot be written.
-const KINDS: &[Kind] = &[
-    Kind::of::<core::ConfigMap>(),
-    Kind::of::<core::Event>(),
-    Kind::of::<core::Namespace>(),
-    Kind::of::<core::Node>(),
-    Kind::of::<core::Pod>(),
-    Kind::of::<core::Secret>(),
-    Kind::of::<core::Service>(),
-    Kind::of::<core::ServiceAccount>(),
-    Kind::of::<events::Event>(),
-    Kind::of::<Lease>(),
-];
+/// The same rule of every kind that has rules. A kind that is missing here cannot be written.
+macro_rules! of_every_kind {
+    ($rule:ident) => {
+        &[
+            $rule::<core::ConfigMap>,
+            $rule::<core::Event>,
+            $rule::<core::Namespace>,
+            $rule::<core::Node>,
+            $rule::<core::Pod>,
+            $rule::<core::Secret>,
+            $rule::<core::Service>,
+            $rule::<core::ServiceAccount>,
+            $rule::<events::Event>,
+            $rule::<Lease>,
+        ]
+    };
+}
+
+/// A rule for one object of a kind known only at run time; `None` for objects of other kinds.
+type Alone = fn(&dyn ApiObject) -> Option<ErrorList>;
+/// A rule for an object and its predecessor.
+type Successor = fn(&dyn ApiObject, &dyn ApiObject) -> Option<ErrorList>;
+
+// Three tables and not one, since the page needs the first alone and should not have to load the others.
+const CREATE: &[Alone] = of_every_kind!(create);
+const UPDATE: &[Successor] = of_every_kind!(update);
+const STATUS: &[Successor] = of_every_kind!(status);
 
 /// What is wrong with a new object, its defaults applied and its name generated.
 pub fn validate_create(object: &dyn ApiObject) -> ErrorList {
-    KINDS.iter().find_map(|kind| (kind.create)(object)).unwrap_or_else(|| without_rules(object))
+    CREATE.iter().find_map(|rule| rule(object)).unwrap_or_else(|| without_rules(object))
 }
 
 /// What is wrong with `new` as the successor of `old`.
 pub fn validate_update(new: &dyn ApiObject, old: &dyn ApiObject) -> ErrorList {
-    KINDS.iter().find_map(|kind| (kind.update)(new, old)).unwrap_or_else(|| without_rules(new))
+    UPDATE.iter().find_map(|rule| rule(new, old)).unwrap_or_else(|| without_rules(new))
 }
 
 /// What is wrong with `new` as the successor of `old` when only the status may change.
 pub fn validate_status_update(new: &dyn ApiObject, old: &dyn ApiObject) -> ErrorList {
-    KINDS.iter().find_map(|kind| (kind.status)(new, old)).unwrap_or_else(|| without_rules(new))
+    STATUS.iter().find_map(|rule| rule(new, old)).unwrap_or_else(|| without_rules(new))
 }
 
 fn without_rules(object: &dyn ApiObject) -> ErrorList {

@@ -13,7 +13,7 @@ async fn write(browser: &Browser, text: &str) {
     for line in text.lines() {
         // The editor indents by itself; a line is written from its very start. The blank behind it ends the word,
         // so that Enter means a new line and no suggestion.
-        browser.types(EDITOR, &keys(&[Key::Shift, Key::Home, Key::Home, Key::Null, Key::Delete])).await;
+        browser.types(EDITOR, &keys(&[Key::Home, Key::Shift, Key::End, Key::Null, Key::Delete])).await;
         browser.types(EDITOR, &format!("{line} ")).await;
         browser.types(EDITOR, &keys(&[Key::Enter])).await;
     }
