@@ -7,10 +7,10 @@ use axum::http::{HeaderMap, Method, Request as HttpRequest, header};
 use axum::response::{IntoResponse, Response};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Status};
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 use shared::api::patch::PatchType;
 use shared::api::scheme::Verb;
 use shared::api::status;
+use shared::api::strict;
 use shared::apiserver::audit::Entry;
 use shared::apiserver::protobuf;
 use shared::apiserver::request::{Answer, Input, Operation, Patch, Reply, Request};
@@ -188,9 +188,9 @@ async fn patch(headers: &HeaderMap, body: Body) -> Result<Patch> {
         return Err(status::unsupported_media_type(content_type, &accepted).into());
     };
     let text = body::read(body).await?;
-    let body: Value = serde_json::from_slice(&text)
+    let (body, duplicates) = strict::parse_json_strict(&text)
         .map_err(|error| Box::new(status::bad_request(format!("error decoding patch: {error}"))))?;
-    Ok(Patch { form, body })
+    Ok(Patch { form, body, duplicates })
 }
 
 /// The content type of the body, without its parameters; JSON where none is named.
