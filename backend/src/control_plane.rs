@@ -19,8 +19,8 @@ use shared::apiserver::user::User;
 use shared::apiserver::{VERSION, admission};
 use shared::client::Client;
 use shared::given::Clock;
-use shared::store::Store;
 use shared::store::compactor::{COMPACTION_INTERVAL, Compactor};
+use shared::store::{Store, StoreError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -83,6 +83,8 @@ async fn etcd(parts: Arc<Parts>, log: ComponentLog) {
         if let Some(revision) = step.compact {
             match parts.store.compact(revision).await {
                 Ok(()) => log.info(&format!("finished scheduled compaction at revision {revision}")),
+                // The store had compacted further by itself.
+                Err(StoreError::Compacted { .. }) => {}
                 Err(error) => log.error(&format!("compaction at revision {revision}: {error}")),
             }
         }

@@ -1,5 +1,4 @@
-//! The controller manager's task: every controller of `shared::controllers`, pumped, and the upkeep
-//! that upstream leaves to etcd's leases: Events expire.
+//! The controller manager's task: every controller of `shared::controllers`, pumped.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use shared::api::status;
@@ -11,6 +11,7 @@ use shared::apiserver::discovery;
 use shared::apiserver::user::Caller;
 
 use super::reply::{self, Failure};
+use super::resource::not_allowed;
 use super::{Context, negotiation};
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -42,8 +43,8 @@ fn answer(caller: &Caller, uri: &Uri, headers: &HeaderMap, core: bool, plain: Va
 }
 
 /// `GET /api/VERSION`, `/apis/GROUP` and `/apis/GROUP/VERSION`.
-pub(super) fn versions(caller: &Caller, path: &str) -> Result<Response, Failure> {
-    permitted(caller, path)?;
+pub(super) fn versions(caller: &Caller, method: &Method, path: &str) -> Result<Response, Failure> {
+    authorize_path(&caller.user, path, &method.as_str().to_lowercase())?;
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let found = match segments.as_slice() {
         ["api", version] => discovery::resource_list("", version),
@@ -52,6 +53,7 @@ pub(super) fn versions(caller: &Caller, path: &str) -> Result<Response, Failure>
         _ => None,
     };
     match found {
+        Some(_) if !matches!(*method, Method::GET | Method::HEAD) => Err(not_allowed(method)),
         Some(found) => Ok(reply::json(StatusCode::OK, &found)),
         None => Err(status::no_such_path().into()),
     }

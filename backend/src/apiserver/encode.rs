@@ -56,7 +56,7 @@ impl View {
     pub(super) fn object(&self, object: &Object) -> Bytes {
         match self.form.shape {
             Shape::Object => object.json(),
-            Shape::PartialMetadata => text(&table::partial_object(object.body(), table::META_V1)),
+            Shape::PartialMetadata => text(&table::partial_object(object.body())),
             Shape::Table => {
                 let metadata = ListMetadata {
                     resource_version: object.resource_version().to_owned(),
@@ -92,11 +92,7 @@ impl View {
     }
 
     fn table(&self, objects: &[&dyn ApiObject], metadata: &ListMetadata) -> Value {
-        let options = TableOptions {
-            include_object: self.include,
-            no_headers: !self.headers,
-            ..TableOptions::default()
-        };
+        let options = TableOptions { include_object: self.include, no_headers: !self.headers };
         table::render(self.kind.api_version, self.kind.kind, objects, metadata, &options, self.now())
     }
 
@@ -106,9 +102,7 @@ impl View {
         match self.form.shape {
             Shape::Object => self.plain_list(list),
             Shape::Table => text(&self.table(&objects, &list_metadata(list))),
-            Shape::PartialMetadata => {
-                text(&table::partial_object_list(&objects, &list_metadata(list), table::META_V1))
-            }
+            Shape::PartialMetadata => text(&table::partial_object_list(&objects, &list_metadata(list))),
         }
     }
 

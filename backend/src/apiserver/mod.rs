@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::{Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Router, middleware};
@@ -91,6 +91,7 @@ fn audited(context: &Context) -> Router<Context> {
         .route("/apis/", get(discovery::groups))
         .route("/api/{*path}", any(resource::handle))
         .route("/apis/{*path}", any(resource::handle))
+        .method_not_allowed_fallback(|method: Method| async move { resource::not_allowed(&method) })
         .route_layer(middleware::from_fn_with_state(context.clone(), audit::record))
 }
 

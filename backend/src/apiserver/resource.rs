@@ -7,10 +7,10 @@ use axum::http::{HeaderMap, Method, Request as HttpRequest, header};
 use axum::response::{IntoResponse, Response};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Status};
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 use shared::api::patch::PatchType;
 use shared::api::scheme::Verb;
 use shared::api::status;
+use shared::api::strict;
 use shared::apiserver::audit::Entry;
 use shared::apiserver::protobuf;
 use shared::apiserver::request::{Answer, Input, Operation, Patch, Reply, Request};
@@ -40,7 +40,7 @@ pub(super) async fn handle(State(context): State<Context>, request: HttpRequest<
             resource(&Asking { context: &context, caller: &caller, entry: &entry }, place, parts, body).await
         }
         Path::Unknown => Err(unknown(&caller, &path)),
-        Path::Other => discovery::versions(&caller, &path),
+        Path::Other => discovery::versions(&caller, &parts.method, &path),
     };
     outcome.unwrap_or_else(IntoResponse::into_response)
 }
@@ -139,7 +139,7 @@ async fn operation(parts: &Parts, place: &ResourcePath<'_>, query: &Query, body:
     })
 }
 
-/// A watch of one object is a watch of its collection that looks at this name alone.
+/// A watch of one object, `/watch/…/NAME`, is one of its collection that looks at this name alone.
 fn watch_options(place: &ResourcePath<'_>, query: &Query) -> Result<shared::apiserver::request::ListOptions> {
     let options = query.list_options()?;
     if !place.name.is_empty() && place.subresource.is_some() {
@@ -154,8 +154,10 @@ fn watch_options(place: &ResourcePath<'_>, query: &Query) -> Result<shared::apis
 fn verb(method: &Method, place: &ResourcePath<'_>, query: &Query) -> Result<Verb> {
     let one = !place.name.is_empty();
     let verb = match *method {
-        Method::GET | Method::HEAD if query.watch() || place.watch => Verb::Watch,
+        Method::GET | Method::HEAD if place.watch => Verb::Watch,
+        _ if place.watch => return Err(not_allowed(method)),
         Method::GET | Method::HEAD if one => Verb::Get,
+        Method::GET | Method::HEAD if query.watch() => Verb::Watch,
         Method::GET | Method::HEAD => Verb::List,
         Method::POST if !one || place.subresource.is_some() => Verb::Create,
         Method::PUT if one => Verb::Update,
@@ -172,7 +174,8 @@ fn verb(method: &Method, place: &ResourcePath<'_>, query: &Query) -> Result<Verb
     }
 }
 
-fn not_allowed(method: &Method) -> Failure {
+/// 405: the path is there, and does not have this method.
+pub(super) fn not_allowed(method: &Method) -> Failure {
     let mut status = status::bad_request("the server does not allow this method on the requested resource");
     status.code = Some(405);
     status.reason = Some("MethodNotAllowed".into());
@@ -188,9 +191,9 @@ async fn patch(headers: &HeaderMap, body: Body) -> Result<Patch> {
         return Err(status::unsupported_media_type(content_type, &accepted).into());
     };
     let text = body::read(body).await?;
-    let body: Value = serde_json::from_slice(&text)
+    let (body, duplicates) = strict::parse_json_strict(&text)
         .map_err(|error| Box::new(status::bad_request(format!("error decoding patch: {error}"))))?;
-    Ok(Patch { form, body })
+    Ok(Patch { form, body, duplicates })
 }
 
 /// The content type of the body, without its parameters; JSON where none is named.

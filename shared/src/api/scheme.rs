@@ -197,7 +197,7 @@ const ALL_VERBS: &[Verb] = &[
     Verb::Update,
     Verb::Watch,
 ];
-/// Namespaces and services: upstream offers no `deletecollection` on namespaces.
+/// Namespaces: upstream offers no `deletecollection` on them.
 const NO_DELETE_COLLECTION: &[Verb] =
     &[Verb::Create, Verb::Delete, Verb::Get, Verb::List, Verb::Patch, Verb::Update, Verb::Watch];
 const GET_PATCH_UPDATE: &[Verb] = &[Verb::Get, Verb::Patch, Verb::Update];

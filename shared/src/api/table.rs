@@ -69,24 +69,16 @@ impl ListMetadata {
 }
 
 /// How a table is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TableOptions {
-    /// `meta.k8s.io/v1` or `meta.k8s.io/v1beta1`, as the client accepts.
-    pub api_version: &'static str,
     /// What goes with each row.
     pub include_object: IncludeObject,
     /// Leaves out the column definitions, as a watch does after its first event.
     pub no_headers: bool,
 }
 
-impl Default for TableOptions {
-    fn default() -> Self {
-        TableOptions { api_version: META_V1, include_object: IncludeObject::default(), no_headers: false }
-    }
-}
-
 /// The group and version of tables and partial metadata.
-pub const META_V1: &str = "meta.k8s.io/v1";
+const META_V1: &str = "meta.k8s.io/v1";
 
 /// A `Table` of `objects`, which are all of the given kind, as JSON. Ages are counted up to `now`.
 pub fn render(
@@ -101,7 +93,7 @@ pub fn render(
     let rows: Vec<_> = objects.iter().map(|object| row(*object, options, now)).collect();
     json!({
         "kind": "Table",
-        "apiVersion": options.api_version,
+        "apiVersion": META_V1,
         "metadata": metadata.to_value(),
         "columnDefinitions": columns,
         "rows": rows,
@@ -117,24 +109,24 @@ fn row(object: &dyn ApiObject, options: &TableOptions, now: Timestamp) -> Value 
     }
     let included = match options.include_object {
         IncludeObject::None => Value::Null,
-        IncludeObject::Metadata => partial_object(object, options.api_version),
+        IncludeObject::Metadata => partial_object(object),
         IncludeObject::Object => object.to_value(),
     };
     row.insert("object".to_owned(), included);
     Value::Object(row)
 }
 
-/// The object's metadata alone, as a `PartialObjectMetadata` of `api_version`.
-pub fn partial_object(object: &dyn ApiObject, api_version: &str) -> Value {
-    json!({ "kind": "PartialObjectMetadata", "apiVersion": api_version, "metadata": object.metadata() })
+/// The object's metadata alone, as a `PartialObjectMetadata`.
+pub fn partial_object(object: &dyn ApiObject) -> Value {
+    json!({ "kind": "PartialObjectMetadata", "apiVersion": META_V1, "metadata": object.metadata() })
 }
 
-/// The objects' metadata alone, as a `PartialObjectMetadataList` of `api_version`.
-pub fn partial_object_list(objects: &[&dyn ApiObject], metadata: &ListMetadata, api_version: &str) -> Value {
-    let items: Vec<_> = objects.iter().map(|object| partial_object(*object, api_version)).collect();
+/// The objects' metadata alone, as a `PartialObjectMetadataList`.
+pub fn partial_object_list(objects: &[&dyn ApiObject], metadata: &ListMetadata) -> Value {
+    let items: Vec<_> = objects.iter().map(|object| partial_object(*object)).collect();
     json!({
         "kind": "PartialObjectMetadataList",
-        "apiVersion": api_version,
+        "apiVersion": META_V1,
         "metadata": metadata.to_value(),
         "items": items,
     })

@@ -53,7 +53,7 @@ pub type Result<T, E = Box<Status>> = std::result::Result<T, E>;
 /// The API server of one cluster.
 #[derive(Clone)]
 pub struct ApiServer {
-    pub(crate) store: Arc<dyn Store>,
+    store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     /// What was asked, by whom, and what came of it.

@@ -2,13 +2,15 @@
 //!
 //! Follows `pkg/endpoints/handlers/patch.go` of kubernetes/apiserver.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusDetails};
 use serde_json::Value;
 
 use crate::api::object::{ApiObject, SharedObject};
-use crate::api::patch::{PatchError, UNPROCESSABLE};
+use crate::api::patch::{PatchError, PatchType, UNPROCESSABLE, go};
 use crate::api::schema::Schema;
 use crate::api::status;
+use crate::api::strict::{self, FieldValidation, StrictError};
+use crate::validation::field::{ErrorList, Path};
 
 use super::registry::Target;
 use super::request::{Patch, Reply, WriteOptions};
@@ -46,9 +48,61 @@ fn patched(
     {
         metadata.remove("resourceVersion");
     }
-    let object = input::typed(target.kind, after, &[], options.field_validation, warnings)?;
+    let said = strict_errors(target, patch, options.field_validation, &after);
+    let shown = if patch.form == PatchType::Strategic { go::print(&patch.body) } else { after.to_string() };
+    let object = input::typed(target.kind, after, &[], FieldValidation::Ignore, warnings)?;
+    match options.field_validation {
+        FieldValidation::Strict if !said.is_empty() => return Err(refused_strictly(&shown, &said)),
+        _ => warnings.extend(said),
+    }
     update::check_name(target, &*object)?;
     Ok(object)
+}
+
+/// What a strict reader objects to: fields that stand in the patch twice, then unknown ones of the object
+/// that it makes.
+fn strict_errors(target: &Target, patch: &Patch, validation: FieldValidation, after: &Value) -> Vec<String> {
+    let schema = Schema::for_kind(target.kind.api_version, target.kind.kind);
+    if validation == FieldValidation::Ignore {
+        return Vec::new();
+    }
+    let duplicates = patch.duplicates.iter().cloned().map(StrictError::DuplicateField);
+    let mut errors: Vec<String> = match patch.form {
+        PatchType::Json => unknown_in_operations(&patch.body)
+            .chain(duplicates)
+            .map(|error| format!("json patch {error}"))
+            .collect(),
+        PatchType::Merge | PatchType::Strategic => duplicates.map(|error| error.to_string()).collect(),
+    };
+    let unknown = schema.map(|ty| strict::strict_errors(after, &[], ty)).unwrap_or_default();
+    errors.extend(unknown.iter().map(StrictError::to_string));
+    errors.truncate(strict::MAX_ERRORS);
+    errors
+}
+
+/// The fields that operations of a JSON patch do not have.
+fn unknown_in_operations(patch: &Value) -> impl Iterator<Item = StrictError> {
+    const FIELDS: [&str; 4] = ["op", "path", "from", "value"];
+    let operations = patch.as_array().into_iter().flatten().enumerate();
+    operations.flat_map(|(index, operation)| {
+        let names = operation.as_object().into_iter().flat_map(|operation| operation.keys());
+        names
+            .filter(|name| !FIELDS.contains(&name.as_str()))
+            .map(move |name| StrictError::UnknownField(format!("[{index}].{name}")))
+    })
+}
+
+/// 422 with everything that a strict reader objects to.
+fn refused_strictly(shown: &str, said: &[String]) -> Box<Status> {
+    let mut errors = ErrorList::new();
+    errors.invalid(&Path::root("patch"), shown, format!("strict decoding error: {}", said.join(", ")));
+    let causes = Some(errors.to_causes());
+    Box::new(Status {
+        code: Some(422),
+        reason: Some("Invalid".into()),
+        details: Some(StatusDetails { causes, ..StatusDetails::default() }),
+        ..status::bad_request(format!(" \"\" is invalid: {errors}"))
+    })
 }
 
 fn apply(target: &Target, patch: &Patch, before: Value) -> Result<Value> {

@@ -64,6 +64,15 @@ pub struct Patch {
     pub form: PatchType,
     /// The patch.
     pub body: Value,
+    /// The paths of fields that stand in it twice.
+    pub duplicates: Vec<String>,
+}
+
+impl Patch {
+    /// A patch in which nothing stands twice.
+    pub fn new(form: PatchType, body: Value) -> Patch {
+        Patch { form, body, duplicates: Vec::new() }
+    }
 }
 
 /// Options of create, update and patch.
@@ -227,7 +236,7 @@ impl Request {
         form: PatchType,
         body: Value,
     ) -> Result<Request, Box<Status>> {
-        let patch = Operation::Patch(Patch { form, body }, WriteOptions::default());
+        let patch = Operation::Patch(Patch::new(form, body), WriteOptions::default());
         Request::on::<K>(namespace, name, patch)
     }
 

@@ -78,7 +78,11 @@ fn resource<'a>(group: &str, version: &str, path: &'a str) -> Option<ResourcePat
     if !kind.namespaced && !namespace.is_empty() {
         return None;
     }
-    Some(ResourcePath { kind, namespace, name, subresource, rest: parts.next().unwrap_or_default(), watch })
+    let rest = parts.next().unwrap_or_default();
+    if !rest.is_empty() && subresource.is_none_or(|subresource| subresource.name != "proxy") {
+        return None;
+    }
+    Some(ResourcePath { kind, namespace, name, subresource, rest, watch })
 }
 
 /// Splits off `namespaces/NAME/` where a resource follows: `namespaces/NAME` itself, and its own
@@ -199,6 +203,10 @@ mod tests {
             ("/apis/coordination.k8s.io/v1/namespaces/a/leases/b", "leases|a|b||"),
             ("/api/v1/namespaces/default/nodes/node-1", "unknown"),
             ("/api/v1/pods/web", "unknown"),
+            ("/api/v1/namespaces/default/pods/web/status/", "pods|default|web|status|"),
+            ("/api/v1/namespaces/default/pods/web/status/extra", "unknown"),
+            ("/api/v1/namespaces/default/pods/web/log/a/b", "unknown"),
+            ("/api/v1/namespaces/default/pods/web//extra", "unknown"),
             ("/api/v1/podz", "unknown"),
             ("/apis/apps/v9/deployments", "unknown"),
             ("/api/v1", "other"),

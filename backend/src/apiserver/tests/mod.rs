@@ -1,6 +1,8 @@
 //! The router as clients see it, over a cluster that has a store and nothing else.
 
 mod audit;
+mod methods;
+mod patches;
 mod proxy;
 mod tables;
 

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Namespace, Node, ObjectReference, Pod, Secret, Service};
 use k8s_openapi::api::events::v1::Event as EventsEvent;
 
@@ -73,7 +72,6 @@ fn own_labels(api_version: &str, kind: &str) -> Option<&'static [&'static str]> 
         ("v1", "Namespace") => &["status.phase", NAME],
         ("v1", "Secret") => &["type", NAMESPACE, NAME],
         ("v1", "Service") => &[NAMESPACE, NAME, "spec.clusterIP", "spec.type"],
-        ("batch/v1", "Job") => &[NAME, NAMESPACE, "status.successful"],
         _ => return None,
     })
 }
@@ -93,10 +91,9 @@ pub fn convert_label<'a>(
     if supported_labels(api_version, kind).contains(&label) {
         return Ok(label);
     }
-    Err(FieldSelectorError(match (own_labels(api_version, kind), kind) {
-        (None, _) => format!("{label:?} is not a known field selector: only {NAME:?}, {NAMESPACE:?}"),
-        (Some(_), "Job") => format!("field label {label:?} not supported for Job"),
-        (Some(_), _) => format!("field label not supported: {label}"),
+    Err(FieldSelectorError(match own_labels(api_version, kind) {
+        None => format!("{label:?} is not a known field selector: only {NAME:?}, {NAMESPACE:?}"),
+        Some(_) => format!("field label not supported: {label}"),
     }))
 }
 
@@ -195,10 +192,6 @@ fn other_field<'a>(object: &'a dyn ApiObject, field: &str) -> Option<Cow<'a, str
         "spec.type" => {
             let service = object.downcast_ref::<Service>()?;
             Some(service.spec.as_ref().map_or(Cow::Borrowed(""), |spec| text(&spec.type_)))
-        }
-        "status.successful" => {
-            let status = object.downcast_ref::<Job>()?.status.as_ref();
-            Some(Cow::Owned(status.and_then(|status| status.succeeded).unwrap_or(0).to_string()))
         }
         _ => None,
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The value as Go's verb `%v` prints it: `map[name:web ports:[80]]`.
-pub(super) fn print(value: &Value) -> String {
+pub(crate) fn print(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".to_owned(),
         Value::String(text) => text.clone(),

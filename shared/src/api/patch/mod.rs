@@ -5,7 +5,7 @@ pub mod json;
 pub mod merge;
 pub mod strategic;
 
-mod go;
+pub(crate) mod go;
 
 use serde_json::Value;
 

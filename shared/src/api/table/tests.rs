@@ -87,19 +87,17 @@ fn rows_of_ended_pods_should_say_so() {
 }
 
 #[test]
-fn tables_should_follow_the_version_and_headers_asked_for() {
-    let options =
-        TableOptions { api_version: "meta.k8s.io/v1beta1", no_headers: true, ..TableOptions::default() };
+fn tables_should_do_without_columns_where_asked_to() {
+    let options = TableOptions { no_headers: true, ..TableOptions::default() };
     let table = table(&[pod("web", "Running")], &ListMetadata::default(), &options);
-    assert_eq!(table["apiVersion"], "meta.k8s.io/v1beta1");
-    assert_eq!(table["rows"][0]["object"]["apiVersion"], "meta.k8s.io/v1beta1");
+    assert_eq!(table["rows"][0]["object"]["apiVersion"], "meta.k8s.io/v1");
     assert_eq!(table["columnDefinitions"], Value::Null);
 }
 
 #[test]
 fn partial_lists_should_carry_metadata_only() {
     let pod = pod("web", "Running");
-    let list = partial_object_list(&[&pod], &ListMetadata::default(), META_V1);
+    let list = partial_object_list(&[&pod], &ListMetadata::default());
     assert_eq!(list["kind"], "PartialObjectMetadataList");
     assert_eq!(list["items"][0]["metadata"]["name"], "web");
     assert_eq!(list["items"][0].get("spec"), None);

@@ -96,7 +96,7 @@ impl Api {
     }
 
     fn merge(&self, path: &str, body: Value) -> Result<Value, Refusal> {
-        let patch = Patch { form: PatchType::Merge, body };
+        let patch = Patch::new(PatchType::Merge, body);
         self.send(path, Operation::Patch(patch, WriteOptions::default()))
     }
 
