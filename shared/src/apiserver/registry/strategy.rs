@@ -10,6 +10,8 @@ use crate::api::object::ApiObject;
 use crate::api::scheme::Kind;
 use crate::kubelet::quality_of_service;
 
+pub(crate) mod service;
+
 /// The finalizer that keeps a namespace until its content is gone.
 pub const NAMESPACE_FINALIZER: &str = "kubernetes";
 
@@ -44,8 +46,7 @@ pub fn prepare_for_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
         new.spec.clone_from(&old.spec);
         new.status.clone_from(&old.status);
     } else if let (Some(new), Some(old)) = (new.downcast_mut::<Service>(), old.downcast_ref::<Service>()) {
-        new.status.clone_from(&old.status);
-        keep_addresses(new, old);
+        service::prepare_for_update(new, old);
     }
 }
 
@@ -78,29 +79,6 @@ pub fn prepare_for_finalize(new: &mut dyn ApiObject, old: &dyn ApiObject) {
     if let (Some(new), Some(old)) = (new.downcast_mut::<Namespace>(), old.downcast_ref::<Namespace>()) {
         new.status.clone_from(&old.status);
         new.metadata.deletion_timestamp.clone_from(&old.metadata.deletion_timestamp);
-    }
-}
-
-/// An update that names no address means the one that the service has
-/// (`patchAllocatedValues` in `pkg/registry/core/service/storage/storage.go`).
-fn keep_addresses(new: &mut Service, old: &Service) {
-    let (Some(new), Some(old)) = (&mut new.spec, &old.spec) else { return };
-    if new.type_.as_deref() == Some("ExternalName") {
-        return;
-    }
-    if new.cluster_ip.as_deref().unwrap_or_default().is_empty() {
-        new.cluster_ip.clone_from(&old.cluster_ip);
-        new.cluster_ips.clone_from(&old.cluster_ips);
-    }
-    if new.type_ == old.type_ {
-        for port in new.ports.iter_mut().flatten().filter(|port| port.node_port.unwrap_or(0) == 0) {
-            let same = old
-                .ports
-                .iter()
-                .flatten()
-                .find(|other| other.port == port.port && other.protocol == port.protocol);
-            port.node_port = same.and_then(|same| same.node_port);
-        }
     }
 }
 
