@@ -74,3 +74,55 @@ fn client_that_knows_cluster_ip_alone_should_mean_cluster_ips_too() {
         "{message}"
     );
 }
+
+fn ports(service: &Value) -> Vec<i64> {
+    let ports = service["spec"]["ports"].as_array().unwrap();
+    ports.iter().map(|port| port["nodePort"].as_i64().unwrap()).collect()
+}
+
+#[test]
+fn ports_of_one_number_should_share_a_node_port() {
+    let api = api();
+    let dns = |tcp: Value, udp: Value| {
+        json!({ "type": "NodePort", "ports": [
+            { "name": "tcp", "port": 53, "nodePort": tcp },
+            { "name": "udp", "port": 53, "protocol": "UDP", "nodePort": udp },
+        ] })
+    };
+    let make =
+        |name: &str, spec| api.create("services/default", &service(name, spec)).map(|made| ports(&made));
+    assert_eq!(make("both", dns(30053.into(), 30053.into())), Ok(vec![30053, 30053]));
+    assert_eq!(make("last", dns(Value::Null, 30054.into())), Ok(vec![30054, 30054]));
+    assert_eq!(make("each", dns(30055.into(), 30056.into())), Ok(vec![30055, 30056]));
+    let given = make("none", dns(Value::Null, Value::Null)).unwrap();
+    assert_eq!(given[0], given[1]);
+    assert_eq!(make("taken", dns(Value::Null, 30053.into())).unwrap_err().0, 422);
+}
+
+#[test]
+fn node_ports_should_follow_the_names_of_their_ports() {
+    let api = api();
+    let spec = |kind: &str, ports: Value| json!({ "type": kind, "ports": ports });
+    let two = json!([{ "name": "a", "port": 80 }, { "name": "b", "port": 81 }]);
+    let made = api.create("services/default", &service("web", spec("NodePort", two))).unwrap();
+    let before = ports(&made);
+    let update = |spec| ports(&api.update("services/default/web", &service("web", spec)).unwrap());
+    let moved = json!([{ "name": "b", "port": 82 }, { "name": "a", "port": 80, "protocol": "SCTP" }]);
+    assert_eq!(update(spec("LoadBalancer", moved)), [before[1], before[0]]);
+    let swapped = json!([{ "name": "a", "port": 80, "nodePort": before[1] }, { "name": "b", "port": 81 }]);
+    let after = update(spec("NodePort", swapped));
+    assert_eq!(after[0], before[1]);
+    assert!(!before.contains(&after[1]), "b lost its port to a, and a's went: {after:?}");
+}
+
+#[test]
+fn dry_run_should_find_the_conflicts_of_a_service_with_itself() {
+    let api = api();
+    let spec = json!({ "type": "NodePort", "ports": [
+        { "name": "a", "port": 80, "nodePort": 30080 }, { "name": "b", "port": 81, "protocol": "UDP", "nodePort": 30080 },
+    ] });
+    let real = api.create("services/default", &service("web", spec.clone()));
+    let tried = api.send("services/default", Operation::Create(text(&service("web", spec)), dry()));
+    assert!(real.as_ref().is_err_and(|(_, message)| message.contains("already allocated")), "{real:?}");
+    assert_eq!(tried, real);
+}

@@ -4,9 +4,9 @@
 //! `pkg/registry/core/service/storage/storage.go` (`patchAllocatedValues`, `normalizeClusterIPs`)
 //! of kubernetes/kubernetes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{LoadBalancerStatus, Service, ServiceSpec};
+use k8s_openapi::api::core::v1::{LoadBalancerStatus, Service, ServicePort, ServiceSpec};
 
 /// Keeps and clears what the client left to the server.
 pub(super) fn prepare_for_update(new: &mut Service, old: &Service) {
@@ -29,12 +29,12 @@ fn is_load_balancer(spec: &ServiceSpec) -> bool {
 }
 
 /// Whether the type has a cluster IP, be it `None`.
-fn needs_cluster_ip(spec: &ServiceSpec) -> bool {
+pub(crate) fn needs_cluster_ip(spec: &ServiceSpec) -> bool {
     kind(spec) != "ExternalName"
 }
 
 /// Whether the type has node ports.
-fn needs_node_ports(spec: &ServiceSpec) -> bool {
+pub(crate) fn needs_node_ports(spec: &ServiceSpec) -> bool {
     matches!(kind(spec), "NodePort" | "LoadBalancer")
 }
 
@@ -70,15 +70,19 @@ fn keep_allocated(new: &mut ServiceSpec, old: &ServiceSpec) {
             new.cluster_ips.clone_from(&old.cluster_ips);
         }
     }
-    if new.type_ == old.type_ {
-        for port in new.ports.iter_mut().flatten().filter(|port| port.node_port.unwrap_or(0) == 0) {
-            let same = old
-                .ports
-                .iter()
-                .flatten()
-                .find(|other| other.port == port.port && other.protocol == port.protocol);
-            port.node_port = same.and_then(|same| same.node_port);
-        }
+    if needs_node_ports(new) && needs_node_ports(old) {
+        keep_node_ports(new, old);
+    }
+}
+
+/// A port without a node port has the one that the port of its name had, unless another has that now.
+fn keep_node_ports(new: &mut ServiceSpec, old: &ServiceSpec) {
+    let used: BTreeSet<i32> = node_ports(old).intersection(&node_ports(new)).copied().collect();
+    let name = |port: &ServicePort| port.name.clone().unwrap_or_default();
+    let ports = old.ports.iter().flatten().filter_map(|port| Some((name(port), port.node_port?)));
+    let by_name: BTreeMap<String, i32> = ports.collect();
+    for port in new.ports.iter_mut().flatten().filter(|port| port.node_port.unwrap_or(0) == 0) {
+        port.node_port = by_name.get(&name(port)).copied().filter(|number| !used.contains(number));
     }
 }
 
