@@ -19,9 +19,10 @@ use crate::store::{Expect, RangeRequest, StoredValue, Write, WriteOutcome};
 use crate::validation::field::Error;
 use crate::validation::field::ErrorList;
 use crate::validation::field::Path;
+use crate::validation::validate_cluster_ips;
 
 use super::admission::invalid_unless_empty;
-use super::registry::strategy::service::{needs_cluster_ip, needs_node_ports};
+use super::registry::strategy::service::{needs_cluster_ip, needs_health_check, needs_node_ports};
 use super::registry::{Target, store_status};
 use super::{ApiServer, Result};
 
@@ -52,7 +53,8 @@ fn claims_of(object: &dyn ApiObject) -> Claims {
     };
     let address = spec.cluster_ip.as_deref().filter(|ip| !ip.is_empty() && *ip != "None").map(address_key);
     let ports = spec.ports.iter().flatten().filter_map(|port| port.node_port).filter(|port| *port > 0);
-    address.into_iter().chain(ports.map(port_key)).collect()
+    let health_check = spec.health_check_node_port.filter(|port| *port > 0 && needs_health_check(spec));
+    address.into_iter().chain(ports.chain(health_check).map(port_key)).collect()
 }
 
 /// One Service's way to what it needs.
@@ -158,15 +160,20 @@ impl<'a> Allocation<'a> {
     }
 
     async fn create(&mut self, spec: &mut ServiceSpec) -> Result<()> {
+        self.check_addresses(spec)?;
         self.init_address(spec).await?;
         if needs_node_ports(spec) {
             self.init_node_ports(spec).await?;
+        }
+        if needs_health_check(spec) {
+            self.init_health_check(spec).await?;
         }
         Ok(())
     }
 
     /// An address once given stays; validation sees to it.
     async fn update(&mut self, spec: &mut ServiceSpec, old: &ServiceSpec) -> Result<()> {
+        self.check_addresses(spec)?;
         match needs_cluster_ip(old) {
             true => complete_families(spec),
             false => self.init_address(spec).await?,
@@ -174,7 +181,18 @@ impl<'a> Allocation<'a> {
         if needs_node_ports(spec) {
             self.update_node_ports(spec).await?;
         }
+        if needs_health_check(spec) && !needs_health_check(old) {
+            self.init_health_check(spec).await?;
+        }
         Ok(())
+    }
+
+    /// What is allocated must make sense before it is; all else is validated after.
+    fn check_addresses(&self, spec: &ServiceSpec) -> Result<()> {
+        match needs_cluster_ip(spec) {
+            true => invalid_unless_empty(self.target, validate_cluster_ips(spec)),
+            false => Ok(()),
+        }
     }
 
     /// What was claimed, or nothing where it came to nothing.

@@ -1,6 +1,6 @@
 //! The ports of every node that Services are given.
 //!
-//! Follows `initNodePorts` and `updateNodePorts` in `pkg/registry/core/service/storage/alloc.go` of
+//! Follows `initNodePorts`, `updateNodePorts` and `allocHealthCheckNodePort` in `pkg/registry/core/service/storage/alloc.go` of
 //! kubernetes/kubernetes.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,18 +66,39 @@ impl Allocation<'_> {
         Ok(())
     }
 
-    async fn take_node_port(&mut self, index: usize, wanted: i32) -> Result<i32> {
-        let why = match NODE_PORTS.contains(&wanted) {
-            true if self.claim(port_key(wanted)).await? => return Ok(wanted),
-            true => "provided port is already allocated".to_owned(),
-            false => format!(
-                "provided port is not in the valid range. The range of valid ports is {}-{}",
-                NODE_PORTS.start(),
-                NODE_PORTS.end()
-            ),
+    /// The port at which load balancers ask for a node's health.
+    pub(super) async fn init_health_check(&mut self, spec: &mut ServiceSpec) -> Result<()> {
+        let number = match spec.health_check_node_port.unwrap_or(0) {
+            0 => self.any_node_port().await?,
+            wanted => match self.refusal(wanted).await? {
+                None => wanted,
+                Some(why) => {
+                    let message =
+                        format!("failed to allocate requested HealthCheck NodePort {wanted}: {why}");
+                    return Err(Box::new(status::internal(message)));
+                }
+            },
         };
+        spec.health_check_node_port = Some(number);
+        Ok(())
+    }
+
+    async fn take_node_port(&mut self, index: usize, wanted: i32) -> Result<i32> {
+        let Some(why) = self.refusal(wanted).await? else { return Ok(wanted) };
         let field = Path::root("spec").child("ports").index(index).child("nodePort");
         Err(invalid(self.target, Error::invalid(&field, wanted, why)))
+    }
+
+    /// Claims a node port; why it cannot be had, if so.
+    async fn refusal(&mut self, wanted: i32) -> Result<Option<String>> {
+        if !NODE_PORTS.contains(&wanted) {
+            let (first, last) = (NODE_PORTS.start(), NODE_PORTS.end());
+            return Ok(Some(format!(
+                "provided port is not in the valid range. The range of valid ports is {first}-{last}"
+            )));
+        }
+        let free = self.claim(port_key(wanted)).await?;
+        Ok((!free).then(|| "provided port is already allocated".to_owned()))
     }
 
     async fn any_node_port(&mut self) -> Result<i32> {

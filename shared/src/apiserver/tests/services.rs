@@ -126,3 +126,56 @@ fn dry_run_should_find_the_conflicts_of_a_service_with_itself() {
     assert!(real.as_ref().is_err_and(|(_, message)| message.contains("already allocated")), "{real:?}");
     assert_eq!(tried, real);
 }
+
+#[test]
+fn local_traffic_should_be_given_a_health_check_port_and_keep_it() {
+    let api = api();
+    let spec = |policy: &str| json!({ "type": "LoadBalancer", "externalTrafficPolicy": policy, "ports": [{ "port": 80 }] });
+    let made = api.create("services/default", &service("web", spec("Local"))).unwrap();
+    let port = made["spec"]["healthCheckNodePort"].clone();
+    assert!(port.is_number() && port != made["spec"]["ports"][0]["nodePort"], "{made}");
+    let same = api.update("services/default/web", &service("web", spec("Local"))).unwrap();
+    assert_eq!(same, made);
+
+    let wanting = |port: &Value| with(spec("Local"), "/healthCheckNodePort", port.clone());
+    let taken = format!(
+        "Internal error occurred: failed to allocate requested HealthCheck NodePort {port}: provided port is already \
+         allocated"
+    );
+    assert_eq!(api.create("services/default", &service("other", wanting(&port))), Err((500, taken)));
+    let open = api.update("services/default/web", &service("web", spec("Cluster"))).unwrap();
+    assert!(open["spec"].get("healthCheckNodePort").is_none());
+    assert!(api.create("services/default", &service("other", wanting(&port))).is_ok());
+    let local =
+        api.merge("services/default/web", json!({ "spec": { "externalTrafficPolicy": "Local" } })).unwrap();
+    assert!(local["spec"]["healthCheckNodePort"].is_number() && local["spec"]["healthCheckNodePort"] != port);
+}
+
+#[test]
+fn refused_service_should_leave_its_addresses_to_others() {
+    let api = api();
+    let spec = |affinity: &str| json!({ "type": "NodePort", "clusterIP": "10.96.7.7", "sessionAffinity": affinity, "ports": [{ "port": 80, "nodePort": 30080 }] });
+    let (code, message) = api.create("services/default", &service("a", spec("Sometimes"))).unwrap_err();
+    assert_eq!(code, 422);
+    assert!(message.contains("spec.sessionAffinity"), "{message}");
+    api.create("services/default", &service("b", json!({ "ports": [{ "port": 80 }] }))).unwrap();
+    let change = json!({ "spec": { "type": "NodePort", "sessionAffinity": "Sometimes", "ports": [{ "port": 80, "nodePort": 30080 }] } });
+    assert_eq!(api.merge("services/default/b", change).unwrap_err().0, 422);
+    assert!(api.create("services/default", &service("a", spec("None"))).is_ok());
+}
+
+#[test]
+fn addresses_that_make_no_sense_should_be_refused_before_any_is_given() {
+    let api = api();
+    for (spec, sentence) in [
+        (json!({ "clusterIP": "garbage", "ports": [{ "port": 80 }] }), "must be a valid IP address"),
+        (
+            json!({ "clusterIPs": ["10.96.7.7"], "ports": [{ "port": 80 }] }),
+            "must be empty when `clusterIP` is not specified",
+        ),
+    ] {
+        let (code, message) = api.create("services/default", &service("web", spec)).unwrap_err();
+        assert_eq!(code, 422);
+        assert!(message.contains(sentence), "{message}");
+    }
+}

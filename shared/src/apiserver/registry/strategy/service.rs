@@ -39,7 +39,7 @@ pub(crate) fn needs_node_ports(spec: &ServiceSpec) -> bool {
 }
 
 /// Whether load balancers ask a port of every node for its health.
-fn needs_health_check(spec: &ServiceSpec) -> bool {
+pub(crate) fn needs_health_check(spec: &ServiceSpec) -> bool {
     is_load_balancer(spec) && spec.external_traffic_policy.as_deref() == Some("Local")
 }
 
@@ -72,6 +72,9 @@ fn keep_allocated(new: &mut ServiceSpec, old: &ServiceSpec) {
     }
     if needs_node_ports(new) && needs_node_ports(old) {
         keep_node_ports(new, old);
+    }
+    if needs_health_check(new) && needs_health_check(old) && new.health_check_node_port.unwrap_or(0) == 0 {
+        new.health_check_node_port = old.health_check_node_port;
     }
 }
 
