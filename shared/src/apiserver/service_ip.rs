@@ -5,17 +5,14 @@
 //! and the preference for their upper part follow `pkg/registry/core/service/{ipallocator,portallocator}`,
 //! what is allocated when `pkg/registry/core/service/storage/alloc.go` of kubernetes/kubernetes.
 
-use std::any::Any;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 
 use crate::api::object::ApiObject;
 use crate::api::status;
-use crate::store::{Expect, RangeRequest, StoredValue, Write, WriteOutcome};
 use crate::validation::field::Error;
 use crate::validation::field::ErrorList;
 use crate::validation::field::Path;
@@ -26,9 +23,11 @@ use super::registry::strategy::service::{needs_cluster_ip, needs_health_check, n
 use super::registry::{Target, store_status};
 use super::{ApiServer, Result};
 
+mod claims;
 mod node_ports;
 
-use node_ports::port_key;
+pub(crate) use claims::Claims;
+use claims::address_key;
 
 /// The first address of the service network, 10.96.0.0/12.
 const NETWORK: u32 = u32::from_be_bytes([10, 96, 0, 0]);
@@ -38,24 +37,6 @@ const SIZE: u32 = 1 << 20;
 const STATIC_BAND: u32 = 256;
 /// How often a random address or port is drawn before the search goes in order.
 const DRAWS: usize = 16;
-
-/// Keys that were claimed for a Service that is not stored yet.
-pub(crate) type Claims = Vec<Arc<str>>;
-
-fn address_key(address: &str) -> Arc<str> {
-    format!("/registry/ipaddresses/{address}").into()
-}
-
-/// Every key that a stored Service holds.
-fn claims_of(object: &dyn ApiObject) -> Claims {
-    let Some(spec) = object.downcast_ref::<Service>().and_then(|service| service.spec.as_ref()) else {
-        return Claims::new();
-    };
-    let address = spec.cluster_ip.as_deref().filter(|ip| !ip.is_empty() && *ip != "None").map(address_key);
-    let ports = spec.ports.iter().flatten().filter_map(|port| port.node_port).filter(|port| *port > 0);
-    let health_check = spec.health_check_node_port.filter(|port| *port > 0 && needs_health_check(spec));
-    address.into_iter().chain(ports.chain(health_check).map(port_key)).collect()
-}
 
 /// One Service's way to what it needs.
 struct Allocation<'a> {
@@ -76,10 +57,10 @@ impl ApiServer {
         object: &mut dyn ApiObject,
         dry_run: bool,
     ) -> Result<Claims> {
-        let Some(spec) = object.downcast_mut::<Service>().and_then(|service| service.spec.as_mut()) else {
-            return Ok(Claims::new());
-        };
-        let mut allocation = Allocation::new(self, target, Claims::new(), dry_run);
+        let Some(service) = object.downcast_mut::<Service>() else { return Ok(Claims::default()) };
+        let (held, claimed) = (Claims::default(), Claims::none_of(service));
+        let Some(spec) = &mut service.spec else { return Ok(claimed) };
+        let mut allocation = Allocation { server: self, target, held, dry_run, claimed };
         let outcome = allocation.create(spec).await;
         allocation.end(outcome).await
     }
@@ -94,71 +75,15 @@ impl ApiServer {
     ) -> Result<Claims> {
         let before = old.downcast_ref::<Service>().and_then(|service| service.spec.as_ref());
         let spec = new.downcast_mut::<Service>().and_then(|service| service.spec.as_mut());
-        let (Some(spec), Some(before)) = (spec, before) else { return Ok(Claims::new()) };
-        let mut allocation = Allocation::new(self, target, claims_of(old), dry_run);
+        let (Some(spec), Some(before)) = (spec, before) else { return Ok(Claims::default()) };
+        let (held, claimed) = (Claims::of(old), Claims::none_of(old));
+        let mut allocation = Allocation { server: self, target, held, dry_run, claimed };
         let outcome = allocation.update(spec, before).await;
         allocation.end(outcome).await
     }
-
-    /// Gives claims back.
-    pub(crate) async fn release_addresses(&self, claims: &[Arc<str>]) -> Result<()> {
-        for key in claims {
-            if let Some(item) = self.store.get(key).await.map_err(store_status)? {
-                let write = Write { key: key.clone(), value: None, expect: Expect::At(item.mod_revision) };
-                self.store.write(write).await.map_err(store_status)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives back all that a deleted Service held.
-    pub(crate) async fn release_of(&self, object: &dyn ApiObject, dry_run: bool) -> Result<()> {
-        if dry_run {
-            return Ok(());
-        }
-        self.release_addresses(&claims_of(object)).await
-    }
-
-    /// Gives back what a changed Service holds no longer.
-    pub(crate) async fn release_replaced(
-        &self,
-        old: &dyn ApiObject,
-        new: &dyn ApiObject,
-        dry_run: bool,
-    ) -> Result<()> {
-        if dry_run || old.downcast_ref::<Service>().is_none() {
-            return Ok(());
-        }
-        let kept = claims_of(new);
-        let freed: Claims = claims_of(old).into_iter().filter(|key| !kept.contains(key)).collect();
-        self.release_addresses(&freed).await
-    }
-
-    /// Gives back what no Service holds: claims of writers that died between claim and Service.
-    pub(crate) async fn repair_addresses(&self) -> Result<()> {
-        let read = |prefix: &str| {
-            self.store.range(RangeRequest { prefix: prefix.into(), ..RangeRequest::default() })
-        };
-        let Some(kind) = crate::api::scheme::of_type::<Service>() else { return Ok(()) };
-        let mut held = Claims::new();
-        for item in read("/registry/services/specs/").await.map_err(store_status)?.items {
-            held.extend(claims_of(super::registry::object(kind, &item)?.body()));
-        }
-        for prefix in ["/registry/ipaddresses/", "/registry/nodeports/"] {
-            let claimed = read(prefix).await.map_err(store_status)?.items;
-            let stray: Claims =
-                claimed.into_iter().map(|item| item.key).filter(|key| !held.contains(key)).collect();
-            self.release_addresses(&stray).await?;
-        }
-        Ok(())
-    }
 }
 
-impl<'a> Allocation<'a> {
-    fn new(server: &'a ApiServer, target: &'a Target, held: Claims, dry_run: bool) -> Allocation<'a> {
-        Allocation { server, target, held, dry_run, claimed: Claims::new() }
-    }
-
+impl Allocation<'_> {
     async fn create(&mut self, spec: &mut ServiceSpec) -> Result<()> {
         self.check_addresses(spec)?;
         self.init_address(spec).await?;
@@ -260,14 +185,10 @@ impl<'a> Allocation<'a> {
 
     /// Claims a key; false where a Service has it, be it this one.
     async fn claim(&mut self, key: Arc<str>) -> Result<bool> {
-        let store = &self.server.store;
-        let done = if self.dry_run {
-            !self.claimed.contains(&key) && store.get(&key).await.map_err(store_status)?.is_none()
-        } else {
-            let attachment: Arc<dyn Any + Send + Sync> = Arc::new(());
-            let value = StoredValue { bytes: Bytes::from_static(b"{}"), attachment };
-            let write = Write { key: key.clone(), value: Some(value), expect: Expect::Absent };
-            matches!(store.write(write).await.map_err(store_status)?, WriteOutcome::Done(_))
+        let done = match self.dry_run {
+            true if self.claimed.contains(&key) => false,
+            true => self.server.store.get(&key).await.map_err(store_status)?.is_none(),
+            false => self.server.claim(key.clone(), &self.claimed).await?,
         };
         if done {
             self.claimed.push(key);

@@ -99,7 +99,7 @@ impl ApiServer {
         claims: &mut Claims,
     ) -> Result<Option<SharedObject>> {
         if leaves_nothing_to_wait_for(&*new, old.body()) {
-            return self.finish_deletion(target, &item, options.dry_run, new).await;
+            return self.finish_deletion(target, (old, item), options.dry_run, new).await;
         }
         if registry::equal(&*new, old.body()) {
             return Ok(Some(old));
@@ -136,13 +136,13 @@ impl ApiServer {
     async fn finish_deletion(
         &self,
         target: &Target,
-        item: &KeyValue,
+        (old, item): (SharedObject, KeyValue),
         dry_run: bool,
         new: Box<dyn ApiObject>,
     ) -> Result<Option<SharedObject>> {
         let gone = dry_run || self.remove(target, item.mod_revision).await?;
         if gone {
-            self.release_of(&*new, dry_run).await?;
+            self.release_of(old.body(), dry_run).await?;
         }
         Ok(gone.then(|| Object::new(new)))
     }

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ServiceSpec;
 
@@ -13,14 +12,11 @@ use crate::api::status;
 use crate::validation::field::{Error, Path};
 
 use super::super::Result;
+use super::claims::port_key;
 use super::{Allocation, invalid};
 
 /// The node ports that are given.
 const NODE_PORTS: RangeInclusive<i32> = 30000..=32767;
-
-pub(super) fn port_key(port: i32) -> Arc<str> {
-    format!("/registry/nodeports/{port}").into()
-}
 
 /// Whether ports that name no node port get one.
 fn are_given(spec: &ServiceSpec) -> bool {

@@ -1,6 +1,7 @@
 //! Services: their addresses and ports, and what becomes of them when the type changes.
 
 use super::*;
+use crate::store::{Expect, StoredValue, Write};
 
 fn service(name: &str, spec: Value) -> Value {
     json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": name }, "spec": spec })
@@ -178,4 +179,71 @@ fn addresses_that_make_no_sense_should_be_refused_before_any_is_given() {
         assert_eq!(code, 422);
         assert!(message.contains(sentence), "{message}");
     }
+}
+
+/// A service of that type with that node port.
+fn at_port(name: &str, kind: &str, port: i32) -> Value {
+    let spec =
+        json!({ "type": kind, "externalName": "example.com", "ports": [{ "port": 80, "nodePort": port }] });
+    service(name, spec)
+}
+
+#[test]
+fn deleted_service_should_free_only_what_it_held() {
+    let api = api();
+    api.create("services/default", &at_port("holder", "NodePort", 30080)).unwrap();
+    api.create("services/default", &at_port("name", "ExternalName", 30080)).unwrap();
+    api.delete("services/default/name", DeleteOptions::default()).unwrap();
+    assert_eq!(api.create("services/default", &at_port("other", "NodePort", 30080)).unwrap_err().0, 422);
+}
+
+#[test]
+fn node_port_that_is_asked_for_should_be_held_although_none_are_given() {
+    let api = api();
+    let ports = json!([{ "name": "a", "port": 80, "nodePort": 30080 }, { "name": "b", "port": 81 }]);
+    let spec = json!({ "type": "LoadBalancer", "allocateLoadBalancerNodePorts": false, "ports": ports });
+    let made = api.create("services/default", &service("web", spec)).unwrap();
+    assert!(made["spec"]["ports"][1].get("nodePort").is_none());
+    assert_eq!(api.create("services/default", &at_port("other", "NodePort", 30080)).unwrap_err().0, 422);
+    api.delete("services/default/web", DeleteOptions::default()).unwrap();
+    assert!(api.create("services/default", &at_port("other", "NodePort", 30080)).is_ok());
+}
+
+#[test]
+fn last_finalizer_should_free_what_the_service_held_before() {
+    let api = api();
+    let held = with(at_port("web", "NodePort", 30080), "/metadata/finalizers", json!(["example.com/hold"]));
+    api.create("services/default", &held).unwrap();
+    api.delete("services/default/web", DeleteOptions::default()).unwrap();
+    api.update("services/default/web", &at_port("web", "NodePort", 30081)).unwrap();
+    assert_eq!(api.get("services/default/web").unwrap_err().0, 404);
+    for port in [30080, 30081] {
+        assert!(api.create("services/default", &at_port(&format!("s{port}"), "NodePort", port)).is_ok());
+    }
+}
+
+#[test]
+fn repair_should_make_the_claims_what_the_services_say() {
+    let api = api();
+    let store = &api.server.store;
+    let forge = |port: i32, owner: Option<&'static str>, expect| {
+        let attachment: Arc<dyn std::any::Any + Send + Sync> = Arc::new(());
+        let value =
+            owner.map(|owner| StoredValue { bytes: Bytes::from_static(owner.as_bytes()), attachment });
+        block_on(store.write(Write { key: format!("/registry/nodeports/{port}").into(), value, expect }))
+            .unwrap();
+    };
+    let found = |port: i32| block_on(store.get(&format!("/registry/nodeports/{port}"))).unwrap();
+    for port in [30080, 30081] {
+        api.create("services/default", &at_port(&format!("s{port}"), "NodePort", port)).unwrap();
+    }
+    let right = found(30081).unwrap();
+    forge(30080, None, Expect::At(found(30080).unwrap().mod_revision));
+    forge(30081, Some("{}"), Expect::At(right.mod_revision));
+    forge(30082, Some("{}"), Expect::Absent);
+    // What another holds cannot be given back.
+    api.delete("services/default/s30081", DeleteOptions::default()).unwrap();
+    assert!(found(30081).is_some());
+    block_on(api.server.repair_addresses()).unwrap();
+    assert!(found(30080).is_some() && found(30081).is_none() && found(30082).is_none());
 }
