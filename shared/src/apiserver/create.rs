@@ -107,7 +107,10 @@ impl ApiServer {
         }
         let claims = self.allocate_addresses(target, &mut *object, options.dry_run).await?;
         let stored = match check_new(target, &*object, version) {
-            Ok(()) => self.put(target, object, Expect::Absent, options.dry_run).await,
+            Ok(()) => {
+                strategy::canonicalize(&mut *object);
+                self.put(target, object, Expect::Absent, options.dry_run).await
+            }
             Err(refusal) => Err(refusal),
         };
         if let Ok(Stored::Done(object)) = stored {

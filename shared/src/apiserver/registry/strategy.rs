@@ -2,12 +2,12 @@
 //! (`pkg/registry/core/*/strategy.go` of kubernetes/kubernetes).
 
 use k8s_openapi::api::core::v1::{
-    LoadBalancerStatus, Namespace, NamespaceSpec, NamespaceStatus, Node, Pod, PodStatus, Service,
-    ServiceStatus,
+    LoadBalancerStatus, Namespace, NamespaceStatus, Node, Pod, PodStatus, Service, ServiceStatus,
 };
 
 use crate::api::object::ApiObject;
 use crate::api::scheme::Kind;
+use crate::defaults;
 use crate::kubelet::quality_of_service;
 
 pub(crate) mod service;
@@ -22,12 +22,23 @@ pub fn prepare_for_create(object: &mut dyn ApiObject) {
         let qos_class = pod.spec.as_ref().map(|spec| quality_of_service::class(spec).to_owned());
         pod.status = Some(PodStatus { phase: Some("Pending".into()), qos_class, ..PodStatus::default() });
     } else if let Some(namespace) = object.downcast_mut::<Namespace>() {
-        namespace.spec = Some(NamespaceSpec { finalizers: Some(vec![NAMESPACE_FINALIZER.into()]) });
+        let spec = namespace.spec.get_or_insert_default();
+        let finalizers = spec.finalizers.get_or_insert_default();
+        if !finalizers.iter().any(|finalizer| finalizer == NAMESPACE_FINALIZER) {
+            finalizers.push(NAMESPACE_FINALIZER.into());
+        }
         namespace.status =
             Some(NamespaceStatus { phase: Some("Active".into()), ..NamespaceStatus::default() });
     } else if let Some(service) = object.downcast_mut::<Service>() {
         let load_balancer = Some(LoadBalancerStatus::default());
         service.status = Some(ServiceStatus { load_balancer, ..ServiceStatus::default() });
+    }
+}
+
+/// Sets what follows from the name of a new object, which may have been generated.
+pub fn canonicalize(object: &mut dyn ApiObject) {
+    if let Some(namespace) = object.downcast_mut::<Namespace>() {
+        defaults::label_with_name(namespace);
     }
 }
 

@@ -104,6 +104,21 @@ fn generated_names_should_differ_and_keep_their_base() {
 }
 
 #[test]
+fn namespace_should_bear_its_name_and_the_finalizers_of_all() {
+    let api = api();
+    let namespace = |metadata: Value, finalizers: Value| {
+        let spec = json!({ "finalizers": finalizers });
+        let body = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "spec": spec });
+        api.create("namespaces", &body).unwrap()
+    };
+    let made = namespace(json!({ "generateName": "team-" }), json!(["example.com/a"]));
+    assert_eq!(made["metadata"]["labels"]["kubernetes.io/metadata.name"], made["metadata"]["name"]);
+    assert_eq!(made["spec"]["finalizers"], json!(["example.com/a", "kubernetes"]));
+    let made = namespace(json!({ "name": "b" }), json!(["kubernetes", "example.com/a"]));
+    assert_eq!(made["spec"]["finalizers"], json!(["kubernetes", "example.com/a"]));
+}
+
+#[test]
 fn dry_run_should_answer_like_a_create_and_write_nothing() {
     let api = api();
     api.create("configmaps/default", &config_map("taken")).unwrap();
