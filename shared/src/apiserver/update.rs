@@ -3,6 +3,8 @@
 //! Follows `pkg/registry/rest/update.go` and `GuaranteedUpdate` in `pkg/storage/etcd3/store.go` of
 //! kubernetes/apiserver.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use crate::api::object::{ApiObject, Object, SharedObject};
 use crate::api::status;
 use crate::store::{Expect, KeyValue};
@@ -32,6 +34,9 @@ impl ApiServer {
         check_name(target, &*object)?;
         create::check_namespace(target, object.metadata_mut())?;
         if strategy::allows_create_on_update(target.kind) && self.lookup(target).await?.is_none() {
+            // Who means a certain object means none that is yet to be made; a revision is no such word.
+            target.check_uid(object.metadata().uid.as_deref(), &ObjectMeta::default())?;
+            object.metadata_mut().resource_version = None;
             return self.create_typed(caller, target, object, options, warnings).await;
         }
         let change = |old: &SharedObject, _: &mut Vec<String>| {

@@ -74,6 +74,24 @@ fn missing_object_should_be_created_only_where_its_kind_allows_that() {
 }
 
 #[test]
+fn object_that_went_should_be_made_anew_unless_its_uid_is_insisted_on() {
+    let api = api();
+    let service = json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "a" }, "spec": { "ports": [{ "port": 80 }] } });
+    let lease = json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": "a" }, "spec": {} });
+    for (plural, body) in [("services", service), ("leases", lease)] {
+        let (collection, path) = (format!("{plural}/default"), format!("{plural}/default/a"));
+        let gone = api.create(&collection, &body).unwrap();
+        api.delete(&path, DeleteOptions::default()).unwrap();
+        let (code, message) = api.update(&path, &gone).unwrap_err();
+        let uid = gone["metadata"]["uid"].as_str().unwrap();
+        assert_eq!(code, 409);
+        assert!(message.ends_with(&format!("UID in precondition: {uid}, UID in object meta: ")), "{message}");
+        let made = api.update(&path, &with(gone.clone(), "/metadata/uid", Value::Null)).unwrap();
+        assert_ne!(made["metadata"]["uid"], gone["metadata"]["uid"]);
+    }
+}
+
+#[test]
 fn lease_should_not_be_updated_blindly() {
     let api = api();
     let lease = json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": "a" }, "spec": {} });
