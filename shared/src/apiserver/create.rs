@@ -36,7 +36,7 @@ impl ApiServer {
     ) -> Result<Reply> {
         match target.subresource_name() {
             "" => self.create_object(caller, target, body, options, warnings).await,
-            "binding" => self.bind(target, body, options).await,
+            "binding" => self.bind(target, body, options, warnings).await,
             other => Err(Box::new(status::method_not_supported(
                 target.kind.group_resource(),
                 &format!("create of subresource {other}"),
