@@ -7,15 +7,19 @@ use k8s_openapi::Resource;
 use k8s_openapi::api::core::v1::Binding;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::api::object::ApiObject;
+use crate::api::schema::Schema;
 use crate::api::scheme::Kind;
 use crate::api::status;
 use crate::api::strict::{self, FieldValidation};
 
 use super::request::Input;
 use super::{Result, protobuf};
+
+/// How upstream's server names the table of its types.
+const SCHEME: &str = "pkg/api/legacyscheme/scheme.go:30";
 
 /// What a body must be.
 #[derive(Clone, Copy)]
@@ -33,6 +37,26 @@ impl Expected {
     fn unreadable(self, why: impl std::fmt::Display) -> Box<Status> {
         let message = strict::cannot_be_handled(self.api_version, self.kind, &why.to_string());
         Box::new(status::bad_request(message))
+    }
+
+    /// What upstream says of a body of another kind (`transformDecodeError` in
+    /// `pkg/endpoints/handlers/rest.go`), which speaks of the body's kind first.
+    fn refusal(self, api_version: &str, kind: &str) -> String {
+        let wanted = internal_type(self.api_version, self.kind);
+        let why = match Schema::for_kind(api_version, kind) {
+            None => {
+                format!("no kind {kind:?} is registered for version {api_version:?} in scheme {SCHEME:?}")
+            }
+            Some(_) if internal_type(api_version, kind) == wanted => {
+                return format!(
+                    "the API version in the data ({api_version}) does not match the expected API version ({})",
+                    self.api_version
+                );
+            }
+            Some(found) => format!("converting ({}) to ({wanted}): unknown conversion", found.go_name()),
+        };
+        let version = api_version.rsplit('/').next().unwrap_or_default();
+        format!("{kind} in version {version:?} cannot be handled as a {}: {why}", self.kind)
     }
 }
 
@@ -124,31 +148,36 @@ fn checked(
 }
 
 /// Names the kind where the body leaves it out, and refuses a body of another kind.
-fn check_kind(kind: Expected, value: &mut Value) -> Result<()> {
+fn check_kind(expected: Expected, value: &mut Value) -> Result<()> {
     let Some(fields) = value.as_object_mut() else {
         let message = "json: cannot unmarshal into Go value of type runtime.TypeMeta: not an object";
         return Err(Box::new(status::bad_request(format!(
             "couldn't get version/kind; json parse error: {message}"
         ))));
     };
-    let api_version = fields.entry("apiVersion").or_insert_with(|| kind.api_version.into());
-    let same_version = api_version == kind.api_version;
-    let found_version = api_version.as_str().unwrap_or_default().to_owned();
-    let name = fields.entry("kind").or_insert_with(|| kind.kind.into());
-    if same_version && name == kind.kind {
-        return Ok(());
+    let api_version = named(fields, "apiVersion", expected.api_version);
+    let kind = named(fields, "kind", expected.kind);
+    match api_version == expected.api_version && kind == expected.kind {
+        true => Ok(()),
+        false => Err(Box::new(status::bad_request(expected.refusal(&api_version, &kind)))),
     }
-    let found = format!("{found_version}, Kind={}", name.as_str().unwrap_or_default());
-    let message = format!(
-        "the API version in the data ({found_version}) does not match the expected API version ({})",
-        kind.api_version
-    );
-    let message = match same_version {
-        false => message,
-        true => format!(
-            "{} in version {:?} cannot be handled as a {}: converting ({found}) is not possible",
-            kind.kind, kind.api_version, kind.kind
-        ),
+}
+
+/// The text of a field, which is set where it is missing.
+fn named(fields: &mut Map<String, Value>, name: &str, default: &str) -> String {
+    let field = fields.entry(name).or_insert(Value::Null);
+    if field.is_null() || field == "" {
+        *field = default.into();
+    }
+    field.as_str().unwrap_or_default().to_owned()
+}
+
+/// The one type to which upstream converts a kind of every version: `core.ConfigMap`.
+fn internal_type(api_version: &str, kind: &str) -> String {
+    let group = api_version.split_once('/').map_or("core", |(group, _)| group);
+    let package = match group {
+        "events.k8s.io" => "core",
+        group => group.split('.').next().unwrap_or_default(),
     };
-    Err(Box::new(status::bad_request(message)))
+    format!("{package}.{kind}")
 }
