@@ -149,6 +149,18 @@ mod tests {
     }
 
     #[test]
+    fn what_the_server_completes_should_not_be_marked() {
+        for text in [
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata:\n  k: |\n    aGVs\n    bG8=\n",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: }\n",
+            "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  type: LoadBalancer\n  externalTrafficPolicy: Local\n  ports: [{port: 80}]\n",
+        ] {
+            let draft = Draft::read(text);
+            assert!(draft.problems.is_empty(), "{text}{:?}", draft.problems);
+        }
+    }
+
+    #[test]
     fn a_kind_nobody_knows_should_be_a_warning_that_does_not_forbid_to_send() {
         let draft = Draft::read("apiVersion: v1\nkind: Gizmo\nmetadata:\n  name: a\n");
         assert_eq!(draft.problems[0].message, "no matches for kind \"Gizmo\" in version \"v1\"");

@@ -1,6 +1,7 @@
 //! What the API server will say of a document, said before it is sent: `shared`'s strict decoding,
 //! defaults, validation and warnings, each placed in the text.
 
+use k8s_openapi::api::core::v1::Service;
 use serde_json::{Value, json};
 use shared::api::object::ApiObject;
 use shared::api::schema::{Schema, Type};
@@ -127,6 +128,7 @@ fn judge_object(document: &Document, mut object: Box<dyn ApiObject>) -> Vec<Prob
         .map(|(path, sentence)| at(document, &path, Severity::Warning, format!("{path}: {sentence}")))
         .collect();
     defaults::apply(&mut *object);
+    allocate(&mut *object);
     problems.extend(
         validation::validate_create(&*object)
             .iter()
@@ -138,6 +140,18 @@ fn judge_object(document: &Document, mut object: Box<dyn ApiObject>) -> Vec<Prob
     };
     problems.extend(warnings(&*object).into_iter().map(warn));
     problems
+}
+
+/// Stands in for what the server allocates before it validates.
+fn allocate(object: &mut dyn ApiObject) {
+    let Some(spec) = object.downcast_mut::<Service>().and_then(|service| service.spec.as_mut()) else {
+        return;
+    };
+    if spec.type_.as_deref() == Some("LoadBalancer")
+        && spec.external_traffic_policy.as_deref() == Some("Local")
+    {
+        spec.health_check_node_port.get_or_insert(30000);
+    }
 }
 
 fn at(document: &Document, path: &str, severity: Severity, message: impl Into<String>) -> Problem {

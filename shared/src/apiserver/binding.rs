@@ -12,14 +12,25 @@ use crate::validation;
 
 use super::registry::{Stored, Target};
 use super::request::{Input, Reply, WriteOptions};
-use super::{ApiServer, Result, admission, input};
+use super::{ApiServer, Result, admission, create, input};
 
 impl ApiServer {
     /// Sets `spec.nodeName`, once.
-    pub(crate) async fn bind(&self, target: &Target, body: Input, options: &WriteOptions) -> Result<Reply> {
-        let binding = read(target, body)?;
-        admission::invalid_unless_empty(target, validation::validate_binding(&binding))?;
+    pub(crate) async fn bind(
+        &self,
+        target: &Target,
+        body: Input,
+        options: &WriteOptions,
+        warnings: &mut Vec<String>,
+    ) -> Result<Reply> {
+        let mut binding = input::binding(body, options.field_validation, warnings)?;
+        create::check_namespace(target, &mut binding.metadata)?;
         self.admit_binding(target).await?;
+        if binding.metadata.name.as_deref() != Some(&target.name) {
+            let message = "name in URL does not match name in Binding object";
+            return Err(Box::new(status::bad_request(message)));
+        }
+        admission::invalid_unless_empty(target, validation::validate_binding(&binding))?;
         let node = binding.target.name.clone().unwrap_or_default();
         loop {
             let (object, item) = self.existing(target).await?;
@@ -39,6 +50,7 @@ impl ApiServer {
         let what = GroupResource { group: "", resource: "pods/binding" };
         let refused = |why: &str| Err(Box::new(status::conflict(what, &target.name, why)));
         target.check_uid(binding.metadata.uid.as_deref(), &pod.metadata)?;
+        target.check_resource_version(binding.metadata.resource_version.as_deref(), &pod.metadata)?;
         if pod.metadata.deletion_timestamp.is_some() {
             return refused(&format!("pod {} is being deleted, cannot be assigned to a host", target.name));
         }
@@ -64,15 +76,5 @@ impl ApiServer {
         conditions.push(condition);
         pod.status.get_or_insert_default().nominated_node_name = None;
         Ok(())
-    }
-}
-
-fn read(target: &Target, body: Input) -> Result<Binding> {
-    let unreadable = |why: String| input::cannot_be_handled(target.kind, &why);
-    match body {
-        Input::Typed(object) => {
-            object.downcast_ref::<Binding>().cloned().ok_or_else(|| unreadable("it is not a Binding".into()))
-        }
-        Input::Text(text) => serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string())),
     }
 }

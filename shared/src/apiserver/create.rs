@@ -2,6 +2,7 @@
 //!
 //! Follows `pkg/registry/rest/create.go` of kubernetes/apiserver.
 
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Status, Time};
 
 use crate::api::object::ApiObject;
@@ -35,7 +36,7 @@ impl ApiServer {
     ) -> Result<Reply> {
         match target.subresource_name() {
             "" => self.create_object(caller, target, body, options, warnings).await,
-            "binding" => self.bind(target, body, options).await,
+            "binding" => self.bind(target, body, options, warnings).await,
             other => Err(Box::new(status::method_not_supported(
                 target.kind.group_resource(),
                 &format!("create of subresource {other}"),
@@ -79,9 +80,8 @@ impl ApiServer {
             self.generate_name(candidate.metadata_mut());
             name = candidate.metadata().name.clone().unwrap_or_default();
             let target = Target { name: name.clone(), ..target.clone() };
-            check_new(&target, &*candidate, &version)?;
             let mut said = warnings_of(&*candidate);
-            if let Some(reply) = self.create_named(&target, candidate, options).await? {
+            if let Some(reply) = self.create_named(&target, candidate, &version, options).await? {
                 warnings.append(&mut said);
                 return Ok(reply);
             }
@@ -93,19 +93,26 @@ impl ApiServer {
         }))
     }
 
-    /// Gives the object its addresses and writes it; `None` where the name is taken.
+    /// Gives the object its addresses, validates and writes it; `None` where the name is taken.
     async fn create_named(
         &self,
         target: &Target,
         mut object: Box<dyn ApiObject>,
+        version: &str,
         options: &WriteOptions,
     ) -> Result<Option<Reply>> {
         // A name that is taken is said before an address that its owner holds.
-        if self.lookup(target).await?.is_some() {
+        if object.downcast_ref::<Service>().is_some() && self.lookup(target).await?.is_some() {
             return Ok(None);
         }
         let claims = self.allocate_addresses(target, &mut *object, options.dry_run).await?;
-        let stored = self.put(target, object, Expect::Absent, options.dry_run).await;
+        let stored = match check_new(target, &*object, version) {
+            Ok(()) => {
+                strategy::canonicalize(&mut *object);
+                self.put(target, object, Expect::Absent, options.dry_run).await
+            }
+            Err(refusal) => Err(refusal),
+        };
         if let Ok(Stored::Done(object)) = stored {
             return Ok(Some(Reply::Created(object)));
         }

@@ -52,13 +52,22 @@ impl Target {
     /// 409 unless the object has the uid that a client insists on, if it does
     /// (`Preconditions.Check` in `pkg/storage/interfaces.go` of kubernetes/apiserver).
     pub fn check_uid(&self, wanted: Option<&str>, found: &ObjectMeta) -> Result<()> {
-        let found = found.uid.as_deref().unwrap_or_default();
+        self.check_precondition("UID", wanted, found.uid.as_deref())
+    }
+
+    /// 409 unless the object is at the `resourceVersion` that a client insists on, if it does.
+    pub fn check_resource_version(&self, wanted: Option<&str>, found: &ObjectMeta) -> Result<()> {
+        self.check_precondition("ResourceVersion", wanted, found.resource_version.as_deref())
+    }
+
+    fn check_precondition(&self, what: &str, wanted: Option<&str>, found: Option<&str>) -> Result<()> {
+        let found = found.unwrap_or_default();
         let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty() && *wanted != found) else {
             return Ok(());
         };
         let why = format!(
             "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: \
-             Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
+             Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}",
             self.key()
         );
         Err(Box::new(status::conflict(self.kind.group_resource(), &self.name, &why)))

@@ -3,6 +3,8 @@
 //! Follows `pkg/registry/rest/update.go` and `GuaranteedUpdate` in `pkg/storage/etcd3/store.go` of
 //! kubernetes/apiserver.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use crate::api::object::{ApiObject, Object, SharedObject};
 use crate::api::status;
 use crate::store::{Expect, KeyValue};
@@ -11,6 +13,7 @@ use crate::{defaults, validation};
 
 use super::registry::{self, Stored, Target, strategy};
 use super::request::{Input, Reply, WriteOptions};
+use super::service_ip::Claims;
 use super::user::Caller;
 use super::{ApiServer, Result, admission, create, input};
 
@@ -31,6 +34,9 @@ impl ApiServer {
         check_name(target, &*object)?;
         create::check_namespace(target, object.metadata_mut())?;
         if strategy::allows_create_on_update(target.kind) && self.lookup(target).await?.is_none() {
+            // Who means a certain object means none that is yet to be made; a revision is no such word.
+            target.check_uid(object.metadata().uid.as_deref(), &ObjectMeta::default())?;
+            object.metadata_mut().resource_version = None;
             return self.create_typed(caller, target, object, options, warnings).await;
         }
         let change = |old: &SharedObject, _: &mut Vec<String>| {
@@ -74,48 +80,52 @@ impl ApiServer {
         mut new: Box<dyn ApiObject>,
     ) -> Result<Option<SharedObject>> {
         let insists = check_version(target, &*new, &old)?;
-        self.complete(caller, target, &mut *new, &old, warnings).await?;
-        let written = if leaves_nothing_to_wait_for(&*new, old.body()) {
-            self.finish_deletion(target, &item, options.dry_run, new).await?
-        } else if registry::equal(&*new, old.body()) {
-            Some(old)
-        } else {
-            self.write_over(target, options, &old, &item, new).await?
+        self.complete(caller, target, &mut *new, &old)?;
+        let mut claims = self.reallocate_addresses(target, &mut *new, old.body(), options.dry_run).await?;
+        let written = match check_change(target, &*new, &old, warnings) {
+            Ok(()) => self.write_over(target, options, (old, item), new, &mut claims).await,
+            Err(refusal) => Err(refusal),
         };
-        if written.is_none() && insists {
-            return Err(Box::new(status::stale(target.kind.group_resource(), &target.name)));
+        self.release_addresses(&claims).await?;
+        match written? {
+            None if insists => Err(Box::new(status::stale(target.kind.group_resource(), &target.name))),
+            written => Ok(written),
         }
-        Ok(written)
     }
 
-    /// Gives the changed object the addresses that it lacks, and writes it; `None` where someone else
-    /// was faster.
+    /// Writes the changed object, if it is one; `None` where someone else was faster. The claims are
+    /// its own once it is stored.
     async fn write_over(
         &self,
         target: &Target,
         options: &WriteOptions,
-        old: &SharedObject,
-        item: &KeyValue,
-        mut new: Box<dyn ApiObject>,
+        (old, item): (SharedObject, KeyValue),
+        new: Box<dyn ApiObject>,
+        claims: &mut Claims,
     ) -> Result<Option<SharedObject>> {
-        let claims = self.reallocate_addresses(target, &mut *new, old.body(), options.dry_run).await?;
-        let stored = self.put(target, new, Expect::At(item.mod_revision), options.dry_run).await;
-        if let Ok(Stored::Done(object)) = stored {
-            self.release_replaced(old.body(), object.body(), options.dry_run).await?;
-            return Ok(Some(object));
+        if leaves_nothing_to_wait_for(&*new, old.body()) {
+            return self.finish_deletion(target, (old, item), options.dry_run, new).await;
         }
-        self.release_addresses(&claims).await?;
-        stored.map(|_| None)
+        if registry::equal(&*new, old.body()) {
+            return Ok(Some(old));
+        }
+        match self.put(target, new, Expect::At(item.mod_revision), options.dry_run).await? {
+            Stored::Conflict => Ok(None),
+            Stored::Done(object) => {
+                claims.clear();
+                self.release_replaced(old.body(), object.body(), options.dry_run).await?;
+                Ok(Some(object))
+            }
+        }
     }
 
-    /// Defaults, keeps what may not change, admits and validates.
-    async fn complete(
+    /// Defaults, keeps what may not change, and admits.
+    fn complete(
         &self,
         caller: &Caller,
         target: &Target,
         new: &mut dyn ApiObject,
         old: &SharedObject,
-        warnings: &mut Vec<String>,
     ) -> Result<()> {
         keep_system_metadata(new, old.body());
         defaults::apply(new);
@@ -124,29 +134,20 @@ impl ApiServer {
             "finalize" => strategy::prepare_for_finalize(new, old.body()),
             _ => strategy::prepare_for_status_update(new, old.body()),
         }
-        self.admit_update(caller, target, new, old.body())?;
-        let errors = match target.subresource_name() {
-            "status" => validation::validate_status_update(new, old.body()),
-            _ => validation::validate_update(new, old.body()),
-        };
-        admission::invalid_unless_empty(target, errors)?;
-        if target.subresource.is_none() {
-            warnings.extend(create::warnings_of(new));
-        }
-        Ok(())
+        self.admit_update(caller, target, new, old.body())
     }
 
     /// Removes an object whose last finalizer went.
     async fn finish_deletion(
         &self,
         target: &Target,
-        item: &KeyValue,
+        (old, item): (SharedObject, KeyValue),
         dry_run: bool,
         new: Box<dyn ApiObject>,
     ) -> Result<Option<SharedObject>> {
         let gone = dry_run || self.remove(target, item.mod_revision).await?;
         if gone {
-            self.release_of(&*new, dry_run).await?;
+            self.release_of(old.body(), dry_run).await?;
         }
         Ok(gone.then(|| Object::new(new)))
     }
@@ -190,6 +191,24 @@ fn check_insistence(target: &Target, new: &dyn ApiObject) -> Result<()> {
     let path = Path::root("metadata").child("resourceVersion");
     let error = Error::invalid(&path, 0, "must be specified for an update");
     admission::invalid_unless_empty(target, ErrorList::from(error))
+}
+
+/// 422 for a change that breaks rules; what a client should know of one that does not.
+fn check_change(
+    target: &Target,
+    new: &dyn ApiObject,
+    old: &SharedObject,
+    warnings: &mut Vec<String>,
+) -> Result<()> {
+    let errors = match target.subresource_name() {
+        "status" => validation::validate_status_update(new, old.body()),
+        _ => validation::validate_update(new, old.body()),
+    };
+    admission::invalid_unless_empty(target, errors)?;
+    if target.subresource.is_none() {
+        warnings.extend(create::warnings_of(new));
+    }
+    Ok(())
 }
 
 /// Whether the client insists on a `resourceVersion`; 409 where that is stale.

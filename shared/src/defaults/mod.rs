@@ -14,6 +14,8 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use namespace::label_with_name;
+
 use k8s_openapi::api::core::v1 as core;
 
 use crate::api::object::ApiObject;

@@ -33,6 +33,7 @@ pub mod warnings;
 mod tests;
 
 pub use binding::validate_binding;
+pub(crate) use service::validate_cluster_ips;
 pub use unsupported::unsupported_fields;
 pub use warnings::warnings;
 

@@ -2,13 +2,15 @@
 //! (`pkg/registry/core/*/strategy.go` of kubernetes/kubernetes).
 
 use k8s_openapi::api::core::v1::{
-    LoadBalancerStatus, Namespace, NamespaceSpec, NamespaceStatus, Node, Pod, PodStatus, Service,
-    ServiceStatus,
+    LoadBalancerStatus, Namespace, NamespaceStatus, Node, Pod, PodStatus, Service, ServiceStatus,
 };
 
 use crate::api::object::ApiObject;
 use crate::api::scheme::Kind;
+use crate::defaults;
 use crate::kubelet::quality_of_service;
+
+pub(crate) mod service;
 
 /// The finalizer that keeps a namespace until its content is gone.
 pub const NAMESPACE_FINALIZER: &str = "kubernetes";
@@ -20,12 +22,23 @@ pub fn prepare_for_create(object: &mut dyn ApiObject) {
         let qos_class = pod.spec.as_ref().map(|spec| quality_of_service::class(spec).to_owned());
         pod.status = Some(PodStatus { phase: Some("Pending".into()), qos_class, ..PodStatus::default() });
     } else if let Some(namespace) = object.downcast_mut::<Namespace>() {
-        namespace.spec = Some(NamespaceSpec { finalizers: Some(vec![NAMESPACE_FINALIZER.into()]) });
+        let spec = namespace.spec.get_or_insert_default();
+        let finalizers = spec.finalizers.get_or_insert_default();
+        if !finalizers.iter().any(|finalizer| finalizer == NAMESPACE_FINALIZER) {
+            finalizers.push(NAMESPACE_FINALIZER.into());
+        }
         namespace.status =
             Some(NamespaceStatus { phase: Some("Active".into()), ..NamespaceStatus::default() });
     } else if let Some(service) = object.downcast_mut::<Service>() {
         let load_balancer = Some(LoadBalancerStatus::default());
         service.status = Some(ServiceStatus { load_balancer, ..ServiceStatus::default() });
+    }
+}
+
+/// Sets what follows from the name of a new object, which may have been generated.
+pub fn canonicalize(object: &mut dyn ApiObject) {
+    if let Some(namespace) = object.downcast_mut::<Namespace>() {
+        defaults::label_with_name(namespace);
     }
 }
 
@@ -44,8 +57,7 @@ pub fn prepare_for_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
         new.spec.clone_from(&old.spec);
         new.status.clone_from(&old.status);
     } else if let (Some(new), Some(old)) = (new.downcast_mut::<Service>(), old.downcast_ref::<Service>()) {
-        new.status.clone_from(&old.status);
-        keep_addresses(new, old);
+        service::prepare_for_update(new, old);
     }
 }
 
@@ -78,29 +90,6 @@ pub fn prepare_for_finalize(new: &mut dyn ApiObject, old: &dyn ApiObject) {
     if let (Some(new), Some(old)) = (new.downcast_mut::<Namespace>(), old.downcast_ref::<Namespace>()) {
         new.status.clone_from(&old.status);
         new.metadata.deletion_timestamp.clone_from(&old.metadata.deletion_timestamp);
-    }
-}
-
-/// An update that names no address means the one that the service has
-/// (`patchAllocatedValues` in `pkg/registry/core/service/storage/storage.go`).
-fn keep_addresses(new: &mut Service, old: &Service) {
-    let (Some(new), Some(old)) = (&mut new.spec, &old.spec) else { return };
-    if new.type_.as_deref() == Some("ExternalName") {
-        return;
-    }
-    if new.cluster_ip.as_deref().unwrap_or_default().is_empty() {
-        new.cluster_ip.clone_from(&old.cluster_ip);
-        new.cluster_ips.clone_from(&old.cluster_ips);
-    }
-    if new.type_ == old.type_ {
-        for port in new.ports.iter_mut().flatten().filter(|port| port.node_port.unwrap_or(0) == 0) {
-            let same = old
-                .ports
-                .iter()
-                .flatten()
-                .find(|other| other.port == port.port && other.protocol == port.protocol);
-            port.node_port = same.and_then(|same| same.node_port);
-        }
     }
 }
 

@@ -91,6 +91,48 @@ fn quantities_should_be_stored_in_canonical_form() {
 }
 
 #[test]
+fn body_of_another_kind_should_be_refused_in_upstreams_words() {
+    let api = api();
+    let no_kind = "no kind \"Gadget\" is registered for version \"example.com/v1\" in scheme \
+                   \"pkg/api/legacyscheme/scheme.go:30\"";
+    for (path, api_version, kind, message) in [
+        (
+            "configmaps/default",
+            "v1",
+            "Secret",
+            "Secret in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Secret) to (core.ConfigMap): \
+             unknown conversion"
+                .to_owned(),
+        ),
+        (
+            "leases/default",
+            "apps/v1",
+            "Deployment",
+            "Deployment in version \"v1\" cannot be handled as a Lease: converting (v1.Deployment) to \
+             (coordination.Lease): unknown conversion"
+                .to_owned(),
+        ),
+        (
+            "configmaps/default",
+            "example.com/v1",
+            "Gadget",
+            format!("Gadget in version \"v1\" cannot be handled as a ConfigMap: {no_kind}"),
+        ),
+        (
+            "events/default",
+            "events.k8s.io/v1",
+            "Event",
+            "the API version in the data (events.k8s.io/v1) does not match the expected API version (v1)".to_owned(),
+        ),
+    ] {
+        let body = json!({ "apiVersion": api_version, "kind": kind, "metadata": { "name": "a" } });
+        assert_eq!(api.create(path, &body), Err((400, message)));
+    }
+    let unsaid = json!({ "apiVersion": "", "kind": null, "metadata": { "name": "a" } });
+    assert!(api.create("configmaps/default", &unsaid).is_ok());
+}
+
+#[test]
 fn generated_names_should_differ_and_keep_their_base() {
     let api = api();
     let body = with(config_map(""), "/metadata/generateName", "part-".into());
@@ -101,6 +143,21 @@ fn generated_names_should_differ_and_keep_their_base() {
         .collect();
     assert_eq!(names.len(), 50);
     assert!(names.iter().all(|name| name.starts_with("part-") && name.len() == 10));
+}
+
+#[test]
+fn namespace_should_bear_its_name_and_the_finalizers_of_all() {
+    let api = api();
+    let namespace = |metadata: Value, finalizers: Value| {
+        let spec = json!({ "finalizers": finalizers });
+        let body = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "spec": spec });
+        api.create("namespaces", &body).unwrap()
+    };
+    let made = namespace(json!({ "generateName": "team-" }), json!(["example.com/a"]));
+    assert_eq!(made["metadata"]["labels"]["kubernetes.io/metadata.name"], made["metadata"]["name"]);
+    assert_eq!(made["spec"]["finalizers"], json!(["example.com/a", "kubernetes"]));
+    let made = namespace(json!({ "name": "b" }), json!(["kubernetes", "example.com/a"]));
+    assert_eq!(made["spec"]["finalizers"], json!(["kubernetes", "example.com/a"]));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod discovery;
 mod events;
 mod list;
 mod refusals;
+mod services;
 mod update;
 mod watch;
 

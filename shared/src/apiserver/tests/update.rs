@@ -1,6 +1,7 @@
 //! `update` and `patch`: what may change, and who wins.
 
 use super::*;
+use crate::api::strict::FieldValidation;
 
 fn settings() -> Api {
     let api = api();
@@ -71,6 +72,24 @@ fn missing_object_should_be_created_only_where_its_kind_allows_that() {
     assert!(api.update("services/default/a", &service).is_ok());
     let missing = api.update("configmaps/default/a", &config_map("a"));
     assert_eq!(missing, Err((404, "configmaps \"a\" not found".into())));
+}
+
+#[test]
+fn object_that_went_should_be_made_anew_unless_its_uid_is_insisted_on() {
+    let api = api();
+    let service = json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "a" }, "spec": { "ports": [{ "port": 80 }] } });
+    let lease = json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": "a" }, "spec": {} });
+    for (plural, body) in [("services", service), ("leases", lease)] {
+        let (collection, path) = (format!("{plural}/default"), format!("{plural}/default/a"));
+        let gone = api.create(&collection, &body).unwrap();
+        api.delete(&path, DeleteOptions::default()).unwrap();
+        let (code, message) = api.update(&path, &gone).unwrap_err();
+        let uid = gone["metadata"]["uid"].as_str().unwrap();
+        assert_eq!(code, 409);
+        assert!(message.ends_with(&format!("UID in precondition: {uid}, UID in object meta: ")), "{message}");
+        let made = api.update(&path, &with(gone.clone(), "/metadata/uid", Value::Null)).unwrap();
+        assert_ne!(made["metadata"]["uid"], gone["metadata"]["uid"]);
+    }
 }
 
 #[test]
@@ -145,4 +164,40 @@ fn pod_should_be_bound_once() {
     assert_eq!(pod["status"]["conditions"][0]["type"], "PodScheduled");
     let again = "Operation cannot be fulfilled on pods/binding \"web\": pod web is already assigned to node \"node-1\"";
     assert_eq!(api.create("pods/default/web/binding", &binding(None)), Err((409, again.into())));
+}
+
+#[test]
+fn binding_should_be_read_like_every_body() {
+    let api = api();
+    let made = api.create("pods/default", &pod("web")).unwrap();
+    let bind = |text: &str, field_validation| {
+        let input = Input::Text(Bytes::from(text.to_owned()));
+        let options = WriteOptions { dry_run: true, field_validation };
+        let answer = api.answer(request("pods/default/web/binding", Operation::Create(input, options)));
+        answer.map(|answer| answer.warnings).map_err(|status| refusal(&status))
+    };
+    let body = |more: &str| {
+        format!("apiVersion: v1\nkind: Binding\nmetadata: {{name: web}}\ntarget: {{name: node-1{more}}}\n")
+    };
+    assert_eq!(bind(&body(""), FieldValidation::Strict), Ok(vec![]));
+    assert_eq!(
+        bind(&body(", nodeName: x"), FieldValidation::Warn),
+        Ok(vec!["unknown field \"target.nodeName\"".to_owned()])
+    );
+    let head = "Binding in version \"v1\" cannot be handled as a Binding:";
+    let unknown = format!("{head} strict decoding error: unknown field \"target.nodeName\"");
+    assert_eq!(bind(&body(", nodeName: x"), FieldValidation::Strict), Err((400, unknown)));
+    let (code, message) = bind(&body(", kind: [1]"), FieldValidation::Warn).unwrap_err();
+    assert_eq!(code, 400);
+    assert!(message.starts_with(head), "{message}");
+    let other = body("").replace("name: web", "name: other");
+    let sentence = "name in URL does not match name in Binding object";
+    assert_eq!(bind(&other, FieldValidation::Warn), Err((400, sentence.to_owned())));
+    let at =
+        |version: &str| body("").replace("name: web", &format!("name: web, resourceVersion: '{version}'"));
+    let (code, message) = bind(&at("1"), FieldValidation::Warn).unwrap_err();
+    assert_eq!(code, 409);
+    assert!(message.contains("ResourceVersion in precondition: 1, "), "{message}");
+    let current = made["metadata"]["resourceVersion"].as_str().unwrap();
+    assert_eq!(bind(&at(current), FieldValidation::Warn), Ok(vec![]));
 }

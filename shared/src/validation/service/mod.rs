@@ -99,6 +99,13 @@ fn validate_spec(errors: &mut ErrorList, spec: &ServiceSpec) {
     validate_traffic(errors, spec, &path);
 }
 
+/// What is wrong with a service's own addresses and their families.
+pub(crate) fn validate_cluster_ips(spec: &ServiceSpec) -> ErrorList {
+    let mut errors = ErrorList::new();
+    addresses::validate(&mut errors, spec, &Path::root("spec"));
+    errors
+}
+
 fn validate_headless(errors: &mut ErrorList, spec: &ServiceSpec, path: &Path) {
     if is_headless(spec) && ["LoadBalancer", "NodePort"].contains(&kind(spec)) {
         let message = format!("may not be set to 'None' for {} services", kind(spec));
