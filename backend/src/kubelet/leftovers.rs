@@ -12,13 +12,19 @@ pub(super) const PODS: &str = "var/lib/kubelet/pods";
 /// Where pods' logs lie below the node's, in directories named namespace, name and uid.
 pub(super) const LOGS: &str = "var/log/pods";
 
-/// Removes the directories below the node's own of pods whose uid is not known.
-pub(super) fn clear(node: &Path, known: &BTreeSet<String>) {
+/// The directories below the node's own of pods whose uid is not known now. What comes after is a new
+/// pod's, so they are removed by these names.
+pub(super) fn find(node: &Path, known: &BTreeSet<String>) -> Vec<PathBuf> {
     let (pods, logs) = (node.join(PODS), node.join(LOGS));
     let pods = entries(&pods).filter(|(name, _)| !known.contains(name));
     let logs = entries(&logs).filter(|(name, _)| !known.contains(uid_of_logs(name)));
-    for (_, directory) in pods.chain(logs) {
-        if let Err(error) = fs::remove_dir_all(&directory) {
+    pods.chain(logs).map(|(_, directory)| directory).collect()
+}
+
+/// Removes directories with all that is in them. Blocks on the disk.
+pub(super) fn remove(directories: &[PathBuf]) {
+    for directory in directories {
+        if let Err(error) = fs::remove_dir_all(directory) {
             tracing::warn!(%error, directory = %directory.display(), "a former pod's directory was not removed");
         }
     }
@@ -39,15 +45,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clear_should_remove_only_what_no_known_pod_has() {
+    fn only_what_no_pod_known_then_has_should_be_removed() {
         let node = tempfile::tempdir().unwrap();
+        let exists = |directory: &&str| node.path().join(directory).exists();
+        let make = |directory: &str| fs::create_dir_all(node.path().join(directory).join("inner")).unwrap();
         let kept = ["var/lib/kubelet/pods/uid-1", "var/log/pods/default_web_uid-1"];
         let left = ["var/lib/kubelet/pods/uid-2", "var/log/pods/default_web_uid-2"];
-        for directory in kept.iter().chain(&left) {
-            fs::create_dir_all(node.path().join(directory).join("inner")).unwrap();
-        }
-        clear(node.path(), &BTreeSet::from(["uid-1".to_owned()]));
-        assert!(kept.iter().all(|directory| node.path().join(directory).exists()));
-        assert!(!left.iter().any(|directory| node.path().join(directory).exists()));
+        kept.iter().chain(&left).for_each(|directory| make(directory));
+        let found = find(node.path(), &BTreeSet::from(["uid-1".to_owned()]));
+        // A pod that comes between the two.
+        let new = ["var/lib/kubelet/pods/uid-3", "var/log/pods/default_web_uid-3"];
+        new.iter().for_each(|directory| make(directory));
+        remove(&found);
+        assert!(kept.iter().chain(&new).all(exists));
+        assert!(!left.iter().any(exists));
     }
 }

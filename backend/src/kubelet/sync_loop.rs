@@ -296,8 +296,8 @@ impl SyncLoop {
         if self.synced && self.manifests_read && !self.cleared {
             self.cleared = true;
             let known = self.pods.keys().chain(self.statics.keys()).cloned().collect();
-            let kubelet = self.kubelet.clone();
-            tokio::task::spawn_blocking(move || leftovers::clear(&kubelet.directory, &known));
+            let found = leftovers::find(&self.kubelet.directory, &known);
+            tokio::task::spawn_blocking(move || leftovers::remove(&found));
         }
     }
 
