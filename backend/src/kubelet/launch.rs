@@ -20,6 +20,7 @@ use super::component::ComponentHandle;
 use super::image::{Image, Source};
 use super::logs;
 use super::node::Kubelet;
+use super::pod::blocking;
 use super::sandbox::Sandbox;
 
 /// A container that was started.
@@ -97,7 +98,7 @@ impl Order<'_> {
         let launch = self.launch(image, &variables).map_err(error("RunContainerError"))?;
         let program =
             self.kubelet.images.program(launch.program).await.map_err(error("RunContainerError"))?;
-        let mounts = self.mounts(image).map_err(error("CreateContainerError"))?;
+        let mounts = self.mounts(image).await.map_err(error("CreateContainerError"))?;
         let spec = ContainerSpec {
             id: self.id(),
             program,
@@ -179,9 +180,11 @@ impl Order<'_> {
     }
 
     /// The image's files, made anew for every start, and the volumes.
-    fn mounts(&self, image: &Builtin) -> Result<Vec<Mount>, String> {
+    async fn mounts(&self, image: &'static Builtin) -> Result<Vec<Mount>, String> {
         let root = self.sandbox.directory.join("containers").join(&self.container.name).join("rootfs");
-        lay_out(image, &root).map_err(|failure| format!("failed to lay out the image's files: {failure}"))?;
+        let place = root.clone();
+        let laid_out = blocking(move || lay_out(image, &place)).await?;
+        laid_out.map_err(|failure| format!("failed to lay out the image's files: {failure}"))?;
         let mut mounts = vec![Mount { host_dir: root, guest_path: "/".into(), read_only: false }];
         for mount in self.container.volume_mounts.iter().flatten() {
             let Some(place) = self.sandbox.volumes.get(&mount.name) else {

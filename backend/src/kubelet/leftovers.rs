@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where pods' directories lie below the node's, each named with the pod's uid.
@@ -19,6 +20,21 @@ pub(super) fn find(node: &Path, known: &BTreeSet<String>) -> Vec<PathBuf> {
     let pods = entries(&pods).filter(|(name, _)| !known.contains(name));
     let logs = entries(&logs).filter(|(name, _)| !known.contains(uid_of_logs(name)));
     pods.chain(logs).map(|(_, directory)| directory).collect()
+}
+
+/// Gives a directory of logs a name that no pod has, so that it can be removed while a new pod takes the
+/// old one; `None` where there is nothing to remove. Should it not come to that, the next start finds it.
+pub(super) fn set_aside(directory: &Path, number: u64) -> Option<PathBuf> {
+    let name = directory.file_name()?.to_string_lossy();
+    let aside = directory.with_file_name(format!("{name}.{number:016x}"));
+    match fs::rename(directory, &aside) {
+        Ok(()) => Some(aside),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => {
+            tracing::warn!(%error, directory = %directory.display(), "a pod's logs were not removed");
+            None
+        }
+    }
 }
 
 /// Removes directories with all that is in them. Blocks on the disk.
@@ -59,5 +75,16 @@ mod tests {
         remove(&found);
         assert!(kept.iter().chain(&new).all(exists));
         assert!(!left.iter().any(exists));
+    }
+
+    #[test]
+    fn logs_set_aside_should_leave_their_name_and_be_nobodys() {
+        let node = tempfile::tempdir().unwrap();
+        let logs = node.path().join("var/log/pods/default_web_uid-1");
+        assert_eq!(set_aside(&logs, 7), None);
+        fs::create_dir_all(&logs).unwrap();
+        let aside = set_aside(&logs, 7).unwrap();
+        assert!(aside.exists() && !logs.exists());
+        assert_eq!(find(node.path(), &BTreeSet::from(["uid-1".to_owned()])), [aside]);
     }
 }

@@ -144,18 +144,31 @@ impl PodOnNode {
             self.awaits_addresses = true;
             return;
         }
-        let outcome = sandbox::create(&self.kubelet, self.worker.pod(), &self.uid);
+        let (kubelet, pod, uid) = (self.kubelet.clone(), self.worker.pod().clone(), self.uid.clone());
+        self.spawn(async move {
+            let made = blocking(move || sandbox::create(&kubelet, &pod, &uid)).await;
+            Outcome::Sandbox(made.unwrap_or_else(Err).map(Arc::new))
+        });
+    }
+
+    /// The sandbox was made, or could not be.
+    pub(super) fn on_sandbox(&mut self, outcome: Result<SharedSandbox, String>) {
         let told = outcome.as_ref().map(|sandbox| sandbox.ip().to_string()).map_err(Clone::clone);
-        self.sandbox = outcome.ok().map(Arc::new);
-        self.tell(Outcome::Sandbox(told));
+        self.sandbox = outcome.ok();
+        self.worker.on_sandbox(told, self.kubelet.now());
     }
 
     fn remove_sandbox(&mut self) {
-        if let Some(sandbox) = self.sandbox.take() {
-            sandbox::remove(&self.kubelet, &sandbox);
-        }
         self.running.clear();
-        self.tell(Outcome::SandboxRemoved);
+        let (kubelet, sandbox) = (self.kubelet.clone(), self.sandbox.take());
+        self.spawn(async move {
+            if let Some(sandbox) = sandbox
+                && let Err(error) = blocking(move || sandbox::remove(&kubelet, &sandbox)).await
+            {
+                tracing::error!(error, "a pod's sandbox was not removed");
+            }
+            Outcome::SandboxRemoved
+        });
     }
 
     fn spec(&self, container: &str) -> Option<Container> {
@@ -227,6 +240,13 @@ impl PodOnNode {
         let grace = std::time::Duration::try_from(grace).unwrap_or_default();
         self.kubelet.spawn(async move { running.kill(grace).await });
     }
+}
+
+/// Does work that waits for the disk on a thread that may wait; the error tells that it panicked.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
 }
 
 /// An image that is not on the node, of a container that wants none fetched

@@ -28,7 +28,7 @@ pub(super) struct Sandbox {
     host_network: bool,
 }
 
-/// Makes the sandbox; the error is the message of `FailedCreatePodSandBox`.
+/// Makes the sandbox; the error is the message of `FailedCreatePodSandBox`. Blocks on the disk.
 pub(super) fn create(kubelet: &Kubelet, pod: &Pod, uid: &str) -> Result<Sandbox, String> {
     let directory = kubelet.pod_directory(uid);
     let volumes = make_volumes(pod, &directory)?;
@@ -81,7 +81,8 @@ fn make_volumes(pod: &Pod, directory: &Path) -> Result<BTreeMap<String, PathBuf>
     Ok(places)
 }
 
-/// Takes the sandbox down: resets the pod's connections, frees its address, removes its files.
+/// Takes the sandbox down: resets the pod's connections, frees its address, removes its files. Blocks
+/// on the disk, for as long as it takes to delete all that the pod's programs wrote.
 pub(super) fn remove(kubelet: &Kubelet, sandbox: &Sandbox) {
     if !sandbox.host_network {
         kubelet.network.remove_pod(&sandbox.network);

@@ -22,6 +22,7 @@ use super::image::Source;
 use super::launch::Running;
 use super::node::Kubelet;
 use super::pod::PodOnNode;
+use super::sandbox::SharedSandbox;
 use super::{leftovers, logs, registration, static_pods};
 
 /// How long each of the control plane's components has to end when the cluster stops.
@@ -43,7 +44,7 @@ pub(super) enum Input {
 
 /// What came of a worker's action.
 pub(super) enum Outcome {
-    Sandbox(Result<String, String>),
+    Sandbox(Result<SharedSandbox, String>),
     SandboxRemoved,
     Pulled(String, Result<Pulled, PullError>),
     Started {
@@ -214,12 +215,11 @@ impl SyncLoop {
 
     /// Removes what a pod leaves behind on the node: its logs.
     fn clean_up(&self, pod: &PodOnNode) {
-        let directory = logs::directory(&self.kubelet, pod.worker.pod());
         self.kubelet.logs.remove_pod(&logs::node_uid(pod.worker.pod()));
-        if let Err(error) = std::fs::remove_dir_all(&directory)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(%error, directory = %directory.display(), "a pod's logs were not removed");
+        let directory = logs::directory(&self.kubelet, pod.worker.pod());
+        let number = self.kubelet.client.server().entropy().next_u64();
+        if let Some(aside) = leftovers::set_aside(&directory, number) {
+            tokio::task::spawn_blocking(move || leftovers::remove(&[aside]));
         }
     }
 
@@ -248,7 +248,7 @@ impl SyncLoop {
             return;
         };
         match outcome {
-            Outcome::Sandbox(outcome) => pod.worker.on_sandbox(outcome, now),
+            Outcome::Sandbox(outcome) => pod.on_sandbox(outcome),
             Outcome::SandboxRemoved => pod.worker.on_sandbox_removed(),
             Outcome::Pulled(container, outcome) => pod.worker.on_pulled(&container, outcome, now),
             Outcome::Started { container, attempt, id, outcome } => {

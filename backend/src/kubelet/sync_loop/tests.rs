@@ -12,14 +12,14 @@ use crate::kubelet::testing::Node;
 struct Bench {
     sync_loop: SyncLoop,
     received: mpsc::UnboundedReceiver<Input>,
-    _node: Node,
+    node: Node,
 }
 
 impl Bench {
     async fn new(components: Components) -> Bench {
         let node = Node::new(components).await;
         let (inputs, received) = mpsc::unbounded_channel();
-        Bench { sync_loop: SyncLoop::new(node.kubelet.clone(), inputs), received, _node: node }
+        Bench { sync_loop: SyncLoop::new(node.kubelet.clone(), inputs), received, node }
     }
 
     /// The next input for which `wanted` holds; those before it are handed to the loop.
@@ -41,6 +41,10 @@ fn pod(name: &str, image: &str) -> Pod {
     let metadata = json!({"name": name, "namespace": "default", "uid": name});
     let spec = json!({"hostNetwork": true, "containers": [{"name": "main", "image": image}]});
     serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
+}
+
+fn is_sandbox(input: &Input) -> bool {
+    matches!(input, Input::Outcome { outcome: Outcome::Sandbox(_) | Outcome::SandboxRemoved, .. })
 }
 
 fn is_start(input: &Input) -> bool {
@@ -66,4 +70,26 @@ async fn end_of_a_container_should_be_told_after_its_start() {
     bench.sync_loop.take(exited);
     let worker = &bench.sync_loop.pods["p"].worker;
     assert_eq!(worker.container("main").unwrap().ended.as_ref().unwrap().exit_code, 3);
+}
+
+#[tokio::test]
+async fn files_should_be_made_and_removed_beside_the_loop() {
+    let mut bench = Bench::new(Components::default()).await;
+    let mut pod = pod("p", "no-such-image");
+    let volume = serde_json::from_value(json!({"name": "v", "emptyDir": {}})).unwrap();
+    pod.spec.as_mut().unwrap().volumes = Some(vec![volume]);
+    let directory = bench.node.kubelet.pod_directory("p");
+    // There is one thread, and this test does not let go of it.
+    bench.sync_loop.upsert(pod, Source::Api, "p", "p");
+    assert!(!directory.exists(), "the loop waited for the disk");
+    let made = bench.until(is_sandbox).await;
+    assert!(directory.exists());
+    bench.sync_loop.take(made);
+    bench.until(|input| matches!(input, Input::Outcome { outcome: Outcome::Pulled(..), .. })).await;
+    bench.sync_loop.forget("p");
+    assert!(directory.exists(), "the loop waited for the disk");
+    let removed = bench.until(is_sandbox).await;
+    assert!(!directory.exists());
+    bench.sync_loop.take(removed);
+    assert!(bench.sync_loop.pods.is_empty());
 }
