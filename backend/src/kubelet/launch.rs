@@ -84,7 +84,7 @@ impl Order<'_> {
         let variables = self.variables().await.map_err(error("CreateContainerConfigError"))?;
         match image {
             Image::Builtin(builtin) => self.start_guest(builtin, variables).await,
-            Image::Component => self.start_component(name, &variables),
+            Image::Component => self.start_component(name, &variables).await,
         }
     }
 
@@ -94,7 +94,7 @@ impl Order<'_> {
         variables: Vec<(String, String)>,
     ) -> Result<Running, StartError> {
         // Before anything can fail, so that a container that could not be started has an empty log.
-        let log = self.log().map_err(|failure| error("CreateContainerError")(failure.to_string()))?;
+        let log = self.log().await?;
         let launch = self.launch(image, &variables).map_err(error("RunContainerError"))?;
         let program =
             self.kubelet.images.program(launch.program).await.map_err(error("RunContainerError"))?;
@@ -125,11 +125,15 @@ impl Order<'_> {
         Ok(Running::Guest(handle))
     }
 
-    fn start_component(&self, image: &str, variables: &[(String, String)]) -> Result<Running, StartError> {
+    async fn start_component(
+        &self,
+        image: &str,
+        variables: &[(String, String)],
+    ) -> Result<Running, StartError> {
         let Some(component) = self.kubelet.components.get(image) else {
             return Err(error("CreateContainerError")(format!("{image} is no part of this program")));
         };
-        let log = self.log().map_err(|failure| error("CreateContainerError")(failure.to_string()))?;
+        let log = self.log().await?;
         let (command, args) = self.expanded(variables);
         let line = [command, args].concat();
         Ok(Running::Component(ComponentHandle::start(component, line, log, self.kubelet.clock_source())))
@@ -168,9 +172,17 @@ impl Order<'_> {
         own.unwrap_or_else(|| image.working_dir.to_owned())
     }
 
-    fn log(&self) -> io::Result<LogWriter> {
+    /// The log of this run; of those before it only the last one's stays.
+    async fn log(&self) -> Result<LogWriter, StartError> {
         let path = logs::path(self.kubelet, self.pod, &self.container.name, self.attempt);
-        LogWriter::create(path, LogConfig::default(), self.kubelet.clock_source())
+        let (clock, attempt) = (self.kubelet.clock_source(), self.attempt);
+        let made = blocking(move || {
+            if let Some(directory) = path.parent() {
+                logs::remove_before(directory, attempt - 1);
+            }
+            LogWriter::create(path, LogConfig::default(), clock).map_err(|failure| failure.to_string())
+        });
+        made.await.unwrap_or_else(Err).map_err(error("CreateContainerError"))
     }
 
     fn id(&self) -> String {

@@ -4,7 +4,8 @@
 //! reader gets follows `GetKubeletContainerLogs` in `pkg/kubelet/kubelet_pods.go`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -77,6 +78,20 @@ pub(super) fn directory(kubelet: &Kubelet, pod: &Pod) -> PathBuf {
     kubelet.directory.join(leftovers::LOGS).join(name)
 }
 
+/// Removes the logs of a container's runs before run number `attempt`, as they go with the containers that
+/// upstream's `pkg/kubelet/kuberuntime/kuberuntime_gc.go` collects: it keeps one dead container of each.
+pub(super) fn remove_before(directory: &Path, attempt: i32) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.split('.').next()?.parse::<i32>().ok());
+        if number.is_some_and(|number| number < attempt)
+            && let Err(error) = fs::remove_file(entry.path())
+        {
+            tracing::warn!(%error, file = %entry.path().display(), "an old log was not removed");
+        }
+    }
+}
+
 impl Kubelet {
     /// The output of a container; 400 while it was never started.
     pub async fn container_logs(
@@ -122,5 +137,24 @@ impl Kubelet {
             (false, true) => Err(refused(waits(Some(found)))),
             (false, false) => Ok(count),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_logs_of_the_last_two_runs_should_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["8.log", "8.log.1", "9.log", "9.log.1", "10.log", "notes"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        remove_before(directory.path(), 9);
+        let left = fs::read_dir(directory.path()).unwrap();
+        let mut left: Vec<String> =
+            left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        assert_eq!(left, ["10.log", "9.log", "9.log.1", "notes"]);
     }
 }
