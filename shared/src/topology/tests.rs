@@ -96,6 +96,20 @@ fn pod_state_should_follow_the_status_column() {
 }
 
 #[test]
+fn pod_with_a_container_that_failed_should_not_look_completed() {
+    let spec = json!({ "containers": [{ "name": "done" }, { "name": "failed" }] });
+    let ended = |name: &str, code: i32, reason: &str| {
+        json!({
+            "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": { "terminated": { "exitCode": code, "reason": reason } },
+        })
+    };
+    let statuses = [ended("done", 0, "Completed"), ended("failed", 1, "Error")];
+    let status = json!({ "phase": "Failed", "containerStatuses": statuses });
+    check_columns(spec, status, json!({}), (0, 2), "Error", PodState::Failed);
+}
+
+#[test]
 fn pod_status_should_read_phase_reason_gates_and_deletion() {
     let spec = json!({ "containers": [{ "name": "c" }] });
     let deleted = json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" });

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::object::ApiObject;
 
+pub use pod_status::PodSummary;
+
 pub mod age;
 mod config_map;
 mod deployment;

@@ -10,19 +10,22 @@ use k8s_openapi::api::core::v1::{
 
 /// What the row of a pod says about its containers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct PodSummary {
-    pub(super) ready_containers: usize,
+pub struct PodSummary {
+    /// How many containers are ready, sidecars included.
+    pub ready_containers: usize,
     /// Containers and sidecars; other init containers do not count.
-    pub(super) total_containers: usize,
+    pub total_containers: usize,
     /// The Status column.
-    pub(super) reason: String,
-    pub(super) restarts: i32,
+    pub reason: String,
+    /// How often containers were started again.
+    pub restarts: i32,
     /// When a container last ended before it was started again.
-    pub(super) last_restart: Option<Timestamp>,
+    pub last_restart: Option<Timestamp>,
 }
 
 impl PodSummary {
-    pub(super) fn of(pod: &Pod) -> Self {
+    /// The summary of a pod.
+    pub fn of(pod: &Pod) -> Self {
         let spec = pod.spec.clone().unwrap_or_default();
         let status = pod.status.clone().unwrap_or_default();
         let sidecars = init_containers(&spec).iter().filter(|container| is_sidecar(container)).count();
