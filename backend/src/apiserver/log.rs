@@ -5,14 +5,16 @@
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusDetails};
 use shared::api::scheme::Verb;
 use shared::api::status;
 use shared::apiserver::request::{Operation, Reply, Request};
 use shared::apiserver::request_info::ResourcePath;
 use shared::apiserver::user::Caller;
+use shared::validation::field::ErrorList;
+use shared::validation::pod_log_options::{PodLogOptions as Asked, validate_pod_log_options};
 
 use crate::kubelet::PodLogOptions;
 use crate::runtime::logs::{LogOptions, Source};
@@ -46,7 +48,8 @@ pub(super) async fn handle(
         return Err(status::internal("a pod that is none").into());
     };
     let container = container(pod, query.get("container"))?;
-    let options = options(query, context.server.clock().now())?;
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    let options = options(query, name, context.server.clock().now())?;
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default();
     if node.is_empty() {
         // Upstream answers with an empty log while a pod has no node.
@@ -85,51 +88,73 @@ fn container(pod: &Pod, wanted: Option<&str>) -> Result<String, Box<Status>> {
     }
 }
 
-fn options(query: &Query, now: Timestamp) -> Result<PodLogOptions, Box<Status>> {
-    let invalid = |message: String| {
-        let mut status = status::bad_request(format!("PodLogOptions \"\" is invalid: {message}"));
-        status.code = Some(422);
-        status.reason = Some("Invalid".into());
-        Box::new(status)
-    };
-    let not_negative = |key: &str| -> Result<Option<u64>, Box<Status>> {
-        let Some(number) = query.number(key)? else { return Ok(None) };
-        u64::try_from(number).map(Some).map_err(|_| {
-            invalid(format!("{key}: Invalid value: {number}: must be greater than or equal to 0"))
-        })
-    };
-    let since_seconds = query.number("sinceSeconds")?;
-    if let Some(seconds) = since_seconds.filter(|seconds| *seconds < 1) {
-        return Err(invalid(format!("sinceSeconds: Invalid value: {seconds}: must be greater than 0")));
+fn options(query: &Query, pod: &str, now: Timestamp) -> Result<PodLogOptions, Box<Status>> {
+    let (tail, bytes) = (query.number("tailLines")?, query.number("limitBytes")?);
+    let (seconds, time) = (query.number("sinceSeconds")?, query.get("sinceTime"));
+    let stream = query.get("stream");
+    let asked =
+        Asked { tail_lines: tail, limit_bytes: bytes, since_seconds: seconds, since_time: time, stream };
+    let errors = validate_pod_log_options(&asked);
+    if !errors.is_empty() {
+        return Err(invalid(pod, &errors));
     }
-    let since_time = match query.get("sinceTime") {
-        Some(text) => Some(
-            text.parse::<Timestamp>()
-                .map_err(|error| Box::new(status::bad_request(format!("sinceTime {text:?}: {error}"))))?,
-        ),
-        None => {
-            since_seconds.and_then(|seconds| now.checked_sub(jiff::SignedDuration::from_secs(seconds)).ok())
-        }
-    };
+    let since_seconds = seconds.and_then(|seconds| now.checked_sub(SignedDuration::from_secs(seconds)).ok());
     let log = LogOptions {
         timestamps: query.flag("timestamps").unwrap_or(false),
-        since: since_time,
-        tail: not_negative("tailLines")?,
-        limit_bytes: not_negative("limitBytes")?,
-        source: source(query)?,
+        since: time.map(timestamp).transpose()?.or(since_seconds),
+        tail: tail.and_then(|lines| u64::try_from(lines).ok()),
+        limit_bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()),
+        source: stream.and_then(source),
     };
     let follow = query.flag("follow").unwrap_or(false);
     Ok(PodLogOptions { log, follow, previous: query.flag("previous").unwrap_or(false) })
 }
 
-/// Which of the two output streams is wanted.
-fn source(query: &Query) -> Result<Option<Source>, Box<Status>> {
-    match query.get("stream") {
-        None | Some("All") => Ok(None),
-        Some("Stdout") => Ok(Some(Source::Stdout)),
-        Some("Stderr") => Ok(Some(Source::Stderr)),
-        Some(other) => Err(Box::new(status::bad_request(format!(
-            "stream: Unsupported value: {other:?}: supported values: \"All\", \"Stderr\", \"Stdout\""
-        )))),
+fn invalid(pod: &str, errors: &ErrorList) -> Box<Status> {
+    let mut status = status::bad_request(format!("PodLogOptions {pod:?} is invalid: {errors}"));
+    (status.code, status.reason) = (Some(422), Some("Invalid".into()));
+    status.details = Some(StatusDetails {
+        name: Some(pod.to_owned()),
+        kind: Some("PodLogOptions".into()),
+        causes: Some(errors.to_causes()),
+        ..StatusDetails::default()
+    });
+    Box::new(status)
+}
+
+fn timestamp(text: &str) -> Result<Timestamp, Box<Status>> {
+    text.parse().map_err(|error| Box::new(status::bad_request(format!("sinceTime {text:?}: {error}"))))
+}
+
+/// Which of the two output streams is wanted; `None` for both.
+fn source(stream: &str) -> Option<Source> {
+    match stream {
+        "Stdout" => Some(Source::Stdout),
+        "Stderr" => Some(Source::Stderr),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> Result<PodLogOptions, Box<Status>> {
+        options(&Query::parse(query), "web", Timestamp::from_second(100).unwrap())
+    }
+
+    #[test]
+    fn query_should_become_options_or_say_what_is_wrong() {
+        let found = read("tailLines=0&limitBytes=9&sinceSeconds=40&stream=Stderr").unwrap().log;
+        assert_eq!((found.tail, found.limit_bytes), (Some(0), Some(9)));
+        assert_eq!(found.since, Timestamp::from_second(60).ok());
+        assert_eq!(found.source, Some(Source::Stderr));
+        let refused = read("limitBytes=0").unwrap_err();
+        assert_eq!(refused.code, Some(422));
+        assert_eq!(
+            refused.message.as_deref(),
+            Some("PodLogOptions \"web\" is invalid: limitBytes: Invalid value: 0: must be greater than 0")
+        );
+        assert_eq!(read("sinceTime=2026-01-01T00:00:00Z&sinceSeconds=1").unwrap_err().code, Some(422));
     }
 }

@@ -100,7 +100,7 @@ impl Kubelet {
         container: &str,
         options: PodLogOptions,
     ) -> Result<BoxStream<'static, std::io::Result<Bytes>>, Box<Status>> {
-        let attempt = self.attempt(pod, container, options.previous)?;
+        let attempt = attempt(pod, container, options.previous)?;
         let uid = node_uid(pod);
         let follow = self.logs.get(&uid, container, attempt).filter(|_| options.follow);
         let path = path(self, pod, container, attempt);
@@ -109,40 +109,61 @@ impl Kubelet {
             Err(error) => Err(Box::new(status::internal(format!("failed to open log file: {error}")))),
         }
     }
+}
 
-    /// Which run of the container is meant.
-    fn attempt(&self, pod: &Pod, container: &str, previous: bool) -> Result<i32, Box<Status>> {
-        let name = pod.metadata.name.as_deref().unwrap_or_default();
-        let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
-        let found = statuses.into_iter().flatten().find(|status| status.name == container);
-        let refused = |message: String| Box::new(status::bad_request(message));
-        let waits = |found: Option<&ContainerStatus>| {
-            let waiting = found.and_then(|found| found.state.as_ref()?.waiting.as_ref()?.reason.clone());
-            format!(
-                "container {container:?} in pod {name:?} is waiting to start: {}",
-                waiting.unwrap_or_else(|| "ContainerCreating".into())
-            )
+/// Which run of the container is meant (`validateContainerLogStatus`).
+fn attempt(pod: &Pod, container: &str, previous: bool) -> Result<i32, Box<Status>> {
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+    let found = statuses.into_iter().flatten().find(|status| status.name == container);
+    let refused = |message: String| Box::new(status::bad_request(message));
+    let waits = |found: Option<&ContainerStatus>| {
+        let reason = found.and_then(|found| found.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
+        let why = match reason {
+            Some("ErrImagePull") => "image can't be pulled",
+            Some("ImagePullBackOff") => "trying and failing to pull image",
+            Some(reason) => reason,
+            None => "ContainerCreating",
         };
-        let Some(found) = found else { return Err(refused(waits(None))) };
-        let count = found.restart_count;
-        let ended_before = found.last_state.as_ref().is_some_and(|state| state.terminated.is_some());
-        let waiting = found.state.as_ref().is_some_and(|state| state.waiting.is_some());
-        match (previous, waiting) {
-            (true, true) if ended_before => Ok(count),
-            (true, _) if ended_before && count > 0 => Ok(count - 1),
-            (true, _) => {
-                Err(refused(format!("previous terminated container {container:?} in pod {name:?} not found")))
-            }
-            (false, true) if ended_before => Ok(count),
-            (false, true) => Err(refused(waits(Some(found)))),
-            (false, false) => Ok(count),
+        format!("container {container:?} in pod {name:?} is waiting to start: {why}")
+    };
+    let Some(found) = found else { return Err(refused(waits(None))) };
+    let count = found.restart_count;
+    let ended_before = found.last_state.as_ref().is_some_and(|state| state.terminated.is_some());
+    let waiting = found.state.as_ref().is_some_and(|state| state.waiting.is_some());
+    match (previous, waiting) {
+        (true, true) if ended_before => Ok(count),
+        (true, _) if ended_before && count > 0 => Ok(count - 1),
+        (true, _) => {
+            Err(refused(format!("previous terminated container {container:?} in pod {name:?} not found")))
         }
+        (false, true) if ended_before => Ok(count),
+        (false, true) => Err(refused(waits(Some(found)))),
+        (false, false) => Ok(count),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn container_that_waits_should_say_for_what_in_upstreams_words() {
+        let cases = [
+            ("ErrImagePull", "image can't be pulled"),
+            ("ImagePullBackOff", "trying and failing to pull image"),
+            ("CreateContainerConfigError", "CreateContainerConfigError"),
+        ];
+        for (reason, why) in cases {
+            let state = json!({"waiting": {"reason": reason}});
+            let status = json!({"name": "c", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+            let pod = json!({"metadata": {"name": "p"}, "status": {"containerStatuses": [status]}});
+            let refused = attempt(&serde_json::from_value(pod).unwrap(), "c", false).unwrap_err();
+            let expected = format!("container \"c\" in pod \"p\" is waiting to start: {why}");
+            assert_eq!(refused.message, Some(expected));
+        }
+    }
 
     #[test]
     fn only_the_logs_of_the_last_two_runs_should_stay() {

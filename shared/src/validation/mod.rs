@@ -21,6 +21,7 @@ mod lease;
 mod namespace;
 mod node;
 pub(crate) mod pod;
+pub mod pod_log_options;
 mod secret;
 mod service;
 mod service_account;
