@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret};
-use shared::api::quantity::Quantity;
 use shared::kubelet::action::StartError;
 use shared::kubelet::environment::{Sources, Surroundings, environment, expand};
+use shared::kubelet::quality_of_service::limit;
 use tokio::sync::watch;
 
 use crate::images::builtin::{Builtin, Launch};
@@ -112,8 +112,9 @@ impl Order<'_> {
                 false => StopBehavior::Terminate,
             },
             hostname: self.sandbox.hostname.clone(),
-            memory_limit_bytes: self.limit("memory").and_then(|limit| u64::try_from(limit.value()).ok()),
-            cpu_limit_cores: self.limit("cpu").map(|limit| limit.milli_value() as f64 / 1000.0),
+            memory_limit_bytes: limit(self.container, "memory")
+                .and_then(|limit| u64::try_from(limit.value()).ok()),
+            cpu_limit_cores: limit(self.container, "cpu").map(|limit| limit.milli_value() as f64 / 1000.0),
             log,
             pod: self.sandbox.network.clone(),
         };
@@ -160,11 +161,6 @@ impl Order<'_> {
         let surroundings = Surroundings { pod_ip: &ip, host_ip: &host_ip, allocatable: &allocatable };
         let sources = Read::of(self.kubelet, self.pod, self.container).await;
         environment(self.pod, self.container, &surroundings, &sources)
-    }
-
-    fn limit(&self, resource: &str) -> Option<Quantity> {
-        let limits = self.container.resources.as_ref()?.limits.as_ref()?;
-        limits.get(resource)?.0.parse().ok()
     }
 
     fn working_dir(&self, image: &Builtin) -> String {

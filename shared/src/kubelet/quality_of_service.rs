@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, PodSpec};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as WireQuantity;
+
+use crate::api::quantity::Quantity;
 
 /// The resources that count.
 const COMPUTE: [&str; 2] = ["cpu", "memory"];
@@ -21,12 +23,16 @@ pub fn class(spec: &PodSpec) -> &'static str {
     }
 }
 
-fn amount<'a>(list: Option<&'a BTreeMap<String, Quantity>>, name: &str) -> Option<&'a Quantity> {
-    list?.get(name).filter(|quantity| !is_zero(quantity))
+fn amount(list: Option<&BTreeMap<String, WireQuantity>>, name: &str) -> Option<Quantity> {
+    let quantity = Quantity::try_from(list?.get(name)?).ok()?;
+    Some(quantity).filter(|quantity| !quantity.is_zero())
 }
 
-fn is_zero(quantity: &Quantity) -> bool {
-    !quantity.0.bytes().any(|byte| (b'1'..=b'9').contains(&byte))
+/// What a container may use at most of a resource, in force only where it is more than nothing: a limit
+/// of 0 is none (`pkg/kubelet/kuberuntime/kuberuntime_container_linux.go`).
+pub fn limit(container: &Container, resource: &str) -> Option<Quantity> {
+    let limits = container.resources.as_ref()?.limits.as_ref();
+    amount(limits, resource).filter(|quantity| !quantity.is_negative())
 }
 
 fn asks_for_nothing(container: &Container) -> bool {
@@ -62,6 +68,11 @@ mod tests {
                 json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "1Gi"}}),
                 "Guaranteed",
             ),
+            (
+                json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1000m", "memory": "1024Mi"}}),
+                "Guaranteed",
+            ),
+            (json!({"limits": {"cpu": "0e3", "memory": "0"}}), "BestEffort"),
             (json!({"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}), "Burstable"),
             (
                 json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}}),
@@ -73,5 +84,16 @@ mod tests {
             let spec: PodSpec = serde_json::from_value(spec).unwrap();
             assert_eq!(class(&spec), expected, "{resources}");
         }
+    }
+
+    #[test]
+    fn limit_of_nothing_should_be_none() {
+        let container = |limits: serde_json::Value| -> Container {
+            serde_json::from_value(json!({"name": "a", "resources": {"limits": limits}})).unwrap()
+        };
+        assert_eq!(limit(&container(json!({"cpu": "0"})), "cpu"), None);
+        assert_eq!(limit(&container(json!({"memory": "0Mi"})), "memory"), None);
+        let memory = limit(&container(json!({"memory": "64Mi"})), "memory");
+        assert_eq!(memory.map(|quantity| quantity.value()), Some(64 << 20));
     }
 }
