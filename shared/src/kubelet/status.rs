@@ -91,6 +91,23 @@ pub fn own_part(status: &PodStatus) -> PodStatus {
     }
 }
 
+/// A kubelet's status over the one that the API has now: what others wrote stays
+/// (`mergePodStatus` in `pkg/kubelet/status/status_manager.go`).
+pub fn merged(stored: &PodStatus, own: &PodStatus) -> PodStatus {
+    let conditions = |status: &PodStatus, of_kubelet: bool| {
+        let all = status.conditions.clone().unwrap_or_default().into_iter();
+        all.filter(move |condition| is_own(condition) == of_kubelet)
+    };
+    let conditions = conditions(stored, false).chain(conditions(own, true)).collect();
+    PodStatus {
+        conditions: Some(conditions),
+        nominated_node_name: stored.nominated_node_name.clone(),
+        resource_claim_statuses: stored.resource_claim_statuses.clone(),
+        extended_resource_claim_status: stored.extended_resource_claim_status.clone(),
+        ..own.clone()
+    }
+}
+
 /// `Always`, `OnFailure` or `Never`.
 pub(super) fn restart_policy(pod: &Pod) -> &str {
     pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()).unwrap_or("Always")
@@ -175,6 +192,25 @@ pub fn phase(containers: &[ContainerStatus], restart_policy: &str, is_over: bool
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+
+    #[test]
+    fn merged_status_should_keep_what_others_wrote() {
+        let condition = |type_: &str, status: &str| json!({"type": type_, "status": status});
+        let stored = json!({
+            "phase": "Pending", "reason": "Old", "nominatedNodeName": "node-2",
+            "conditions": [condition("Ready", "False"), condition("x/y", "True")],
+        });
+        let own = json!({
+            "phase": "Running",
+            "conditions": [condition("x/y", "False"), condition("x/z", "True"), condition("Ready", "True")],
+        });
+        let status = |value: &Value| -> PodStatus { serde_json::from_value(value.clone()).unwrap() };
+        let expected = json!({
+            "phase": "Running", "nominatedNodeName": "node-2",
+            "conditions": [condition("x/y", "True"), condition("Ready", "True")],
+        });
+        assert_eq!(merged(&status(&stored), &status(&own)), status(&expected));
+    }
 
     fn exited(exit_code: i32) -> Value {
         json!({"state": {"terminated": {"exitCode": exit_code}}})
