@@ -20,6 +20,9 @@ use super::sync_loop::Input;
 /// How long to wait before a failed write is tried again.
 const RETRY: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// The longest such wait.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// How often a write that others overtake is tried at once.
 const ATTEMPTS: u32 = 5;
 
@@ -122,19 +125,37 @@ async fn try_write(kubelet: &Kubelet, pod: &Identity, own: &PodStatus) -> Result
     kubelet.client.update_status(found).await.map(drop)
 }
 
+/// Deletes the pod from the API. Nobody else will, so it is tried until it succeeds.
 async fn delete(kubelet: &Kubelet, pod: &Identity) {
+    let mut wait = RETRY;
+    while let Err(error) = try_delete(kubelet, pod).await {
+        tracing::warn!(pod = pod.name, message = error.message, "a pod was not deleted");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// Deletes the pod, unless it is gone, or another one of the same name by now.
+async fn try_delete(kubelet: &Kubelet, pod: &Identity) -> Result<()> {
     let options = DeleteOptions {
         grace_period_seconds: Some(0),
         preconditions: Some(Preconditions { uid: Some(pod.uid.clone()), ..Preconditions::default() }),
         ..DeleteOptions::default()
     };
-    for _ in 0..20 {
-        match kubelet.client.delete::<Pod>(&pod.namespace, &pod.name, options.clone()).await {
-            Ok(()) => return,
-            Err(error) if status::is(&error, "NotFound") || status::is(&error, "Conflict") => return,
-            Err(error) => tracing::warn!(pod = pod.name, message = error.message, "a pod was not deleted"),
-        }
-        tokio::time::sleep(RETRY).await;
+    match kubelet.client.delete::<Pod>(&pod.namespace, &pod.name, options).await {
+        Err(error) if status::is(&error, "NotFound") => Ok(()),
+        // Others may have written in between, too.
+        Err(error) if status::is(&error, "Conflict") && !exists(kubelet, pod).await? => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Whether the API has this very pod.
+async fn exists(kubelet: &Kubelet, pod: &Identity) -> Result<bool> {
+    match kubelet.client.get::<Pod>(&pod.namespace, &pod.name).await {
+        Ok(found) => Ok(found.metadata().uid.as_ref() == Some(&pod.uid)),
+        Err(error) if status::is(&error, "NotFound") => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

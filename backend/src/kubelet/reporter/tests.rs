@@ -90,3 +90,16 @@ async fn write_that_others_overtake_should_be_tried_again_and_then_be_told() {
     assert!(never.await.is_err_and(|error| status::is(&error, "Conflict")));
     assert_eq!(tries.into_inner(), ATTEMPTS);
 }
+
+#[tokio::test]
+async fn only_the_pod_itself_should_be_deleted() {
+    let mut bench = Bench::new().await;
+    let uid = std::mem::replace(&mut bench.pod.uid, "another".into());
+    try_delete(&bench.node.kubelet, &bench.pod).await.unwrap();
+    bench.stored().await;
+    bench.pod.uid = uid;
+    assert!(exists(&bench.node.kubelet, &bench.pod).await.unwrap());
+    try_delete(&bench.node.kubelet, &bench.pod).await.unwrap();
+    assert!(!exists(&bench.node.kubelet, &bench.pod).await.unwrap());
+    try_delete(&bench.node.kubelet, &bench.pod).await.unwrap();
+}
