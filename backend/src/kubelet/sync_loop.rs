@@ -275,6 +275,8 @@ impl SyncLoop {
             && let Some(pod) = self.pods.remove(uid)
         {
             self.clean_up(&pod);
+            // Its successor may have waited for this.
+            self.mirror_all();
         }
     }
 
@@ -312,13 +314,14 @@ impl SyncLoop {
     }
 
     /// Brings static pods and their mirrors together: a pod starts when its mirror is there to report
-    /// to, a mirror whose pod is gone or other is deleted.
+    /// to and the one that it replaces is gone, a mirror whose pod is gone or other is deleted.
     fn mirror_all(&mut self) {
         // Before both sides are read, every mirror would look like one too many.
         if !self.synced || !self.manifests_read {
             return;
         }
-        let ready: Vec<(Pod, String)> = self.statics.values().filter_map(|pod| self.matched(pod)).collect();
+        let matched = self.statics.values().filter_map(|pod| self.matched(pod));
+        let ready: Vec<(Pod, String)> = matched.filter(|(pod, _)| !self.has_predecessor(pod)).collect();
         for (pod, api_uid) in ready {
             let uid = logs::node_uid(&pod);
             match self.pods.get_mut(&uid) {
@@ -333,6 +336,16 @@ impl SyncLoop {
             .values()
             .filter(|found| !statics.values().any(|pod| mirror::is_mirror_of(found, pod)));
         static_pods::reconcile(&self.kubelet, lacking, superfluous.cloned().collect());
+    }
+
+    /// Whether another pod of that name still ends here (`allowStaticPodStart` in
+    /// `pkg/kubelet/pod_workers.go`).
+    fn has_predecessor(&self, pod: &Pod) -> bool {
+        let (uid, name) = (logs::node_uid(pod), (&pod.metadata.namespace, &pod.metadata.name));
+        self.pods.iter().any(|(other, known)| {
+            let metadata = &known.worker.pod().metadata;
+            *other != uid && (&metadata.namespace, &metadata.name) == name && !known.worker.is_finished()
+        })
     }
 
     fn mirror_of(&self, pod: &Pod) -> Option<&Pod> {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::kubelet::Components;
-use crate::kubelet::testing::Node;
+use crate::kubelet::testing::{NAME, Node};
 
 /// A loop whose inputs the test hands on.
 struct Bench {
@@ -92,4 +92,53 @@ async fn files_should_be_made_and_removed_beside_the_loop() {
     assert!(!directory.exists());
     bench.sync_loop.take(removed);
     assert!(bench.sync_loop.pods.is_empty());
+}
+
+/// A static pod whose manifest says so much.
+fn static_pod(label: &str) -> Pod {
+    let manifest = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "p", "labels": {"is": label}},
+        "spec": {"hostNetwork": true, "containers": [{"name": "main", "image": "registry.k8s.io/slow:1"}]},
+    });
+    mirror::static_pod(&manifest.to_string(), NAME, Timestamp::UNIX_EPOCH).unwrap()
+}
+
+/// The mirror of a static pod, as the API has it.
+fn mirror_of(pod: &Pod) -> Pod {
+    let mut mirror = mirror::mirror(pod);
+    mirror.metadata.uid = Some(format!("mirror of {}", logs::node_uid(pod)));
+    mirror
+}
+
+#[tokio::test]
+async fn changed_static_pod_should_start_when_its_predecessor_is_gone() {
+    let may_end = CancellationToken::new();
+    let mut components = Components::default();
+    let end = may_end.clone();
+    components.add(
+        "slow",
+        Arc::new(move |_, _, _| {
+            let end = end.clone();
+            Box::pin(async move {
+                end.cancelled().await;
+                0
+            })
+        }),
+    );
+    let mut bench = Bench::new(components).await;
+    bench.sync_loop.synced = true;
+    let (first, second) = (static_pod("first"), static_pod("second"));
+    bench.sync_loop.take(Input::StaticPods(vec![first.clone()]));
+    bench.sync_loop.on_mirror(Change::Added, &mirror_of(&first));
+    let started = bench.until(is_start).await;
+    bench.sync_loop.take(started);
+
+    bench.sync_loop.take(Input::StaticPods(vec![second.clone()]));
+    bench.sync_loop.on_mirror(Change::Modified, &mirror_of(&second));
+    assert!(!bench.sync_loop.pods.contains_key(&logs::node_uid(&second)), "both run at once");
+    may_end.cancel();
+    let started = bench.until(is_start).await;
+    assert!(matches!(started, Input::Outcome { uid, .. } if uid == logs::node_uid(&second)));
+    assert!(!bench.sync_loop.pods.contains_key(&logs::node_uid(&first)));
 }
