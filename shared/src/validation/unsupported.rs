@@ -22,18 +22,26 @@ pub struct Unsupported {
     pub unless: Option<&'static str>,
     /// Whether pods that mirror a node's static pods may have it.
     pub fine_in_mirrors: bool,
+    /// Whether pods on the network of their node may have it.
+    pub fine_on_host_network: bool,
 }
 
 const fn field(pattern: &'static str, sentence: &'static str) -> Unsupported {
-    Unsupported { pattern, sentence, unless: None, fine_in_mirrors: false }
+    Unsupported { pattern, sentence, unless: None, fine_in_mirrors: false, fine_on_host_network: false }
 }
 
 const fn value(pattern: &'static str, unless: &'static str, sentence: &'static str) -> Unsupported {
-    Unsupported { pattern, sentence, unless: Some(unless), fine_in_mirrors: false }
+    Unsupported {
+        pattern,
+        sentence,
+        unless: Some(unless),
+        fine_in_mirrors: false,
+        fine_on_host_network: false,
+    }
 }
 
 const fn host(pattern: &'static str, sentence: &'static str) -> Unsupported {
-    Unsupported { pattern, sentence, unless: None, fine_in_mirrors: true }
+    Unsupported { pattern, sentence, unless: None, fine_in_mirrors: true, fine_on_host_network: false }
 }
 
 const NO_PROBES: &str = "probes are not run yet; the container counts as healthy while it runs";
@@ -56,11 +64,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     field("spec.containers[*].workingDir", "containers start in / yet"),
     field("spec.containers[*].stdin", NO_INPUT),
     field("spec.containers[*].tty", NO_INPUT),
-    value(
-        "spec.containers[*].terminationMessagePolicy",
-        "File",
-        "the log's end is not taken as termination message yet",
-    ),
     field("spec.containers[*].restartPolicy", NO_RESTART_RULE),
     field("spec.containers[*].restartPolicyRules", NO_RESTART_RULE),
     field("spec.containers[*].resizePolicy", "containers are not resized in place yet"),
@@ -71,11 +74,22 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
         "spec.containers[*].env[*].valueFrom.fileKeyRef",
         "variables from files of volumes are not set yet",
     ),
-    field("spec.containers[*].ports[*].hostIP", "the port is reserved on all addresses of the node"),
+    Unsupported {
+        fine_on_host_network: true,
+        ..field(
+            "spec.containers[*].ports[*].hostPort",
+            "the port is reserved, and nothing listens on the node yet",
+        )
+    },
     value("spec.containers[*].ports[*].protocol", "TCP", "only TCP reaches containers yet"),
     field("spec.containers[*].volumeDevices", "block devices are not attached yet"),
     field("spec.containers[*].volumeMounts[*].subPath", "the whole volume is mounted, not a part of it"),
     field("spec.containers[*].volumeMounts[*].subPathExpr", "the whole volume is mounted, not a part of it"),
+    value(
+        "spec.containers[*].volumeMounts[*].recursiveReadOnly",
+        "Disabled",
+        "a mount has no others below it, so none of those is made read-only",
+    ),
     value("spec.containers[*].volumeMounts[*].mountPropagation", "None", "mounts are not propagated"),
     field("spec.containers[*].securityContext", NO_SECURITY),
     field("spec.securityContext", NO_SECURITY),
@@ -137,8 +151,10 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     field("spec.automountServiceAccountToken", "tokens are not mounted yet"),
     field("spec.runtimeClassName", "every container runs in the same WebAssembly runtime"),
     value("spec.os.name", "linux", "nodes here are no Windows machines"),
-    field("spec.overhead", "overhead is not counted yet"),
-    field("spec.resources", "resources of the pod as a whole have no effect yet; set them in its containers"),
+    field(
+        "spec.resources.limits",
+        "limits of the pod as a whole hold nothing yet; set them in its containers",
+    ),
     field("spec.resourceClaims", "dynamic resource allocation does not exist yet"),
     field("spec.evictionResponders", "evictions ask nobody yet"),
 ];
@@ -149,7 +165,11 @@ pub fn unsupported_fields(object: &dyn ApiObject) -> Vec<(String, String)> {
     let mirror = pod.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(MIRROR_ANNOTATION));
     let root = object.to_value();
     let mut found = Vec::new();
-    for entry in UNSUPPORTED_POD_FIELDS.iter().filter(|entry| !(mirror && entry.fine_in_mirrors)) {
+    let on_host_network = pod.spec.as_ref().is_some_and(|spec| spec.host_network == Some(true));
+    let fine = |entry: &&Unsupported| {
+        mirror && entry.fine_in_mirrors || on_host_network && entry.fine_on_host_network
+    };
+    for entry in UNSUPPORTED_POD_FIELDS.iter().filter(|entry| !fine(entry)) {
         for path in matches(&root, entry) {
             found.push((path.to_string(), entry.sentence.to_owned()));
         }
@@ -239,6 +259,18 @@ mod tests {
             "spec": {"containers": [{"name": "a"}], "hostNetwork": true, "hostAliases": [{"ip": "10.0.0.1"}]},
         });
         assert_eq!(found(pod), ["spec.hostAliases"]);
+    }
+
+    #[test]
+    fn port_of_the_host_should_be_fine_on_the_hosts_network_alone() {
+        let pod = |host_network: bool| {
+            json!({"spec": {
+                "hostNetwork": host_network,
+                "containers": [{"name": "a", "ports": [{"containerPort": 80, "hostPort": 80, "hostIP": "127.0.0.1"}]}],
+            }})
+        };
+        assert_eq!(found(pod(false)), ["spec.containers[0].ports[0].hostPort"]);
+        assert_eq!(found(pod(true)), ["spec.hostNetwork"]);
     }
 
     #[test]
