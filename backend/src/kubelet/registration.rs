@@ -70,6 +70,19 @@ async fn try_register(kubelet: &Kubelet) -> Result<()> {
     renew(kubelet).await
 }
 
+/// Reads the Node, until that succeeds.
+pub(super) async fn read(kubelet: &Kubelet) -> SharedObject {
+    loop {
+        match kubelet.client.get::<Node>("", kubelet.name()).await {
+            Ok(node) => return node,
+            Err(error) => {
+                tracing::warn!(node = kubelet.name(), message = error.message, "the node was not read")
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
 /// Renews the Lease and the status for ever.
 pub(super) async fn keep_alive(kubelet: Arc<Kubelet>) {
     let mut status_due = after(kubelet.now(), STATUS_PERIOD);

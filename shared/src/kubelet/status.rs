@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, Pod, PodIP, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::admission::Rejection;
 use super::conditions::{Facts, conditions, is_own};
 use super::container::ContainerWork;
 use super::container_status::{container_status, terminated};
@@ -71,6 +72,32 @@ pub fn pod_status(pod: &Pod, observed: &Observed<'_>, now: Timestamp) -> PodStat
         observed_generation: pod.metadata.generation,
         ..api
     }
+}
+
+/// What stands before the reason for which a node does not take a pod.
+const REJECTED: &str = "Pod was rejected: ";
+
+/// The status of a pod that its node does not take: nothing of it ever was there (`rejectPod` in
+/// `pkg/kubelet/kubelet.go`).
+pub(super) fn rejected(pod: &Pod, rejection: &Rejection) -> PodStatus {
+    let computed = pod.spec.as_ref().map(|spec| quality_of_service::class(spec).to_owned());
+    let api = pod.status.clone().unwrap_or_default();
+    PodStatus {
+        phase: Some("Failed".into()),
+        reason: Some(rejection.reason.clone()),
+        message: Some(format!("{REJECTED}{}", rejection.message)),
+        qos_class: api.qos_class.clone().or(computed),
+        observed_generation: pod.metadata.generation,
+        ..api
+    }
+}
+
+/// Why the pod was not taken, where its status says that it was not.
+pub(super) fn rejected_before(pod: &Pod) -> Option<Rejection> {
+    let status = pod.status.as_ref()?;
+    let message = status.message.as_deref()?.strip_prefix(REJECTED)?.to_owned();
+    let is_rejected = status.phase.as_deref() == Some("Failed") && status.start_time.is_none();
+    is_rejected.then(|| Rejection { reason: status.reason.clone().unwrap_or_default(), message })
 }
 
 /// The kubelet's part of a status, to tell whether two differ in it.

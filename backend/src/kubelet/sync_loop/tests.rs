@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1;
 use serde_json::json;
+use shared::api::object::Object;
 
 use super::*;
 use crate::kubelet::Components;
@@ -141,4 +143,35 @@ async fn changed_static_pod_should_start_when_its_predecessor_is_gone() {
     let started = bench.until(is_start).await;
     assert!(matches!(started, Input::Outcome { uid, .. } if uid == logs::node_uid(&second)));
     assert!(!bench.sync_loop.pods.contains_key(&logs::node_uid(&first)));
+}
+
+#[tokio::test]
+async fn node_should_take_only_the_pods_that_it_has_room_for() {
+    let mut bench = Bench::new(Components::default()).await;
+    let asking = |name: &str, cpu: &str| {
+        let mut pod = pod(name, "no-such-image");
+        let container = &mut pod.spec.as_mut().unwrap().containers[0];
+        container.resources = serde_json::from_value(json!({"requests": {"cpu": cpu}})).unwrap();
+        pod
+    };
+    let (small, big) = (asking("small", "600m"), asking("big", "600m"));
+    bench.sync_loop.on_pod(Change::Added, &Object::of(small));
+    assert!(bench.sync_loop.pods.is_empty(), "the node is not known yet");
+    let node = |cpu: &str| {
+        let status = json!({"allocatable": {"cpu": cpu, "pods": "9"}});
+        serde_json::from_value::<v1::Node>(json!({"metadata": {"name": NAME}, "status": status})).unwrap()
+    };
+    bench.sync_loop.on_node(Object::of(node("500m")));
+    assert!(!bench.sync_loop.pods["small"].worker.is_active());
+
+    // The node has grown, and the loop has not heard of it.
+    bench.node.kubelet.client.create(node("1")).await.unwrap();
+    bench.sync_loop.on_pod(Change::Added, &Object::of(asking("again", "600m")));
+    let read = bench.until(|input| matches!(input, Input::NodeRead(_))).await;
+    bench.sync_loop.take(read);
+    bench.sync_loop.on_pod(Change::Added, &Object::of(big));
+    let read = bench.until(|input| matches!(input, Input::NodeRead(_))).await;
+    bench.sync_loop.take(read);
+    let pods = &bench.sync_loop.pods;
+    assert!(pods["again"].worker.is_active() && !pods["big"].worker.is_active());
 }
