@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use k8s_openapi::api::core::v1::ServiceAccount;
 use serde_json::json;
 use shared::api::scheme::GroupResource;
 use shared::apiserver::user::User;
@@ -24,9 +23,6 @@ impl Bench {
         let node = Node::new(Components::default()).await;
         let server = node.kubelet.client.server().clone();
         let administrator = Client::new(server, User::new("admin", &["system:masters"]), "test");
-        let account = json!({"metadata": {"name": "default", "namespace": "default"}});
-        let account: ServiceAccount = serde_json::from_value(account).unwrap();
-        administrator.create(account).await.unwrap();
         let pod = json!({
             "metadata": {"name": "p", "namespace": "default"},
             "spec": {"nodeName": NAME, "containers": [{"name": "c", "image": "nginx"}]},
