@@ -174,6 +174,7 @@ impl Cluster {
         let clock = self.clock.clone();
         let options = RuntimeOptions {
             cache_dir: Some(data_dir.join("cache/compiled")),
+            memory_bytes: machine::memory_for_guests(),
             clock: Arc::new(move || shared::given::Clock::now(&*clock)),
             ..RuntimeOptions::default()
         };

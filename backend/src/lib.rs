@@ -11,7 +11,7 @@ mod control_plane;
 mod controller_manager;
 pub mod images;
 pub mod kubelet;
-mod machine;
+pub mod machine;
 pub mod network;
 mod pump;
 pub mod runtime;

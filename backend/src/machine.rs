@@ -79,6 +79,25 @@ fn memory_bytes() -> u64 {
     system.total_memory()
 }
 
+/// What programs may have together of the memory that is free now, in bytes; the rest is the server's.
+pub(crate) fn memory_for_guests() -> u64 {
+    let Ok(mut system) = sysinfo::System::new() else { return u64::MAX };
+    system.refresh_memory();
+    system.available_memory() / 10 * 9
+}
+
+/// Lets the process open as many files as it may: programs' files and clients' connections are many.
+pub fn raise_open_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+            tracing::debug!(%error, "the limit of open files was not raised");
+        }
+    }
+}
+
 /// The size of the disk that the data directory lies on.
 fn storage_bytes(data_dir: &Path) -> u64 {
     let absolute = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use backend::cli::{Cli, Command};
+use backend::cli::{Cli, Command, Serve};
 use backend::cluster::Cluster;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
@@ -33,19 +33,26 @@ fn run(cli: Cli) -> Result<()> {
             print!("{text}");
             Ok(())
         }
-        Command::Serve(options) => tokio::runtime::Runtime::new()?.block_on(async {
-            let cluster = Cluster::start(options.into()).await?;
-            if !backend::assets::ARE_EMBEDDED {
-                eprintln!("kijabi: {}", backend::assets::MISSING);
-            }
-            println!("The page:   http://{}", cluster.address);
-            println!("The API:    https://{}", cluster.secure_address);
-            println!("kubectl:    kubectl --kubeconfig {} get nodes", cluster.kubeconfig.display());
-            interrupted().await?;
-            cluster.stop().await;
-            Ok(())
-        }),
+        Command::Serve(options) => {
+            backend::machine::raise_open_files();
+            serve(options)
+        }
     }
+}
+
+fn serve(options: Serve) -> Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let cluster = Cluster::start(options.into()).await?;
+        if !backend::assets::ARE_EMBEDDED {
+            eprintln!("kijabi: {}", backend::assets::MISSING);
+        }
+        println!("The page:   http://{}", cluster.address);
+        println!("The API:    https://{}", cluster.secure_address);
+        println!("kubectl:    kubectl --kubeconfig {} get nodes", cluster.kubeconfig.display());
+        interrupted().await?;
+        cluster.stop().await;
+        Ok(())
+    })
 }
 
 /// Waits for Ctrl-C, or for the signal by which a service manager ends a program.

@@ -10,6 +10,7 @@ pub mod client;
 pub mod controllers;
 pub mod defaults;
 pub mod given;
+pub mod image_reference;
 pub mod informer;
 pub mod kubelet;
 pub mod recorder;

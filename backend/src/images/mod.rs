@@ -1,7 +1,6 @@
-//! Images: how they are named, and which ones the program brings along.
+//! Images: which ones the program brings along. How they are named, `shared::image_reference` knows.
 
 pub mod builtin;
-pub mod reference;
 
 pub use builtin::{Builtin, Launch};
-pub use reference::{Reference, ReferenceError};
+pub use shared::image_reference::{Reference, ReferenceError};

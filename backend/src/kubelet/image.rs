@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::assets::Embedded;
 use crate::images::builtin::{Builtin, not_found, resolve};
-use crate::images::reference::Reference;
+use crate::images::{Reference, ReferenceError};
 use crate::runtime::{Program, Runtime};
 
 use super::component::Components;
@@ -51,13 +51,12 @@ impl Images {
         if source == Source::File && self.components.get(name).is_some() {
             return Ok(Image::Component);
         }
-        let reference: Reference =
-            name.parse().map_err(|error: crate::images::ReferenceError| PullError {
-                reason: "InvalidImageName",
-                message: format!(
-                    "Failed to apply default image tag {name:?}: couldn't parse image name {name:?}: {error}"
-                ),
-            })?;
+        let reference: Reference = name.parse().map_err(|error: ReferenceError| PullError {
+            reason: "InvalidImageName",
+            message: format!(
+                "Failed to apply default image tag {name:?}: couldn't parse image name {name:?}: {error}"
+            ),
+        })?;
         let builtin = resolve(&reference).map(Image::Builtin);
         builtin.ok_or_else(|| PullError { reason: "ErrImagePull", message: not_found(&reference) })
     }
@@ -76,7 +75,7 @@ impl Images {
                     "Container image {name:?} already present on machine and can be accessed by the pod: \
                      it is a part of this program"
                 );
-                return Ok(Pulled { image_id: component_id(name), message });
+                return Ok(Pulled { image_id: repo_digest(name, &component_digest(name)), message });
             }
         };
         let start = Instant::now();
@@ -91,7 +90,7 @@ impl Images {
             "Container image {name:?} already present on machine and can be accessed by the pod: it is {}",
             builtin.description
         );
-        Ok(Pulled { image_id: builtin.digest(), message })
+        Ok(Pulled { image_id: repo_digest(name, &builtin.digest()), message })
     }
 
     /// An embedded program, loaded or compiled once.
@@ -115,8 +114,16 @@ impl Images {
     }
 }
 
-/// The id of a part of this program: its name and version are its content.
-fn component_id(name: &str) -> String {
+/// The id of an image as container runtimes report it: where it was named, and what it is.
+fn repo_digest(name: &str, digest: &str) -> String {
+    match name.parse::<Reference>() {
+        Ok(reference) => format!("{}@{digest}", reference.name()),
+        Err(_) => digest.to_owned(),
+    }
+}
+
+/// The digest of a part of this program: its name and version are its content.
+fn component_digest(name: &str) -> String {
     use sha2::{Digest, Sha256};
     let mut hasher = Sha256::new();
     hasher.update(name.as_bytes());
@@ -134,6 +141,13 @@ mod tests {
         Images::new(Runtime::new(RuntimeOptions::default()).unwrap(), Arc::new(components))
     }
 
+    #[test]
+    fn image_id_should_be_the_repository_with_the_digest() {
+        for name in ["nginx", "docker.io/nginx:1.27", "index.docker.io/library/nginx"] {
+            assert_eq!(repo_digest(name, "sha256:0f"), "docker.io/library/nginx@sha256:0f");
+        }
+    }
+
     #[tokio::test]
     async fn only_a_pod_of_the_nodes_own_should_be_a_part_of_the_program() {
         const SCHEDULER: &str = "registry.k8s.io/kube-scheduler:v1";
@@ -144,6 +158,7 @@ mod tests {
         assert!(images.is_absent(SCHEDULER, Source::Api));
         let refused = images.pull(SCHEDULER, Source::Api).await.unwrap_err();
         assert_eq!(refused.reason, "ErrImagePull");
-        images.pull(SCHEDULER, Source::File).await.unwrap();
+        let pulled = images.pull(SCHEDULER, Source::File).await.unwrap();
+        assert!(pulled.image_id.starts_with("registry.k8s.io/kube-scheduler@sha256:"), "{}", pulled.image_id);
     }
 }

@@ -14,7 +14,9 @@ use tokio::sync::watch;
 
 use crate::images::builtin::{Builtin, Launch};
 use crate::runtime::logs::{LogConfig, LogFollow, LogWriter};
-use crate::runtime::{ContainerHandle, ContainerSpec, ContainerState, Mount, Stdin, StopBehavior};
+use crate::runtime::{
+    ContainerHandle, ContainerSpec, ContainerState, ExitStatus, Mount, Stdin, StopBehavior,
+};
 
 use super::component::ComponentHandle;
 use super::image::{Image, Source};
@@ -22,12 +24,13 @@ use super::logs;
 use super::node::Kubelet;
 use super::pod::blocking;
 use super::sandbox::Sandbox;
+use super::termination::{self, LastWords};
 
 /// A container that was started.
 #[derive(Clone)]
 pub(super) enum Running {
-    /// A WebAssembly program.
-    Guest(ContainerHandle),
+    /// A WebAssembly program, and where it leaves its last words.
+    Guest(ContainerHandle, LastWords),
     /// A part of this program.
     Component(ComponentHandle),
 }
@@ -36,7 +39,7 @@ impl Running {
     /// Follows the container's life.
     pub(super) fn watch(&self) -> watch::Receiver<ContainerState> {
         match self {
-            Running::Guest(handle) => handle.watch(),
+            Running::Guest(handle, _) => handle.watch(),
             Running::Component(handle) => handle.watch(),
         }
     }
@@ -44,15 +47,23 @@ impl Running {
     /// What a reader needs to follow the log.
     pub(super) fn follow_log(&self) -> LogFollow {
         match self {
-            Running::Guest(handle) => handle.follow_log(),
+            Running::Guest(handle, _) => handle.follow_log(),
             Running::Component(handle) => handle.follow_log(),
+        }
+    }
+
+    /// How the container ended, with what it had to say.
+    pub(super) async fn with_last_words(&self, status: ExitStatus) -> ExitStatus {
+        match self {
+            Running::Guest(_, last_words) => last_words.add_to(status).await,
+            Running::Component(_) => status,
         }
     }
 
     /// Ends the container, by force when the grace is over.
     pub(super) async fn kill(&self, grace: Duration) {
         match self {
-            Running::Guest(handle) => drop(handle.kill(grace).await),
+            Running::Guest(handle, _) => drop(handle.kill(grace).await),
             Running::Component(handle) => handle.kill(grace).await,
         }
     }
@@ -99,6 +110,7 @@ impl Order<'_> {
         let program =
             self.kubelet.images.program(launch.program).await.map_err(error("RunContainerError"))?;
         let mounts = self.mounts(image).await.map_err(error("CreateContainerError"))?;
+        let last_words = LastWords::of(self.container, &mounts, &self.log_path());
         let spec = ContainerSpec {
             id: self.id(),
             program,
@@ -123,7 +135,7 @@ impl Order<'_> {
             .runtime
             .start(spec)
             .map_err(|failure| error("RunContainerError")(failure.to_string()))?;
-        Ok(Running::Guest(handle))
+        Ok(Running::Guest(handle, last_words))
     }
 
     async fn start_component(
@@ -168,9 +180,13 @@ impl Order<'_> {
         own.unwrap_or_else(|| image.working_dir.to_owned())
     }
 
+    fn log_path(&self) -> PathBuf {
+        logs::path(self.kubelet, self.pod, &self.container.name, self.attempt)
+    }
+
     /// The log of this run; of those before it only the last one's stays.
     async fn log(&self) -> Result<LogWriter, StartError> {
-        let path = logs::path(self.kubelet, self.pod, &self.container.name, self.attempt);
+        let path = self.log_path();
         let (clock, attempt) = (self.kubelet.clock_source(), self.attempt);
         let made = blocking(move || {
             if let Some(directory) = path.parent() {
@@ -190,8 +206,12 @@ impl Order<'_> {
     /// The image's files, made anew for every start, and the volumes.
     async fn mounts(&self, image: &'static Builtin) -> Result<Vec<Mount>, String> {
         let root = self.sandbox.directory.join("containers").join(&self.container.name).join("rootfs");
-        let place = root.clone();
-        let laid_out = blocking(move || lay_out(image, &place)).await?;
+        let (place, container) = (root.clone(), self.container.clone());
+        let laid_out = blocking(move || {
+            lay_out(image, &place)?;
+            termination::prepare(&place, &container)
+        });
+        let laid_out = laid_out.await?;
         laid_out.map_err(|failure| format!("failed to lay out the image's files: {failure}"))?;
         let mut mounts = vec![Mount { host_dir: root, guest_path: "/".into(), read_only: false }];
         for mount in self.container.volume_mounts.iter().flatten() {

@@ -74,7 +74,7 @@ mod tests {
         new.iter().for_each(|directory| make(directory));
         remove(&found);
         assert!(kept.iter().chain(&new).all(exists));
-        assert!(!left.iter().any(|directory| exists(directory)));
+        assert!(!left.iter().any(exists));
     }
 
     #[test]

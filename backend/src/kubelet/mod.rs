@@ -3,7 +3,8 @@
 //!
 //! In reading order: [`node`] is what a kubelet has; [`sync_loop`] is its loop, which feeds pod workers
 //! and hands their actions to [`pod`]; that makes the pod's [`sandbox`], fetches [`image`]s, starts
-//! containers ([`launch`], or [`component`] for the control plane's own) and writes reports
+//! containers ([`launch`], or [`component`] for the control plane's own), reads their last words
+//! ([`termination`]) and writes reports
 //! ([`reporter`]). [`registration`] keeps Node and Lease true, [`logs`] answers for output.
 
 mod component;
@@ -18,6 +19,7 @@ mod reporter;
 mod sandbox;
 mod static_pods;
 mod sync_loop;
+mod termination;
 #[cfg(test)]
 mod testing;
 

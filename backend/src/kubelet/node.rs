@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use k8s_openapi::api::core::v1::NodeStatus;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use shared::client::Client;
 use shared::kubelet::node_status::Machine;
@@ -108,7 +109,7 @@ impl Kubelet {
 
     /// What pods may use of the node.
     pub(super) fn allocatable(&self) -> BTreeMap<String, Quantity> {
-        self.machine.status(&[], self.now()).allocatable.unwrap_or_default()
+        self.machine.status(&NodeStatus::default(), self.now()).allocatable.unwrap_or_default()
     }
 
     fn addresses(&self) -> MutexGuard<'_, Option<PodAddresses>> {

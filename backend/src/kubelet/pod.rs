@@ -223,7 +223,7 @@ impl PodOnNode {
 
     /// The programs that run, without the parts of this program.
     pub(super) fn guests(&self) -> impl Iterator<Item = &Running> {
-        self.running.values().filter(|running| matches!(running, Running::Guest(_)))
+        self.running.values().filter(|running| matches!(running, Running::Guest(..)))
     }
 
     /// The parts of this program that run, each with the number of those that it may need.
@@ -278,7 +278,9 @@ async fn tell_exit(
         Err(_) => None,
     };
     let exit = match state.as_ref().and_then(ended) {
-        Some((status, started_at, finished_at)) => exit(status, Some(started_at), Some(finished_at)),
+        Some((status, started_at, finished_at)) => {
+            exit(running.with_last_words(status).await, Some(started_at), Some(finished_at))
+        }
         None => exit(ExitStatus::killed(), None, None),
     };
     // Without a receiver the kubelet is gone.

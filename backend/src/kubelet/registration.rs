@@ -6,18 +6,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::api::core::v1::{Node, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference};
-use serde_json::json;
 use shared::api::object::SharedObject;
 use shared::api::status;
 use shared::apiserver::Result;
-use shared::apiserver::request::Request;
 use shared::recorder::Note;
 
 use super::node::Kubelet;
+use super::reporter::insist;
 
 /// The namespace of the nodes' leases.
 const LEASES: &str = "kube-node-lease";
@@ -70,6 +70,19 @@ async fn try_register(kubelet: &Kubelet) -> Result<()> {
     renew(kubelet).await
 }
 
+/// Reads the Node, until that succeeds.
+pub(super) async fn read(kubelet: &Kubelet) -> SharedObject {
+    loop {
+        match kubelet.client.get::<Node>("", kubelet.name()).await {
+            Ok(node) => return node,
+            Err(error) => {
+                tracing::warn!(node = kubelet.name(), message = error.message, "the node was not read")
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
 /// Renews the Lease and the status for ever.
 pub(super) async fn keep_alive(kubelet: Arc<Kubelet>) {
     let mut status_due = after(kubelet.now(), STATUS_PERIOD);
@@ -99,13 +112,17 @@ fn after(now: Timestamp, period: SignedDuration) -> Timestamp {
     now.checked_add(period).unwrap_or(now)
 }
 
+/// Writes the status over what the node has now; again, if others were faster.
 async fn write_status(kubelet: &Kubelet) -> Result<()> {
+    insist(|| try_write_status(kubelet).boxed()).await
+}
+
+async fn try_write_status(kubelet: &Kubelet) -> Result<()> {
     let stored = kubelet.client.get::<Node>("", kubelet.name()).await?;
-    let before = stored.downcast_ref::<Node>().and_then(|node| node.status.as_ref()?.conditions.clone());
-    let status = kubelet.machine.status(&before.unwrap_or_default(), kubelet.now());
-    let patch = json!({ "status": status });
-    let request = Request::patch::<Node>("", kubelet.name(), shared::api::patch::PatchType::Merge, patch)?;
-    kubelet.client.send(request.subresource("status")?).await.map(drop)
+    let mut node = stored.downcast_ref::<Node>().cloned().unwrap_or_default();
+    let before = node.status.take().unwrap_or_default();
+    node.status = Some(kubelet.machine.status(&before, kubelet.now()));
+    kubelet.client.update_status(node).await.map(drop)
 }
 
 /// Renews the Lease, or creates it.

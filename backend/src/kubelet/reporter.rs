@@ -4,10 +4,13 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
-use serde_json::json;
 use shared::api::status;
+use shared::apiserver::Result;
+use shared::kubelet::status::merged;
 use shared::recorder::Note;
 use tokio::sync::mpsc;
 
@@ -16,6 +19,12 @@ use super::sync_loop::Input;
 
 /// How long to wait before a failed write is tried again.
 const RETRY: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// The longest such wait.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// How often a write that others overtake is tried at once.
+const ATTEMPTS: u32 = 5;
 
 /// Something to tell the API.
 pub(super) enum Report {
@@ -79,45 +88,76 @@ fn about(mut note: Note, pod: &Identity) -> Note {
     note
 }
 
-async fn write(kubelet: &Kubelet, pod: &Identity, status: PodStatus, inputs: &mpsc::UnboundedSender<Input>) {
-    let patch = json!({ "metadata": { "uid": pod.uid }, "status": status });
-    let request = shared::apiserver::request::Request::patch::<Pod>(
-        &pod.namespace,
-        &pod.name,
-        shared::api::patch::PatchType::Merge,
-        patch,
-    );
-    let outcome = match request.and_then(|request| request.subresource("status")) {
-        Ok(request) => kubelet.client.send(request).await.map(drop),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = outcome {
-        if status::is(&error, "NotFound") || status::is(&error, "Conflict") {
-            return;
+/// Reads and writes, a few times where others write in between (`nodeStatusUpdateRetry` upstream).
+pub(super) async fn insist<'a>(mut attempt: impl FnMut() -> BoxFuture<'a, Result<()>>) -> Result<()> {
+    for _ in 1..ATTEMPTS {
+        match attempt().await {
+            Err(error) if status::is(&error, "Conflict") => {}
+            outcome => return outcome,
         }
-        tracing::warn!(pod = pod.name, message = error.message, "a pod's status was not written");
-        // The pod is another one of the same name by now, or never takes this status.
-        if status::is(&error, "Invalid") {
-            return;
-        }
-        tokio::time::sleep(RETRY).await;
-        // Without a receiver the kubelet is gone.
-        let _ = inputs.send(Input::StatusNotWritten { uid: pod.worker.clone() });
+    }
+    attempt().await
+}
+
+async fn write(kubelet: &Kubelet, pod: &Identity, own: PodStatus, inputs: &mpsc::UnboundedSender<Input>) {
+    let Err(error) = insist(|| try_write(kubelet, pod, &own).boxed()).await else { return };
+    if status::is(&error, "NotFound") {
+        return;
+    }
+    tracing::warn!(pod = pod.name, message = error.message, "a pod's status was not written");
+    // The pod never takes this status.
+    if status::is(&error, "Invalid") {
+        return;
+    }
+    tokio::time::sleep(RETRY).await;
+    // Without a receiver the kubelet is gone.
+    let _ = inputs.send(Input::StatusNotWritten { uid: pod.worker.clone() });
+}
+
+/// Writes the status over the one that the pod has now, unless it is another pod of the same name.
+async fn try_write(kubelet: &Kubelet, pod: &Identity, own: &PodStatus) -> Result<()> {
+    let stored = kubelet.client.get::<Pod>(&pod.namespace, &pod.name).await?;
+    let Some(mut found) = stored.downcast_ref::<Pod>().cloned() else { return Ok(()) };
+    if found.metadata.uid.as_ref() != Some(&pod.uid) {
+        return Ok(());
+    }
+    found.status = Some(merged(&found.status.take().unwrap_or_default(), own));
+    kubelet.client.update_status(found).await.map(drop)
+}
+
+/// Deletes the pod from the API. Nobody else will, so it is tried until it succeeds.
+async fn delete(kubelet: &Kubelet, pod: &Identity) {
+    let mut wait = RETRY;
+    while let Err(error) = try_delete(kubelet, pod).await {
+        tracing::warn!(pod = pod.name, message = error.message, "a pod was not deleted");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
     }
 }
 
-async fn delete(kubelet: &Kubelet, pod: &Identity) {
+/// Deletes the pod, unless it is gone, or another one of the same name by now.
+async fn try_delete(kubelet: &Kubelet, pod: &Identity) -> Result<()> {
     let options = DeleteOptions {
         grace_period_seconds: Some(0),
         preconditions: Some(Preconditions { uid: Some(pod.uid.clone()), ..Preconditions::default() }),
         ..DeleteOptions::default()
     };
-    for _ in 0..20 {
-        match kubelet.client.delete::<Pod>(&pod.namespace, &pod.name, options.clone()).await {
-            Ok(()) => return,
-            Err(error) if status::is(&error, "NotFound") || status::is(&error, "Conflict") => return,
-            Err(error) => tracing::warn!(pod = pod.name, message = error.message, "a pod was not deleted"),
-        }
-        tokio::time::sleep(RETRY).await;
+    match kubelet.client.delete::<Pod>(&pod.namespace, &pod.name, options).await {
+        Err(error) if status::is(&error, "NotFound") => Ok(()),
+        // Others may have written in between, too.
+        Err(error) if status::is(&error, "Conflict") && !exists(kubelet, pod).await? => Ok(()),
+        outcome => outcome,
     }
 }
+
+/// Whether the API has this very pod.
+async fn exists(kubelet: &Kubelet, pod: &Identity) -> Result<bool> {
+    match kubelet.client.get::<Pod>(&pod.namespace, &pod.name).await {
+        Ok(found) => Ok(found.metadata().uid.as_ref() == Some(&pod.uid)),
+        Err(error) if status::is(&error, "NotFound") => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

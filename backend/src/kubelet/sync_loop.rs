@@ -12,7 +12,9 @@ use shared::api::object::SharedObject;
 use shared::apiserver::request::ListOptions;
 use shared::informer::Change;
 use shared::kubelet::action::{PullError, Pulled, StartError};
+use shared::kubelet::admission::{self, Rejection};
 use shared::kubelet::mirror;
+use shared::scheduler::typed::Typed;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +36,8 @@ pub(super) enum Input {
     Pod(Told),
     /// The node itself.
     Node(Told),
+    /// The node, read anew for pods that it seemed not to take.
+    NodeRead(SharedObject),
     /// The static pods that the node's manifests describe now.
     StaticPods(Vec<Pod>),
     /// What came of a worker's action.
@@ -69,6 +73,10 @@ struct SyncLoop {
     /// The mirrors that the API has, by namespace and name.
     mirrors: BTreeMap<(String, String), Pod>,
     inputs: mpsc::UnboundedSender<Input>,
+    /// The node as the API has it.
+    node: Option<Typed<Node>>,
+    /// Pods of which it is not known yet whether it takes them, by uid.
+    early: BTreeMap<String, Pod>,
     /// Whether the API's pods were read whole, so that a missing mirror is really missing.
     synced: bool,
     /// Whether the node's manifests were read.
@@ -128,6 +136,8 @@ impl SyncLoop {
             statics: BTreeMap::new(),
             mirrors: BTreeMap::new(),
             inputs,
+            node: None,
+            early: BTreeMap::new(),
             synced: false,
             manifests_read: false,
             cleared: false,
@@ -167,8 +177,9 @@ impl SyncLoop {
                 self.clear_leftovers();
             }
             Input::Pod(Told::Changed(change, object)) => self.on_pod(change, &object),
-            Input::Node(Told::Changed(_, object)) => self.on_node(&object),
+            Input::Node(Told::Changed(_, object)) => self.on_node(object),
             Input::Node(Told::Synced) => {}
+            Input::NodeRead(object) => self.on_node(object),
             Input::StaticPods(pods) => self.on_static_pods(pods),
             Input::Outcome { uid, outcome } => self.on_outcome(&uid, outcome),
             Input::StatusNotWritten { uid } => {
@@ -180,11 +191,16 @@ impl SyncLoop {
         }
     }
 
-    fn on_node(&mut self, object: &SharedObject) {
-        let spec = object.downcast_ref::<Node>().and_then(|node| node.spec.as_ref());
-        let Some(cidr) = spec.and_then(|spec| spec.pod_cidr.as_deref()) else { return };
-        self.kubelet.set_pod_cidr(cidr);
-        self.pods.values_mut().for_each(PodOnNode::on_addresses);
+    fn on_node(&mut self, object: SharedObject) {
+        let Some(node) = Typed::<Node>::new(object) else { return };
+        self.node = Some(node.clone());
+        if let Some(cidr) = node.spec.as_ref().and_then(|spec| spec.pod_cidr.as_deref()) {
+            self.kubelet.set_pod_cidr(cidr);
+            self.pods.values_mut().for_each(PodOnNode::on_addresses);
+        }
+        for (uid, pod) in std::mem::take(&mut self.early) {
+            self.upsert(pod, Source::Api, &uid, &uid);
+        }
     }
 
     fn on_pod(&mut self, change: Change, object: &SharedObject) {
@@ -194,9 +210,26 @@ impl SyncLoop {
         }
         let uid = logs::node_uid(pod);
         if change == Change::Deleted {
+            self.early.remove(&uid);
             return self.forget(&uid);
         }
+        let unknown = !self.pods.contains_key(&uid);
+        if unknown && (self.node.is_none() || self.admit(pod, Source::Api).is_err()) {
+            return self.put_off(uid, pod);
+        }
         self.upsert(pod.clone(), Source::Api, &uid, &uid);
+    }
+
+    /// Keeps a pod until the node was read. The node may have changed before the pod came, and the loop
+    /// not have heard of it yet (`generalFilter` in `pkg/kubelet/lifecycle/predicate.go`).
+    fn put_off(&mut self, uid: String, pod: &Pod) {
+        self.early.insert(uid, pod.clone());
+        let (kubelet, inputs) = (self.kubelet.clone(), self.inputs.clone());
+        self.kubelet.spawn(async move {
+            let node = registration::read(&kubelet).await;
+            // Without a receiver the kubelet is gone.
+            let _ = inputs.send(Input::NodeRead(node));
+        });
     }
 
     /// The API has no such pod any more: whatever still runs of it is ended by force.
@@ -228,11 +261,20 @@ impl SyncLoop {
             Some(known) => known.worker.on_pod(pod),
             None => {
                 let (kubelet, inputs) = (self.kubelet.clone(), self.inputs.clone());
-                let new = PodOnNode::new(kubelet, pod, source, api_uid.to_owned(), inputs);
+                let rejection = self.admit(&pod, source).err();
+                let mut new = PodOnNode::new(kubelet, pod, source, api_uid.to_owned(), inputs);
+                rejection.into_iter().for_each(|rejection| new.worker.reject(rejection));
                 self.pods.insert(uid.to_owned(), new);
             }
         }
         self.step(uid);
+    }
+
+    /// Whether the node takes a pod that it did not know. Its own, which all the others need, it takes.
+    fn admit(&self, pod: &Pod, source: Source) -> Result<(), Rejection> {
+        let node = self.node.clone().filter(|_| source == Source::Api && admission::is_new(pod));
+        let others = self.pods.values().filter(|other| other.worker.is_active());
+        node.map_or(Ok(()), |node| admission::admit(pod, node, others.map(|other| other.worker.pod())))
     }
 
     fn step(&mut self, uid: &str) {
@@ -275,6 +317,8 @@ impl SyncLoop {
             && let Some(pod) = self.pods.remove(uid)
         {
             self.clean_up(&pod);
+            // Its successor may have waited for this.
+            self.mirror_all();
         }
     }
 
@@ -295,7 +339,8 @@ impl SyncLoop {
     fn clear_leftovers(&mut self) {
         if self.synced && self.manifests_read && !self.cleared {
             self.cleared = true;
-            let known = self.pods.keys().chain(self.statics.keys()).cloned().collect();
+            let known = self.pods.keys().chain(self.early.keys()).chain(self.statics.keys());
+            let known = known.cloned().collect();
             let found = leftovers::find(&self.kubelet.directory, &known);
             tokio::task::spawn_blocking(move || leftovers::remove(&found));
         }
@@ -312,13 +357,14 @@ impl SyncLoop {
     }
 
     /// Brings static pods and their mirrors together: a pod starts when its mirror is there to report
-    /// to, a mirror whose pod is gone or other is deleted.
+    /// to and the one that it replaces is gone, a mirror whose pod is gone or other is deleted.
     fn mirror_all(&mut self) {
         // Before both sides are read, every mirror would look like one too many.
         if !self.synced || !self.manifests_read {
             return;
         }
-        let ready: Vec<(Pod, String)> = self.statics.values().filter_map(|pod| self.matched(pod)).collect();
+        let matched = self.statics.values().filter_map(|pod| self.matched(pod));
+        let ready: Vec<(Pod, String)> = matched.filter(|(pod, _)| !self.has_predecessor(pod)).collect();
         for (pod, api_uid) in ready {
             let uid = logs::node_uid(&pod);
             match self.pods.get_mut(&uid) {
@@ -333,6 +379,16 @@ impl SyncLoop {
             .values()
             .filter(|found| !statics.values().any(|pod| mirror::is_mirror_of(found, pod)));
         static_pods::reconcile(&self.kubelet, lacking, superfluous.cloned().collect());
+    }
+
+    /// Whether another pod of that name still ends here (`allowStaticPodStart` in
+    /// `pkg/kubelet/pod_workers.go`).
+    fn has_predecessor(&self, pod: &Pod) -> bool {
+        let (uid, name) = (logs::node_uid(pod), (&pod.metadata.namespace, &pod.metadata.name));
+        self.pods.iter().any(|(other, known)| {
+            let metadata = &known.worker.pod().metadata;
+            *other != uid && (&metadata.namespace, &metadata.name) == name && !known.worker.is_finished()
+        })
     }
 
     fn mirror_of(&self, pod: &Pod) -> Option<&Pod> {

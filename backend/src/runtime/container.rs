@@ -160,7 +160,7 @@ impl Runtime {
     pub fn start(&self, spec: ContainerSpec) -> Result<ContainerHandle, StartError> {
         let (cpu, memory) = (Arc::new(CpuMeter::default()), Arc::new(MemoryMeter::default()));
         let (stdin, guest_stdin) = open_stdin(&spec);
-        let guest = Guest::new(&spec, guest_stdin, memory.clone())?;
+        let guest = Guest::new(&spec, guest_stdin, memory.clone(), self.memory.clone())?;
         let (report, state) = watch::channel(ContainerState::Created);
         let (signal, signals) = watch::channel(Signal::None);
         let shared = Shared {

@@ -11,6 +11,7 @@ use wasmtime::{Config, Engine};
 use super::Clock;
 use super::epoch::EpochClock;
 use super::guest_threads::GuestThreads;
+use super::limits::MemoryPool;
 use super::linker::Linkers;
 
 /// Programs that are compiled at once; each compilation already uses every processor.
@@ -27,6 +28,8 @@ pub struct RuntimeOptions {
     /// Directory for compiled programs, owned by this cluster alone: what lies there is trusted as machine
     /// code. `None`: nothing is kept.
     pub cache_dir: Option<PathBuf>,
+    /// Memory that all guests together may have, in bytes.
+    pub memory_bytes: u64,
     /// Threads that run guests.
     pub threads: usize,
     /// Source of the timestamps in logs and container states.
@@ -36,7 +39,7 @@ pub struct RuntimeOptions {
 impl Default for RuntimeOptions {
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(2, usize::from);
-        Self { cache_dir: None, threads, clock: Arc::new(jiff::Timestamp::now) }
+        Self { cache_dir: None, memory_bytes: u64::MAX, threads, clock: Arc::new(jiff::Timestamp::now) }
     }
 }
 
@@ -49,6 +52,7 @@ pub struct Runtime {
     pub(super) threads: Arc<GuestThreads>,
     pub(super) compilations: Arc<Semaphore>,
     pub(super) cache_dir: Option<Arc<PathBuf>>,
+    pub(super) memory: Arc<MemoryPool>,
     pub(super) clock: Clock,
 }
 
@@ -68,6 +72,7 @@ impl Runtime {
             threads: Arc::new(GuestThreads::start(options.threads)?),
             compilations: Arc::new(Semaphore::new(PARALLEL_COMPILATIONS)),
             cache_dir: options.cache_dir.map(Arc::new),
+            memory: Arc::new(MemoryPool::new(options.memory_bytes)),
             clock: options.clock,
         })
     }

@@ -11,7 +11,8 @@ use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::container::{ContainerSpec, StartError};
-use super::limits::{Limits, MemoryMeter};
+use super::files::OpenFiles;
+use super::limits::{Limits, MemoryMeter, MemoryPool};
 use super::logs::Source;
 use super::program::{Entry, Program};
 use crate::network::pipe::PipeReader;
@@ -26,6 +27,7 @@ pub(super) struct ComponentGuest {
     table: ResourceTable,
     sockets: PodSockets,
     limits: Limits,
+    pub(super) files: OpenFiles,
 }
 
 impl WasiView for ComponentGuest {
@@ -69,12 +71,13 @@ impl Guest {
         spec: &ContainerSpec,
         stdin: Option<PipeReader>,
         memory: Arc<MemoryMeter>,
+        pool: Arc<MemoryPool>,
     ) -> Result<Self, StartError> {
         Ok(Self {
             program: spec.program.clone(),
             wasi: context(spec, stdin)?,
             sockets: PodSockets::new(spec.pod.clone()),
-            limits: Limits::new(spec.memory_limit_bytes, memory),
+            limits: Limits::new(spec.memory_limit_bytes, memory, pool),
         })
     }
 
@@ -84,7 +87,8 @@ impl Guest {
         match &program.entry {
             Entry::Command(command) => {
                 let (wasi, table) = (self.wasi.build(), table());
-                let guest = ComponentGuest { wasi, table, sockets: self.sockets, limits: self.limits };
+                let (sockets, limits, files) = (self.sockets, self.limits, OpenFiles::default());
+                let guest = ComponentGuest { wasi, table, sockets, limits, files };
                 run_command(command, store(&engine, guest, |guest| &mut guest.limits)).await
             }
             Entry::Start(module) => {

@@ -2,14 +2,15 @@
 //! It knows nothing of the Kubernetes API.
 //!
 //! In reading order: an image's bytes become a [`Program`] (`engine`, `program`, `linker`); a
-//! [`ContainerSpec`] becomes a running guest (`container`, `guest`) that is held to its memory (`limits`) and
-//! processor time (`cpu`); how it ended is an [`ExitStatus`] (`exit`); what it wrote is in a log file (`logs`).
+//! [`ContainerSpec`] becomes a running guest (`container`, `guest`) that is held to its memory (`limits`), files (`files`)
+//! and processor time (`cpu`); how it ended is an [`ExitStatus`] (`exit`); what it wrote is in a log file (`logs`).
 
 mod container;
 mod cpu;
 mod engine;
 mod epoch;
 mod exit;
+mod files;
 mod guest;
 mod guest_threads;
 mod limits;

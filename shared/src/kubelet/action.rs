@@ -44,7 +44,7 @@ pub enum Action {
 /// What became of a pull.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pulled {
-    /// The image's id, `sha256:…`.
+    /// The image's id, `docker.io/library/nginx@sha256:…`.
     pub image_id: String,
     /// The sentence of the `Pulled` event.
     pub message: String,

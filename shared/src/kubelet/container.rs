@@ -3,6 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStateWaiting};
 
+use crate::image_reference::Reference;
+
 use super::backoff::Backoff;
 
 /// Where a container stands.
@@ -183,15 +185,7 @@ impl Default for ContainerWork {
 
 /// The image with its registry and tag, as container runtimes report it.
 fn qualified(image: &str) -> String {
-    let (registry, rest) = match image.split_once('/') {
-        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => {
-            (first.to_owned(), rest.to_owned())
-        }
-        Some(_) => ("docker.io".to_owned(), image.to_owned()),
-        None => ("docker.io".to_owned(), format!("library/{image}")),
-    };
-    let tagged = rest.contains('@') || rest.rsplit('/').next().is_some_and(|last| last.contains(':'));
-    format!("{registry}/{rest}{}", if tagged { "" } else { ":latest" })
+    image.parse().map_or_else(|_| image.to_owned(), |reference: Reference| reference.to_string())
 }
 
 #[cfg(test)]
@@ -206,7 +200,8 @@ mod tests {
             ("team/app", "docker.io/team/app:latest"),
             ("localhost:5000/app", "localhost:5000/app:latest"),
             ("registry.k8s.io/pause:3.9", "registry.k8s.io/pause:3.9"),
-            ("nginx@sha256:0f", "docker.io/library/nginx@sha256:0f"),
+            ("docker.io/nginx", "docker.io/library/nginx:latest"),
+            ("no image", "no image"),
         ];
         for (image, expected) in cases {
             assert_eq!(qualified(image), expected);

@@ -4,6 +4,7 @@
 //! [`action::Action`] and reports what came of it to the [`pod_worker::PodWorker`].
 
 pub mod action;
+pub mod admission;
 pub mod backoff;
 pub mod conditions;
 pub mod container;

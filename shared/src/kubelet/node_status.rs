@@ -52,7 +52,7 @@ impl Machine {
                 ..ObjectMeta::default()
             },
             spec: Some(NodeSpec { taints: self.taints(), ..NodeSpec::default() }),
-            status: Some(self.status(&[], now)),
+            status: Some(self.status(&NodeStatus::default(), now)),
         }
     }
 
@@ -75,9 +75,11 @@ impl Machine {
         self.control_plane.then(|| vec![taint])
     }
 
-    /// The node's status now; `before` are the conditions as they were, for when each last changed.
-    pub fn status(&self, before: &[NodeCondition], now: Timestamp) -> NodeStatus {
-        let resources = self.resources();
+    /// The node's status now, of the one `before`: when each condition last changed, and what others
+    /// wrote. Resources that somebody gave the node beside its own can be used, too.
+    pub fn status(&self, before: &NodeStatus, now: Timestamp) -> NodeStatus {
+        let mut resources = before.capacity.clone().unwrap_or_default();
+        resources.extend(self.resources());
         NodeStatus {
             addresses: Some(vec![
                 NodeAddress { type_: "InternalIP".into(), address: self.address.clone() },
@@ -85,11 +87,11 @@ impl Machine {
             ]),
             allocatable: Some(resources.clone()),
             capacity: Some(resources),
-            conditions: Some(conditions(before, now)),
+            conditions: Some(conditions(before.conditions.as_deref().unwrap_or_default(), now)),
             daemon_endpoints: Some(NodeDaemonEndpoints::default()),
             images: Some(self.images.clone()),
             node_info: Some(self.info.clone()),
-            ..NodeStatus::default()
+            ..before.clone()
         }
     }
 
@@ -124,5 +126,51 @@ fn conditions(before: &[NodeCondition], now: Timestamp) -> Vec<NodeCondition> {
             last_transition_time: same.and_then(|old| old.last_transition_time.clone()).or(Some(Time(now))),
         }
     };
-    HEALTHY.into_iter().map(condition).collect()
+    let is_own = |old: &NodeCondition| HEALTHY.iter().any(|(type_, ..)| *type_ == old.type_);
+    let others = before.iter().filter(|old| !is_own(old)).cloned();
+    HEALTHY.into_iter().map(condition).chain(others).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn machine() -> Machine {
+        Machine {
+            name: "node-1".into(),
+            address: "172.18.0.3".into(),
+            control_plane: false,
+            cpus: 2,
+            memory_bytes: 4 << 30,
+            storage_bytes: 8 << 30,
+            architecture: "amd64".into(),
+            operating_system: "linux".into(),
+            os_image: "Kijabi".into(),
+            info: NodeSystemInfo::default(),
+            max_pods: 110,
+            images: vec![],
+        }
+    }
+
+    #[test]
+    fn status_should_keep_what_others_gave_the_node() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let mut before = machine().status(&NodeStatus::default(), at(1));
+        let network = json!({"type": "NetworkUnavailable", "status": "False"});
+        before.conditions.as_mut().unwrap().insert(0, serde_json::from_value(network).unwrap());
+        let capacity = before.capacity.as_mut().unwrap();
+        capacity.insert("example.com/dongle".into(), Quantity("3".into()));
+        capacity.insert("cpu".into(), Quantity("64".into()));
+        let status = machine().status(&before, at(2));
+        let allocatable = status.allocatable.unwrap();
+        assert_eq!(allocatable["example.com/dongle"].0, "3");
+        assert_eq!(allocatable["cpu"].0, "2");
+        let conditions = status.conditions.unwrap();
+        assert_eq!(conditions.len(), HEALTHY.len() + 1);
+        assert!(conditions.iter().any(|condition| condition.type_ == "NetworkUnavailable"));
+        let ready = conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+        assert_eq!(ready.last_transition_time, Some(Time(at(1))));
+        assert_eq!(ready.last_heartbeat_time, Some(Time(at(2))));
+    }
 }

@@ -47,7 +47,7 @@ impl PodWorker {
     /// How far the pod's end is.
     pub(super) fn end(&self) -> End {
         let deleted = self.pod.metadata.deletion_timestamp.is_some();
-        if !deleted && self.evicted.is_none() && !self.is_complete() {
+        if !deleted && self.evicted.is_none() && self.rejected.is_none() && !self.is_complete() {
             return End::None;
         }
         if self.containers.iter().any(ContainerWork::is_busy) {

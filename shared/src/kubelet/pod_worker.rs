@@ -12,9 +12,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::recorder::Note;
 
 use super::action::Action;
+use super::admission::Rejection;
 use super::container::ContainerWork;
 use super::recovery::{ran_before, recovered};
-use super::status::{End, Observed, own_part, pod_status};
+use super::status::{End, Observed, own_part, pod_status, rejected, rejected_before};
 
 /// The pod's network and directories.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,8 @@ pub struct PodWorker {
     pub(super) sandbox: Sandbox,
     pub(super) pod_ip: Option<String>,
     pub(super) evicted: Option<Eviction>,
+    /// Why the node does not take the pod, where it does not.
+    pub(super) rejected: Option<Rejection>,
     /// What is to be told with the next step.
     pub(super) notes: Vec<Note>,
     /// Whether nothing of the pod is left on the node, and the API was asked to delete it.
@@ -77,6 +80,7 @@ impl PodWorker {
             sandbox: Sandbox::None,
             pod_ip: status.and_then(|status| status.pod_ip.clone()),
             evicted: None,
+            rejected: rejected_before(&pod),
             notes: Vec::new(),
             finished: false,
             start_time: status.and_then(|status| status.start_time.as_ref()).map_or(now, |time| time.0),
@@ -94,6 +98,17 @@ impl PodWorker {
             );
         }
         worker
+    }
+
+    /// The node does not take the pod: nothing of it is ever started.
+    pub fn reject(&mut self, rejection: Rejection) {
+        self.note("Warning", &rejection.reason, &rejection.message, None);
+        self.rejected = Some(rejection);
+    }
+
+    /// Whether the pod takes up some of the node: it runs, or still ends.
+    pub fn is_active(&self) -> bool {
+        matches!(self.end(), End::None | End::Stopping)
     }
 
     /// The pod as last seen.
@@ -184,6 +199,9 @@ impl PodWorker {
     }
 
     fn status(&self, now: Timestamp) -> PodStatus {
+        if let Some(rejection) = &self.rejected {
+            return rejected(&self.pod, rejection);
+        }
         let observed = Observed {
             containers: &self.containers,
             pod_ip: self.pod_ip.as_deref(),

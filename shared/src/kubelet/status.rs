@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, Pod, PodIP, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::admission::Rejection;
 use super::conditions::{Facts, conditions, is_own};
 use super::container::ContainerWork;
 use super::container_status::{container_status, terminated};
@@ -73,6 +74,32 @@ pub fn pod_status(pod: &Pod, observed: &Observed<'_>, now: Timestamp) -> PodStat
     }
 }
 
+/// What stands before the reason for which a node does not take a pod.
+const REJECTED: &str = "Pod was rejected: ";
+
+/// The status of a pod that its node does not take: nothing of it ever was there (`rejectPod` in
+/// `pkg/kubelet/kubelet.go`).
+pub(super) fn rejected(pod: &Pod, rejection: &Rejection) -> PodStatus {
+    let computed = pod.spec.as_ref().map(|spec| quality_of_service::class(spec).to_owned());
+    let api = pod.status.clone().unwrap_or_default();
+    PodStatus {
+        phase: Some("Failed".into()),
+        reason: Some(rejection.reason.clone()),
+        message: Some(format!("{REJECTED}{}", rejection.message)),
+        qos_class: api.qos_class.clone().or(computed),
+        observed_generation: pod.metadata.generation,
+        ..api
+    }
+}
+
+/// Why the pod was not taken, where its status says that it was not.
+pub(super) fn rejected_before(pod: &Pod) -> Option<Rejection> {
+    let status = pod.status.as_ref()?;
+    let message = status.message.as_deref()?.strip_prefix(REJECTED)?.to_owned();
+    let is_rejected = status.phase.as_deref() == Some("Failed") && status.start_time.is_none();
+    is_rejected.then(|| Rejection { reason: status.reason.clone().unwrap_or_default(), message })
+}
+
 /// The kubelet's part of a status, to tell whether two differ in it.
 pub fn own_part(status: &PodStatus) -> PodStatus {
     let conditions = status.conditions.iter().flatten().filter(|condition| is_own(condition));
@@ -88,6 +115,23 @@ pub fn own_part(status: &PodStatus) -> PodStatus {
         start_time: status.start_time.clone(),
         observed_generation: status.observed_generation,
         ..PodStatus::default()
+    }
+}
+
+/// A kubelet's status over the one that the API has now: what others wrote stays
+/// (`mergePodStatus` in `pkg/kubelet/status/status_manager.go`).
+pub fn merged(stored: &PodStatus, own: &PodStatus) -> PodStatus {
+    let conditions = |status: &PodStatus, of_kubelet: bool| {
+        let all = status.conditions.clone().unwrap_or_default().into_iter();
+        all.filter(move |condition| is_own(condition) == of_kubelet)
+    };
+    let conditions = conditions(stored, false).chain(conditions(own, true)).collect();
+    PodStatus {
+        conditions: Some(conditions),
+        nominated_node_name: stored.nominated_node_name.clone(),
+        resource_claim_statuses: stored.resource_claim_statuses.clone(),
+        extended_resource_claim_status: stored.extended_resource_claim_status.clone(),
+        ..own.clone()
     }
 }
 
@@ -175,6 +219,25 @@ pub fn phase(containers: &[ContainerStatus], restart_policy: &str, is_over: bool
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+
+    #[test]
+    fn merged_status_should_keep_what_others_wrote() {
+        let condition = |type_: &str, status: &str| json!({"type": type_, "status": status});
+        let stored = json!({
+            "phase": "Pending", "reason": "Old", "nominatedNodeName": "node-2",
+            "conditions": [condition("Ready", "False"), condition("x/y", "True")],
+        });
+        let own = json!({
+            "phase": "Running",
+            "conditions": [condition("x/y", "False"), condition("x/z", "True"), condition("Ready", "True")],
+        });
+        let status = |value: &Value| -> PodStatus { serde_json::from_value(value.clone()).unwrap() };
+        let expected = json!({
+            "phase": "Running", "nominatedNodeName": "node-2",
+            "conditions": [condition("x/y", "True"), condition("Ready", "True")],
+        });
+        assert_eq!(merged(&status(&stored), &status(&own)), status(&expected));
+    }
 
     fn exited(exit_code: i32) -> Value {
         json!({"state": {"terminated": {"exitCode": exit_code}}})

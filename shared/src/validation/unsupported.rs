@@ -28,10 +28,19 @@ pub struct Unsupported {
     pub only: Option<&'static str>,
     /// Whether pods that mirror a node's static pods may have it.
     pub fine_in_mirrors: bool,
+    /// Whether pods on the network of their node may have it.
+    pub fine_on_host_network: bool,
 }
 
 const fn field(pattern: &'static str, sentence: &'static str) -> Unsupported {
-    Unsupported { pattern, sentence, unless: None, only: None, fine_in_mirrors: false }
+    Unsupported {
+        pattern,
+        sentence,
+        unless: None,
+        only: None,
+        fine_in_mirrors: false,
+        fine_on_host_network: false,
+    }
 }
 
 const fn value(pattern: &'static str, unless: &'static str, sentence: &'static str) -> Unsupported {
@@ -66,16 +75,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     field("spec.containers[*].workingDir", "containers start in / yet"),
     field("spec.containers[*].stdin", NO_INPUT),
     field("spec.containers[*].tty", NO_INPUT),
-    value(
-        "spec.containers[*].terminationMessagePolicy",
-        "File",
-        "the log's end is not taken as termination message yet",
-    ),
-    value(
-        "spec.containers[*].terminationMessagePath",
-        "/dev/termination-log",
-        "no termination message is read yet, from this file or another",
-    ),
     field("spec.containers[*].restartPolicy", NO_RESTART_RULE),
     field("spec.containers[*].restartPolicyRules", NO_RESTART_RULE),
     field("spec.containers[*].resizePolicy", "containers are not resized in place yet"),
@@ -86,11 +85,22 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
         "spec.containers[*].env[*].valueFrom.fileKeyRef",
         "variables from files of volumes are not set yet",
     ),
-    field("spec.containers[*].ports[*].hostIP", "the port is reserved on all addresses of the node"),
+    Unsupported {
+        fine_on_host_network: true,
+        ..field(
+            "spec.containers[*].ports[*].hostPort",
+            "the port is reserved, and nothing listens on the node yet",
+        )
+    },
     value("spec.containers[*].ports[*].protocol", "TCP", "only TCP reaches containers yet"),
     field("spec.containers[*].volumeDevices", "block devices are not attached yet"),
     field("spec.containers[*].volumeMounts[*].subPath", "the whole volume is mounted, not a part of it"),
     field("spec.containers[*].volumeMounts[*].subPathExpr", "the whole volume is mounted, not a part of it"),
+    value(
+        "spec.containers[*].volumeMounts[*].recursiveReadOnly",
+        "Disabled",
+        "a mount has no others below it, so none of those is made read-only",
+    ),
     value("spec.containers[*].volumeMounts[*].mountPropagation", "None", "mounts are not propagated"),
     field("spec.containers[*].securityContext", NO_SECURITY),
     field("spec.securityContext", NO_SECURITY),
@@ -157,8 +167,10 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     field("spec.automountServiceAccountToken", "tokens are not mounted yet"),
     field("spec.runtimeClassName", "every container runs in the same WebAssembly runtime"),
     value("spec.os.name", "linux", "nodes here are no Windows machines"),
-    field("spec.overhead", "overhead is not counted yet"),
-    field("spec.resources", "resources of the pod as a whole have no effect yet; set them in its containers"),
+    field(
+        "spec.resources.limits",
+        "limits of the pod as a whole hold nothing yet; set them in its containers",
+    ),
     field("spec.resourceClaims", "dynamic resource allocation does not exist yet"),
     field("spec.evictionResponders", "evictions ask nobody yet"),
 ];
@@ -168,19 +180,23 @@ pub fn unsupported_fields(object: &dyn ApiObject) -> Vec<(String, String)> {
     let annotations = object.metadata().annotations.as_ref();
     let mirror = annotations.is_some_and(|all| all.contains_key(MIRROR_ANNOTATION));
     let root = object.to_value();
-    ["", object.kind()].into_iter().flat_map(|kind| found(kind, &root, mirror)).collect()
+    let on_host_network = root.pointer("/spec/hostNetwork").and_then(Value::as_bool) == Some(true);
+    let is_fine = |entry: &Unsupported| {
+        mirror && entry.fine_in_mirrors || on_host_network && entry.fine_on_host_network
+    };
+    ["", object.kind()].into_iter().flat_map(|kind| found(kind, &root, is_fine)).collect()
 }
 
 /// The same for the options of a delete.
 pub fn unsupported_options(options: &DeleteOptions) -> Vec<(String, String)> {
     let root = serde_json::to_value(options).unwrap_or_default();
-    found("DeleteOptions", &root, false)
+    found("DeleteOptions", &root, |_| false)
 }
 
 /// What the table of a kind says of a value.
-fn found(kind: &str, root: &Value, mirror: bool) -> Vec<(String, String)> {
+fn found(kind: &str, root: &Value, is_fine: impl Fn(&Unsupported) -> bool) -> Vec<(String, String)> {
     let entries = UNSUPPORTED.iter().filter(|(name, _)| *name == kind).flat_map(|(_, entries)| *entries);
-    let entries = entries.filter(|entry| !(mirror && entry.fine_in_mirrors));
+    let entries = entries.filter(|entry| !is_fine(entry));
     let told = |entry: &Unsupported, path: Path| (path.to_string(), entry.sentence.to_owned());
     entries.flat_map(|entry| matches(root, entry).into_iter().map(|path| told(entry, path))).collect()
 }
@@ -256,8 +272,8 @@ mod tests {
     fn pods_should_be_told_which_of_their_fields_have_no_effect() {
         let pod = json!({"spec": {
             "containers": [
-                {"name": "a", "terminationMessagePath": "/dev/termination-log", "ports": [{"containerPort": 1, "protocol": "TCP"}, {"containerPort": 2, "protocol": "UDP"}]},
-                {"name": "b", "terminationMessagePath": "/end", "livenessProbe": {"exec": {}}, "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
+                {"name": "a", "ports": [{"containerPort": 1, "protocol": "TCP"}, {"containerPort": 2, "protocol": "UDP"}]},
+                {"name": "b", "livenessProbe": {"exec": {}}, "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
             ],
             "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}],
             "securityContext": {}, "hostNetwork": true, "hostUsers": false, "dnsPolicy": "ClusterFirst", "priority": 0,
@@ -266,7 +282,6 @@ mod tests {
             found(pod),
             [
                 "spec.containers[1].livenessProbe",
-                "spec.containers[1].terminationMessagePath",
                 "spec.containers[1].resources.limits[ephemeral-storage]",
                 "spec.containers[0].ports[1].protocol",
                 "spec.volumes[1].configMap",
@@ -323,6 +338,18 @@ mod tests {
             "spec": {"containers": [{"name": "a"}], "hostNetwork": true, "hostAliases": [{"ip": "10.0.0.1"}]},
         });
         assert_eq!(found(pod), ["spec.hostAliases"]);
+    }
+
+    #[test]
+    fn port_of_the_host_should_be_fine_on_the_hosts_network_alone() {
+        let pod = |host_network: bool| {
+            json!({"spec": {
+                "hostNetwork": host_network,
+                "containers": [{"name": "a", "ports": [{"containerPort": 80, "hostPort": 80, "hostIP": "127.0.0.1"}]}],
+            }})
+        };
+        assert_eq!(found(pod(false)), ["spec.containers[0].ports[0].hostPort"]);
+        assert_eq!(found(pod(true)), ["spec.hostNetwork"]);
     }
 
     #[test]

@@ -37,6 +37,21 @@ pub(crate) fn read_file(path: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Opens a file as often as it can, closes it as often, and opens it once more as often as it can.
+pub(crate) fn open_files(path: &str) -> io::Result<()> {
+    for _ in 0..2 {
+        let mut files = Vec::new();
+        let error = loop {
+            match std::fs::File::open(path) {
+                Ok(file) => files.push(file),
+                Err(error) => break error,
+            }
+        };
+        println!("{}: {:?}", files.len(), error.kind());
+    }
+    Ok(())
+}
+
 /// Never gives the processor away by itself.
 pub(crate) fn spin() -> io::Result<()> {
     println!("spinning");

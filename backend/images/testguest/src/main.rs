@@ -29,6 +29,7 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         ["read-stdin"] => behave::read_stdin(),
         ["write-file", path, text] => std::fs::write(path, text),
         ["read-file", path] => behave::read_file(path),
+        ["open-files", path] => behave::open_files(path),
         ["spin"] => behave::spin(),
         ["work", milliseconds] => behave::work(milliseconds.parse().map_err(io::Error::other)?),
         ["sleep"] => behave::sleep(),

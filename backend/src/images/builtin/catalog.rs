@@ -91,7 +91,8 @@ const fn web_server(commands: &'static [&'static str]) -> Executable {
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-const DIRECTORIES: &[&str] = &["/bin", "/etc", "/home", "/root", "/tmp", "/usr/bin", "/var/log", "/var/run"];
+const DIRECTORIES: &[&str] =
+    &["/bin", "/dev", "/etc", "/home", "/root", "/tmp", "/usr/bin", "/var/log", "/var/run"];
 
 const OS_RELEASE: (&str, &[u8]) = (
     "/etc/os-release",

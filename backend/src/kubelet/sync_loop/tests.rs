@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1;
 use serde_json::json;
+use shared::api::object::Object;
 
 use super::*;
 use crate::kubelet::Components;
-use crate::kubelet::testing::Node;
+use crate::kubelet::testing::{NAME, Node};
 
 /// A loop whose inputs the test hands on.
 struct Bench {
@@ -92,4 +94,84 @@ async fn files_should_be_made_and_removed_beside_the_loop() {
     assert!(!directory.exists());
     bench.sync_loop.take(removed);
     assert!(bench.sync_loop.pods.is_empty());
+}
+
+/// A static pod whose manifest says so much.
+fn static_pod(label: &str) -> Pod {
+    let manifest = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "p", "labels": {"is": label}},
+        "spec": {"hostNetwork": true, "containers": [{"name": "main", "image": "registry.k8s.io/slow:1"}]},
+    });
+    mirror::static_pod(&manifest.to_string(), NAME, Timestamp::UNIX_EPOCH).unwrap()
+}
+
+/// The mirror of a static pod, as the API has it.
+fn mirror_of(pod: &Pod) -> Pod {
+    let mut mirror = mirror::mirror(pod);
+    mirror.metadata.uid = Some(format!("mirror of {}", logs::node_uid(pod)));
+    mirror
+}
+
+#[tokio::test]
+async fn changed_static_pod_should_start_when_its_predecessor_is_gone() {
+    let may_end = CancellationToken::new();
+    let mut components = Components::default();
+    let end = may_end.clone();
+    components.add(
+        "slow",
+        Arc::new(move |_, _, _| {
+            let end = end.clone();
+            Box::pin(async move {
+                end.cancelled().await;
+                0
+            })
+        }),
+    );
+    let mut bench = Bench::new(components).await;
+    bench.sync_loop.synced = true;
+    let (first, second) = (static_pod("first"), static_pod("second"));
+    bench.sync_loop.take(Input::StaticPods(vec![first.clone()]));
+    bench.sync_loop.on_mirror(Change::Added, &mirror_of(&first));
+    let started = bench.until(is_start).await;
+    bench.sync_loop.take(started);
+
+    bench.sync_loop.take(Input::StaticPods(vec![second.clone()]));
+    bench.sync_loop.on_mirror(Change::Modified, &mirror_of(&second));
+    assert!(!bench.sync_loop.pods.contains_key(&logs::node_uid(&second)), "both run at once");
+    may_end.cancel();
+    let started = bench.until(is_start).await;
+    assert!(matches!(started, Input::Outcome { uid, .. } if uid == logs::node_uid(&second)));
+    assert!(!bench.sync_loop.pods.contains_key(&logs::node_uid(&first)));
+}
+
+#[tokio::test]
+async fn node_should_take_only_the_pods_that_it_has_room_for() {
+    let mut bench = Bench::new(Components::default()).await;
+    let asking = |name: &str, cpu: &str| {
+        let mut pod = pod(name, "no-such-image");
+        let container = &mut pod.spec.as_mut().unwrap().containers[0];
+        container.resources = serde_json::from_value(json!({"requests": {"cpu": cpu}})).unwrap();
+        pod
+    };
+    let (small, big) = (asking("small", "600m"), asking("big", "600m"));
+    bench.sync_loop.on_pod(Change::Added, &Object::of(small));
+    assert!(bench.sync_loop.pods.is_empty(), "the node is not known yet");
+    let node = |cpu: &str| {
+        let status = json!({"allocatable": {"cpu": cpu, "pods": "9"}});
+        serde_json::from_value::<v1::Node>(json!({"metadata": {"name": NAME}, "status": status})).unwrap()
+    };
+    bench.sync_loop.on_node(Object::of(node("500m")));
+    assert!(!bench.sync_loop.pods["small"].worker.is_active());
+
+    // The node has grown, and the loop has not heard of it.
+    bench.node.kubelet.client.create(node("1")).await.unwrap();
+    bench.sync_loop.on_pod(Change::Added, &Object::of(asking("again", "600m")));
+    let read = bench.until(|input| matches!(input, Input::NodeRead(_))).await;
+    bench.sync_loop.take(read);
+    bench.sync_loop.on_pod(Change::Added, &Object::of(big));
+    let read = bench.until(|input| matches!(input, Input::NodeRead(_))).await;
+    bench.sync_loop.take(read);
+    let pods = &bench.sync_loop.pods;
+    assert!(pods["again"].worker.is_active() && !pods["big"].worker.is_active());
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::runtime::ExitReason;
 use crate::runtime::testing::Cluster;
+use crate::runtime::{ExitReason, Mount};
 
 const MEBIBYTE: u64 = 1 << 20;
 
@@ -19,6 +19,20 @@ async fn a_container_over_its_memory_limit_should_be_oom_killed() {
         assert_eq!((status.code, status.reason), (137, ExitReason::OomKilled), "{limit}");
         assert_eq!(container.handle.stats().memory_bytes, 0);
     }
+}
+
+#[tokio::test]
+async fn a_container_should_have_so_many_files_open_and_no_more() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("file"), "text").unwrap();
+    let mut spec = cluster.spec("files", &pod, "open-files /file");
+    let (host_dir, guest_path) = (root.path().to_owned(), "/".to_owned());
+    spec.mounts = vec![Mount { host_dir, guest_path, read_only: true }];
+    let container = cluster.start(spec);
+    assert_eq!(container.handle.wait().await.code, 0);
+    assert_eq!(container.log().await, "1024: OutOfMemory\n1024: OutOfMemory\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

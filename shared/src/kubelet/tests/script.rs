@@ -3,7 +3,7 @@
 //! that the worker asks for in that step. To add a case, add lines; where the answer is not known yet,
 //! leave it out and read it in the failure.
 //!
-//! What happens: `new POLICY CONTAINER…`, `static CONTAINER…`, `sandbox IP`, `no-sandbox MESSAGE`,
+//! What happens: `new POLICY CONTAINER…`, `refused REASON MESSAGE`, `static CONTAINER…`, `sandbox IP`, `no-sandbox MESSAGE`,
 //! `removed`, `pulling C`, `pulled C`, `not-pulled C REASON MESSAGE`, `started C`,
 //! `not-started C REASON MESSAGE`, `exited C CODE`, `image C IMAGE`, `deadline SECONDS`,
 //! `delete GRACE`, `vanished`, `lost-write`, `overwritten`, `phase PHASE`, `new-kubelet` and `-` for
@@ -17,6 +17,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
 use crate::kubelet::action::{Action, PullError, Pulled, StartError};
+use crate::kubelet::admission::Rejection;
 use crate::kubelet::mirror;
 use crate::kubelet::pod_worker::PodWorker;
 
@@ -60,6 +61,11 @@ impl Play {
                 let annotations = [(mirror::SOURCE_ANNOTATION.to_owned(), "file".to_owned())];
                 self.api.metadata.annotations = Some(annotations.into());
                 self.worker = Some(PodWorker::new(self.api.clone(), HOST_IP, now));
+            }
+            "refused" => {
+                self.begin(json!({}), &["a"], now);
+                let rejection = Rejection { reason: words[2].to_owned(), message: words[3..].join(" ") };
+                self.worker.as_mut().unwrap().reject(rejection);
             }
             "new-kubelet" => self.worker = Some(PodWorker::new(self.api.clone(), HOST_IP, now)),
             _ => self.happen(&words[1..], now),

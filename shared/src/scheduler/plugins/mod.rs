@@ -10,7 +10,7 @@ mod node_selector_term;
 mod node_unschedulable;
 pub(crate) mod scheduling_gates;
 mod taint_toleration;
-mod toleration;
+pub(crate) mod toleration;
 
 #[cfg(test)]
 mod tests;
