@@ -85,7 +85,7 @@ fn quantities_should_be_stored_in_canonical_form() {
     // What was applied once may be applied again, in whatever spelling.
     let again =
         json!({ "spec": { "containers": [{ "name": "main", "image": "nginx", "resources": resources }] } });
-    let patch = Patch { form: PatchType::Strategic, body: again };
+    let patch = Patch::new(PatchType::Strategic, again);
     let after = api.send("pods/default/web", Operation::Patch(patch, WriteOptions::default())).unwrap();
     assert_eq!(after, made);
 }

@@ -61,10 +61,8 @@ fn client_that_knows_cluster_ip_alone_should_mean_cluster_ips_too() {
     let made = api.create("services/default", &service("web", json!({ "ports": [{ "port": 80 }] }))).unwrap();
     let cleared =
         json!({ "spec": { "type": "ExternalName", "externalName": "example.com", "clusterIP": null } });
-    let named = api.send(
-        "services/default/web",
-        Operation::Patch(Patch { form: PatchType::Merge, body: cleared }, dry()),
-    );
+    let named =
+        api.send("services/default/web", Operation::Patch(Patch::new(PatchType::Merge, cleared), dry()));
     assert!(named.unwrap()["spec"].get("clusterIPs").is_none());
     assert_eq!(api.merge("services/default/web", json!({ "spec": { "clusterIP": null } })).unwrap(), made);
     let (code, message) =
