@@ -1,10 +1,9 @@
 //! Where `shared`'s loops meet tokio: collections are listed and watched, what comes is handed in, and
 //! what the loops want is sent.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-
-use std::convert::Infallible;
 
 use futures::StreamExt;
 use k8s_openapi::Resource;

@@ -97,7 +97,7 @@ impl Network {
     }
 
     /// Makes a connection: the way of every packet. `from` is the dialling pod; `None` is the node that the
-    /// target lives on, as a kubelet's probe. Loopback is the dialling pod's own.
+    /// target lives on, on whose behalf the pod proxy dials. Loopback is the dialling pod's own.
     ///
     /// # Errors
     /// As a socket: refused, unreachable, timed out.

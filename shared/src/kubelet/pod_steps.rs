@@ -20,8 +20,8 @@ const RETRY: SignedDuration = SignedDuration::from_secs(10);
 /// next sync.
 const SHOWN: SignedDuration = SignedDuration::from_secs(1);
 
-/// The least time that a container has to end.
-const LEAST_GRACE: SignedDuration = SignedDuration::from_secs(1);
+/// The least time that a container has to end (`minimumGracePeriodInSeconds`).
+const LEAST_GRACE: SignedDuration = SignedDuration::from_secs(2);
 
 const DEADLINE_EXCEEDED: Eviction = Eviction {
     reason: "DeadlineExceeded",

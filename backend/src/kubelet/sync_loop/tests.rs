@@ -1,7 +1,9 @@
 //! The loop, told by hand what it would hear, with containers that are tasks of the test.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1;
 use serde_json::json;
 use shared::api::object::Object;
@@ -174,4 +176,32 @@ async fn node_should_take_only_the_pods_that_it_has_room_for() {
     bench.sync_loop.take(read);
     let pods = &bench.sync_loop.pods;
     assert!(pods["again"].worker.is_active() && !pods["big"].worker.is_active());
+}
+
+#[tokio::test]
+async fn component_should_end_before_those_that_it_needs() {
+    let ended = Arc::new(Mutex::new(Vec::new()));
+    let mut components = Components::default();
+    for name in ["needed", "needing"] {
+        let ended = ended.clone();
+        let run = move |_, _, stop: CancellationToken| -> BoxFuture<'static, i32> {
+            let ended = ended.clone();
+            Box::pin(async move {
+                stop.cancelled().await;
+                tokio::task::yield_now().await;
+                ended.lock().unwrap().push(name);
+                0
+            })
+        };
+        components.add(name, Arc::new(run));
+    }
+    let mut bench = Bench::new(components).await;
+    for name in ["needed", "needing"] {
+        let image = format!("registry.k8s.io/{name}:1");
+        bench.sync_loop.upsert(pod(name, &image), Source::File, name, name);
+        let started = bench.until(is_start).await;
+        bench.sync_loop.take(started);
+    }
+    bench.sync_loop.stop().await;
+    assert_eq!(*ended.lock().unwrap(), ["needing", "needed"]);
 }

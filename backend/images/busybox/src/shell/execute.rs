@@ -127,6 +127,7 @@ impl Shell {
         let status = Rc::new(Cell::new(None));
         let number = self.jobs.borrow().last().map_or(2, |job| job.number + 1);
         self.jobs.borrow_mut().push(Job { number, status: Rc::clone(&status) });
+        super::forget_ended(&mut self.jobs.borrow_mut());
         let mut subshell = self.clone();
         subshell.jobs = Rc::default();
         subshell.streams.set(0, Stream::Null);
@@ -208,13 +209,18 @@ impl Shell {
     }
 
     async fn run_redirected(&mut self, compound: &Compound, redirections: &[Redirection]) -> Outcome {
-        let streams = self.streams.clone();
+        let before = self.streams.clone();
         let outcome = match self.redirect(redirections).await? {
             true => self.run_compound(compound).await,
             false => Ok(1),
         };
-        self.streams = streams;
+        self.put_back(redirections, &before);
         outcome
+    }
+
+    /// Undoes a command's own redirections. Those that `exec` made while it ran stay.
+    fn put_back(&mut self, redirections: &[Redirection], before: &Streams) {
+        redirections.iter().for_each(|own| self.streams.put_back(own.descriptor, before));
     }
 
     async fn run_compound(&mut self, compound: &Compound) -> Outcome {
@@ -301,15 +307,15 @@ impl Shell {
         if self.options.contains('x') && !arguments.is_empty() {
             self.complain(&format!("+ {}", arguments.join(" "))).await;
         }
-        let streams = self.streams.clone();
+        let before = self.streams.clone();
         if !self.redirect(&simple.redirections).await? {
-            self.streams = streams;
+            self.put_back(&simple.redirections, &before);
             return Ok(1);
         }
         let outcome = self.run_assigned(&simple.assignments, &arguments).await;
         let keeps_streams = arguments.first().is_some_and(|name| name == "exec") && arguments.len() == 1;
         if !keeps_streams {
-            self.streams = streams;
+            self.put_back(&simple.redirections, &before);
         }
         outcome
     }

@@ -43,6 +43,14 @@ impl Streams {
     pub fn set(&mut self, descriptor: u32, stream: Stream) {
         self.0.insert(descriptor, stream);
     }
+
+    /// Puts back what stood under a number before.
+    fn put_back(&mut self, descriptor: u32, before: &Streams) {
+        match before.0.get(&descriptor) {
+            Some(stream) => self.set(descriptor, stream.clone()),
+            None => drop(self.0.remove(&descriptor)),
+        }
+    }
 }
 
 /// Why commands end before their end is reached.
@@ -70,6 +78,20 @@ struct Variable {
 struct Job {
     number: u32,
     status: Rc<Cell<Option<u8>>>,
+}
+
+/// How many commands that ended in the background are remembered for `wait`.
+const REMEMBERED_JOBS: usize = 128;
+
+/// Forgets the oldest commands that ended, where there are many. The last one stays, as `$!` names it.
+fn forget_ended(jobs: &mut Vec<Job>) {
+    let ended = jobs.iter().filter(|job| job.status.get().is_some()).count();
+    let mut superfluous = ended.saturating_sub(REMEMBERED_JOBS);
+    jobs.retain(|job| {
+        let forgotten = superfluous > 0 && job.status.get().is_some();
+        superfluous -= usize::from(forgotten);
+        !forgotten
+    });
 }
 
 /// The state of a shell. A subshell is a clone.

@@ -259,3 +259,24 @@ fn every_tool_should_be_found_by_its_command() {
         assert!(crate::applets::find(name).is_some(), "{name}");
     }
 }
+
+#[test]
+fn streams_that_exec_opens_should_stay_until_another_exec() {
+    check(&[
+        ("exec 3>&1; f() { exec >out; echo in; }; f; echo after; cat out >&3", "in\nafter\n"),
+        ("exec 3>&1; eval 'exec >out'; echo in; cat out >&3", "in\n"),
+        ("exec 3>&1; echo 'exec >out' >s; . ./s; echo in; cat out >&3", "in\n"),
+        ("exec 3>&1; if true; then exec >out; fi; echo in; cat out >&3", "in\n"),
+        ("f() { echo in; }; f >out; echo after; cat out", "after\nin\n"),
+        ("{ exec 4>out; echo in >&4; } >other; echo more >&4; cat out", "in\nmore\n"),
+    ]);
+}
+
+#[test]
+fn only_so_many_commands_that_ended_should_be_remembered() {
+    let job = |number: u32| Job { number, status: Rc::new(std::cell::Cell::new((number != 3).then_some(0))) };
+    let mut jobs: Vec<Job> = (2..300).map(job).collect();
+    forget_ended(&mut jobs);
+    let numbers: Vec<u32> = jobs.iter().map(|job| job.number).collect();
+    assert_eq!((numbers.len(), numbers[0], numbers.last()), (REMEMBERED_JOBS + 1, 3, Some(&299)));
+}
