@@ -19,8 +19,12 @@ pub fn ClusterPage() -> Html {
     let shows_details = ui.selection.is_some();
     let sections = [use_node_ref(), use_node_ref(), use_node_ref()];
     let shown = Pane::ALL.iter().position(|pane| *pane == ui.pane).map(|index| sections[index].clone());
+    let is_new = use_mut_ref(|| true);
     // A part that goes takes the keyboard's place with it: it moves on to the part that is shown now.
     use_effect_with((ui.pane, shows_details), move |_| {
+        if is_new.replace(false) {
+            return;
+        }
         let section = shown.and_then(|shown| shown.cast::<HtmlElement>());
         if let Some(section) = section.filter(|_| document::has_lost_focus()) {
             document::focus(&section);

@@ -156,7 +156,7 @@ mod tests {
             "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  type: LoadBalancer\n  externalTrafficPolicy: Local\n  ports: [{port: 80}]\n",
         ] {
             let draft = Draft::read(text);
-            assert!(draft.problems.is_empty(), "{text}{:?}", draft.problems);
+            assert!(draft.is_ready(), "{text}{:?}", draft.problems);
         }
     }
 

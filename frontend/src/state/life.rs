@@ -100,8 +100,21 @@ pub fn tell(sources: &Sources) -> Vec<Step> {
         reported(sources),
         published(sources),
     ];
+    date_writes(&mut steps);
     mark_progress(&mut steps, is_in_trouble(sources));
     steps
+}
+
+/// A write is dated by its answer, and others may hear of it before its answer is out: it was done when
+/// the next step began at the latest.
+fn date_writes(steps: &mut [Step]) {
+    for write in 1..steps.len() {
+        let next = steps.get(write + 1).and_then(|next| next.at);
+        let is_write = matches!(steps[write].slug, "stored" | "bound");
+        if let (true, Some(at), Some(next)) = (is_write, steps[write].at, next) {
+            steps[write].at = Some(at.min(next));
+        }
+    }
 }
 
 /// The first step without a moment is the one the pod waits for; whatever has a later one is done.
@@ -272,7 +285,10 @@ fn published(sources: &Sources) -> Step {
     });
     step("published", Actor::ApiServer, Actor::Store, at)
         .fact("revision", report.map(|record| record.revision.clone()).unwrap_or_default())
-        .fact("heard", heard.zip(at).map(|(heard, at)| super::time::span(at, heard.at)).unwrap_or_default())
+        .fact(
+            "heard",
+            heard.zip(at).map(|(heard, at)| super::time::span(at, heard.at.max(at))).unwrap_or_default(),
+        )
 }
 
 #[cfg(test)]

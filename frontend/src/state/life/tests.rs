@@ -79,6 +79,16 @@ fn a_running_pod_should_have_seven_steps_in_order() {
 }
 
 #[test]
+fn a_write_that_others_heard_of_before_its_answer_should_not_come_after_them() {
+    let pod = running_pod();
+    let mut audit = whole_life();
+    audit[0].answered = at(106);
+    audit[1].answered = at(111);
+    let steps = tell(&Sources { pod: &pod, audit: audit.iter().collect(), events: &[], sightings: &[] });
+    assert_eq!(moments(&steps)[..5], [100, 105, 105, 110, 110].map(Some));
+}
+
+#[test]
 fn a_pod_that_finds_no_node_should_stop_at_the_decision_and_say_why() {
     let pod = json!({"metadata": {"name": "web", "namespace": "default", "creationTimestamp": "2026-01-01T00:00:00Z"}, "status": {"phase": "Pending"}});
     let audit = [record("ann", "create", "", "5", (100, 103))];
