@@ -273,10 +273,11 @@ impl SyncLoop {
         self.step(uid);
     }
 
-    /// Whether the node takes a pod that it did not know. Its own, which all the others need, it takes.
+    /// Whether the node takes a pod that it did not know. Its own, which all the others need, it takes;
+    /// and what the API has forgotten does not count, even while it ends, as nobody else counts it.
     fn admit(&self, pod: &Pod, source: Source) -> Result<(), Rejection> {
         let node = self.node.clone().filter(|_| source == Source::Api && admission::is_new(pod));
-        let others = self.pods.values().filter(|other| other.worker.is_active());
+        let others = self.pods.values().filter(|other| other.worker.is_active() && !other.is_orphan());
         node.map_or(Ok(()), |node| admission::admit(pod, node, others.map(|other| other.worker.pod())))
     }
 

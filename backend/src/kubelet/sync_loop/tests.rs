@@ -179,6 +179,22 @@ async fn node_should_take_only_the_pods_that_it_has_room_for() {
 }
 
 #[tokio::test]
+async fn pod_that_the_api_forgot_should_keep_no_room() {
+    let mut components = Components::default();
+    components.add("endless", Arc::new(|_, _, _| Box::pin(std::future::pending())));
+    let mut bench = Bench::new(components).await;
+    let node = json!({"metadata": {"name": NAME}, "status": {"allocatable": {"cpu": "1", "pods": "1"}}});
+    bench.sync_loop.on_node(Object::of(serde_json::from_value::<v1::Node>(node).unwrap()));
+    bench.sync_loop.upsert(pod("old", "registry.k8s.io/endless:1"), Source::File, "old", "old");
+    let started = bench.until(is_start).await;
+    bench.sync_loop.take(started);
+    assert!(bench.sync_loop.admit(&pod("new", "x"), Source::Api).is_err());
+    bench.sync_loop.forget("old");
+    assert!(bench.sync_loop.pods["old"].worker.is_active(), "it still ends");
+    assert_eq!(bench.sync_loop.admit(&pod("new", "x"), Source::Api), Ok(()));
+}
+
+#[tokio::test]
 async fn component_should_end_before_those_that_it_needs() {
     let ended = Arc::new(Mutex::new(Vec::new()));
     let mut components = Components::default();
