@@ -55,7 +55,9 @@ impl Entry {
 
     /// Adds that the request was refused.
     pub fn refused(&self, status: ResponseStatus) {
-        self.event().response_status = status;
+        let mut event = self.event();
+        event.response_status = status;
+        event.stage = "ResponseComplete".into();
     }
 
     /// Adds the code of the answer.
