@@ -173,8 +173,17 @@ fn requested(sources: &Sources) -> Step {
     let at =
         creation.map(|record| record.received).or_else(|| moment(sources.pod, "/metadata/creationTimestamp"));
     let who = creation.map(|record| record.user.clone()).unwrap_or_default();
-    let with = creation.map(|record| record.user_agent.clone()).unwrap_or_default();
+    let with = creation.map(|record| program(&record.user_agent)).unwrap_or_default();
     step("requested", Actor::User, Actor::ApiServer, at).fact("who", who).fact("with", with)
+}
+
+/// The program that a `User-Agent` names: the first product, and of a browser's long list the one that is it.
+fn program(agent: &str) -> &str {
+    let products = || agent.split(' ').filter(|product| product.contains('/'));
+    let browser = ["Edg/", "OPR/", "Firefox/", "Chrome/", "Safari/"]
+        .iter()
+        .find_map(|name| products().find(|product| product.contains(name)));
+    browser.or_else(|| products().next()).unwrap_or(agent)
 }
 
 fn stored(sources: &Sources) -> Step {

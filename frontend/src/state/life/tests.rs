@@ -124,3 +124,20 @@ fn a_life_the_page_did_not_witness_should_be_told_from_the_pod_itself() {
     assert!(steps.iter().all(|step| step.progress == Progress::Done));
     assert_eq!(moments(&steps)[0], Some(0));
 }
+
+#[test]
+fn a_program_should_be_named_by_one_product() {
+    let table = [
+        ("kubectl/v1.37.0 (linux/amd64) kubernetes/4cb5f07", "kubectl/v1.37.0"),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
+            "Chrome/141.0.0.0",
+        ),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox/140.0"),
+        ("curl", "curl"),
+        ("", ""),
+    ];
+    for (agent, expected) in table {
+        assert_eq!(program(agent), expected);
+    }
+}
