@@ -3,9 +3,8 @@
 //!
 //! In reading order: [`node`] is what a kubelet has; [`sync_loop`] is its loop, which feeds pod workers
 //! and hands their actions to [`pod`]; that makes the pod's [`sandbox`], fetches [`image`]s, starts
-//! containers ([`launch`], or [`component`] for the control plane's own), reads their last words
-//! ([`termination`]) and writes reports
-//! ([`reporter`]). [`registration`] keeps Node and Lease true, [`logs`] answers for output.
+//! containers ([`launch`], or [`component`] for the control plane's own), asks their probes ([`prober`]), reads
+//! their last words ([`termination`]) and writes reports ([`reporter`]). [`registration`] keeps Node and Lease true, [`logs`] answers for output.
 
 mod component;
 mod image;
@@ -14,6 +13,7 @@ mod leftovers;
 mod logs;
 mod node;
 mod pod;
+mod prober;
 mod registration;
 mod reporter;
 mod sandbox;

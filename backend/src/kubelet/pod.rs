@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use shared::kubelet::action::{Action, PullError};
 use shared::kubelet::pod_worker::PodWorker;
+use shared::kubelet::probe::ProbeKind;
 use tokio::sync::mpsc;
 
 use crate::runtime::{ContainerState, ExitStatus};
@@ -17,6 +18,7 @@ use super::image::Source;
 use super::launch::{Order, Running};
 use super::logs;
 use super::node::Kubelet;
+use super::prober;
 use super::reporter::{self, Identity, Report};
 use super::sandbox::{self, SharedSandbox};
 use super::sync_loop::{Input, Outcome};
@@ -112,6 +114,7 @@ impl PodOnNode {
             Action::Pull { container } => self.pull(container),
             Action::Start { container, attempt } => self.start(container, attempt),
             Action::Stop { container, grace } => self.stop(&container, grace),
+            Action::Probe { container, attempt, kind } => self.probe(container, attempt, kind),
             Action::RemoveSandbox => self.remove_sandbox(),
             Action::WriteStatus(status) => self.report(Report::Status(status)),
             Action::Record(note) => self.report(Report::Event(Box::new(note))),
@@ -210,6 +213,15 @@ impl PodOnNode {
                 Order { kubelet: &kubelet, pod: &pod, source, container: &spec, sandbox: &sandbox, attempt };
             let outcome = order.start().await;
             Outcome::Started { container, attempt, id: container_id(&kubelet), outcome }
+        });
+    }
+
+    fn probe(&self, container: String, attempt: i32, kind: ProbeKind) {
+        let (Some(spec), Some(sandbox)) = (self.spec(&container), self.sandbox.clone()) else { return };
+        let network = self.kubelet.network.clone();
+        self.spawn(async move {
+            let outcome = prober::ask(&network, sandbox.ip(), &spec, kind).await;
+            Outcome::Probed { container, attempt, kind, outcome }
         });
     }
 

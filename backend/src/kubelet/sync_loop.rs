@@ -14,6 +14,7 @@ use shared::informer::Change;
 use shared::kubelet::action::{PullError, Pulled, StartError};
 use shared::kubelet::admission::{self, Rejection};
 use shared::kubelet::mirror;
+use shared::kubelet::probe::ProbeKind;
 use shared::scheduler::typed::Typed;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +62,14 @@ pub(super) enum Outcome {
         id: String,
         /// What runs now.
         outcome: Result<Running, StartError>,
+    },
+    Probed {
+        container: String,
+        /// Which of the container's runs was asked.
+        attempt: i32,
+        kind: ProbeKind,
+        /// The error is what the probe says.
+        outcome: Result<(), String>,
     },
     /// The container, which of its runs it was, and how it ended.
     Exited(String, i32, ContainerStateTerminated),
@@ -302,6 +311,9 @@ impl SyncLoop {
                 if let Ok(running) = outcome {
                     pod.keep(&container, attempt, running);
                 }
+            }
+            Outcome::Probed { container, attempt, kind, outcome } => {
+                pod.worker.on_probed(&container, attempt, kind, outcome);
             }
             Outcome::Exited(container, attempt, exit) => {
                 let present =

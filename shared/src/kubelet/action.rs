@@ -5,6 +5,8 @@ use k8s_openapi::api::core::v1::PodStatus;
 
 use crate::recorder::Note;
 
+use super::probe::ProbeKind;
+
 /// One thing to do for a pod. Those that can fail or take time are answered by a call of the
 /// [`super::pod_worker::PodWorker`].
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +32,15 @@ pub enum Action {
         container: String,
         /// How long it has to end.
         grace: SignedDuration,
+    },
+    /// Ask one of a running container's probes; answered by `on_probed`.
+    Probe {
+        /// The container.
+        container: String,
+        /// Which of its runs.
+        attempt: i32,
+        /// Which probe.
+        kind: ProbeKind,
     },
     /// Take down the pod's network and directories; answered by `on_sandbox_removed`.
     RemoveSandbox,

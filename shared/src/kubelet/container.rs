@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStateWaiting
 use crate::image_reference::Reference;
 
 use super::backoff::Backoff;
+use super::probe::Probes;
 
 /// Where a container stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +53,13 @@ pub enum Failure {
     },
 }
 
+/// A probe that failed for good.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FailedProbe {
+    /// The probe's own grace period, in the place of the pod's.
+    pub grace: Option<SignedDuration>,
+}
+
 /// One container.
 #[derive(Clone, Debug)]
 pub struct ContainerWork {
@@ -77,6 +85,10 @@ pub struct ContainerWork {
     pub pulls: Backoff,
     /// Why the last try to start it failed.
     pub failure: Option<Failure>,
+    /// The probes of the running container.
+    pub probes: Probes,
+    /// The probe for whose failure it is to be started anew, with the time that it has to end.
+    pub failed_probe: Option<FailedProbe>,
     /// Whether its definition changed since its image was asked for, so that it must be started anew.
     pub changed: bool,
 }
@@ -96,6 +108,8 @@ impl ContainerWork {
             restarts: Backoff::default(),
             pulls: Backoff::default(),
             failure: None,
+            probes: Probes::default(),
+            failed_probe: None,
             changed: false,
         }
     }
@@ -103,6 +117,16 @@ impl ContainerWork {
     /// Whether it runs now.
     pub fn is_running(&self) -> bool {
         matches!(self.stage, Stage::Running { .. })
+    }
+
+    /// Whether it runs and has started, as far as its probes tell.
+    pub fn is_started(&self) -> bool {
+        self.is_running() && self.probes.started()
+    }
+
+    /// Whether it runs and can be given work.
+    pub fn is_ready(&self) -> bool {
+        self.is_running() && self.probes.ready()
     }
 
     /// Whether something is under way that must end before the pod can go.
@@ -121,10 +145,12 @@ impl ContainerWork {
     }
 
     /// Whether it is to be started again after it ended (`ShouldContainerBeRestarted` in
-    /// `pkg/kubelet/container/helpers.go`); a new definition is reason enough.
+    /// `pkg/kubelet/container/helpers.go`); a new definition is reason enough, and so is a failed probe
+    /// where anything is started again at all.
     pub fn restarts(&self, policy: &str) -> bool {
         let Some(ended) = &self.ended else { return true };
         self.changed
+            || self.failed_probe.is_some() && policy != "Never"
             || match policy {
                 "Never" => false,
                 "OnFailure" => ended.exit_code != 0,
@@ -151,6 +177,7 @@ impl ContainerWork {
         self.image_id = image_id;
         self.waiting = None;
         self.failure = None;
+        self.failed_probe = None;
     }
 
     /// The container ended.

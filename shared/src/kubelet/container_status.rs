@@ -13,7 +13,6 @@ use super::recovery;
 /// The container's status; `again` says whether it is started again once it ended. Before there was
 /// a container, only what the spec says is known of its image.
 pub(super) fn container_status(container: &Container, work: &ContainerWork, again: bool) -> ContainerStatus {
-    let running = work.is_running();
     let exists = !work.image.is_empty();
     let (state, before) = states(work, again);
     let resources = || container.resources.clone().unwrap_or_default();
@@ -22,8 +21,8 @@ pub(super) fn container_status(container: &Container, work: &ContainerWork, agai
         image: if exists { work.image.clone() } else { container.image.clone().unwrap_or_default() },
         image_id: work.image_id.clone(),
         container_id: Some(work.container_id.clone()).filter(|id| !id.is_empty()),
-        ready: running,
-        started: Some(running),
+        ready: work.is_ready(),
+        started: Some(work.is_started()),
         restart_count: work.restart_count,
         state: Some(state),
         last_state: Some(ContainerState { terminated: before, ..ContainerState::default() }),

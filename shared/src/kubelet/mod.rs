@@ -16,6 +16,7 @@ mod pod_answers;
 pub mod pod_ip;
 mod pod_steps;
 pub mod pod_worker;
+pub mod probe;
 pub mod quality_of_service;
 pub mod recovery;
 pub mod status;

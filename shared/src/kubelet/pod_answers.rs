@@ -4,13 +4,15 @@
 //!
 //! An answer to what was not asked, or is no longer wanted, changes nothing.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::action::{PullError, Pulled, StartError};
-use super::container::{Failure, Stage};
+use super::container::{FailedProbe, Failure, Stage};
 use super::pod_worker::{PodWorker, Sandbox};
+use super::probe::{ProbeKind, Probes};
+use super::status::restart_policy;
 
 /// The exit code of a container that was made and could not be run, as container runtimes report it.
 const CANNOT_RUN: i32 = 128;
@@ -94,7 +96,7 @@ impl PodWorker {
     /// A container runs, or could not be started.
     pub fn on_started(&mut self, container: &str, outcome: Result<String, StartError>, now: Timestamp) {
         let Some(index) = self.index(container) else { return };
-        let image = self.image(index);
+        let (image, spec) = (self.image(index), self.spec(index).cloned());
         let work = &mut self.containers[index];
         let Stage::Starting { image_id } = work.stage.clone() else { return };
         match outcome {
@@ -102,6 +104,7 @@ impl PodWorker {
                 work.created(&image, image_id);
                 work.container_id = container_id;
                 work.stage = Stage::Running { since: now, stopping: None };
+                work.probes = spec.map(|spec| Probes::new(&spec, now)).unwrap_or_default();
                 self.note("Normal", "Created", "Container created", Some(container));
                 self.note("Normal", "Started", "Container started", Some(container));
             }
@@ -119,6 +122,31 @@ impl PodWorker {
                 work.wait(error.reason, error.message.clone());
                 self.note("Warning", "Failed", &format!("Error: {}", error.message), Some(container));
             }
+        }
+    }
+
+    /// A probe of a run of a container was answered; the error is its output.
+    pub fn on_probed(&mut self, container: &str, attempt: i32, kind: ProbeKind, outcome: Result<(), String>) {
+        let Some(index) = self.index(container) else { return };
+        let grace = self.spec(index).and_then(|spec| kind.of(spec)?.termination_grace_period_seconds);
+        let work = &mut self.containers[index];
+        let is_wanted = matches!(work.stage, Stage::Running { stopping: None, .. });
+        if !is_wanted || work.restart_count != attempt {
+            return;
+        }
+        let is_over = work.probes.on_result(kind, outcome.is_ok());
+        if is_over {
+            work.failed_probe = Some(FailedProbe { grace: grace.map(SignedDuration::from_secs) });
+        }
+        if let Err(output) = outcome {
+            let message = format!("{} probe failed: {output}", kind.word());
+            self.note("Warning", "Unhealthy", &message, Some(container));
+        }
+        if is_over {
+            let probe = kind.word().to_lowercase();
+            let intent = if restart_policy(&self.pod) == "Never" { "" } else { ", will be restarted" };
+            let message = format!("Container {container} failed {probe} probe{intent}");
+            self.note("Normal", "Killing", &message, Some(container));
         }
     }
 

@@ -97,8 +97,26 @@ impl PodWorker {
             Stage::Waiting => self.try_again(index, now, step),
             Stage::Pulled { image_id } => self.start(index, image_id, step),
             Stage::Exited if work.restarts(restart_policy(&self.pod)) => self.restart(index, now, step),
-            Stage::Running { stopping: None, .. } if work.changed => self.stop(index, step),
+            Stage::Running { stopping: None, .. } if work.changed || work.failed_probe.is_some() => {
+                self.stop(index, step);
+            }
+            Stage::Running { stopping: None, .. } => self.probe(index, now, step),
             Stage::Pulling | Stage::Starting { .. } | Stage::Running { .. } | Stage::Exited => {}
+        }
+    }
+
+    /// Asks the probes of a running container that are due.
+    fn probe(&mut self, index: usize, now: Timestamp, step: &mut Step) {
+        let (container, work) = (self.name(index), &mut self.containers[index]);
+        let (kinds, next) = work.probes.ask(now);
+        let attempt = work.restart_count;
+        step.actions.extend(kinds.into_iter().map(|kind| Action::Probe {
+            container: container.clone(),
+            attempt,
+            kind,
+        }));
+        if let Some(next) = next {
+            wake(step, next);
         }
     }
 
@@ -215,7 +233,11 @@ impl PodWorker {
 
     fn stop(&mut self, index: usize, step: &mut Step) {
         let Stage::Running { since, .. } = self.containers[index].stage else { return };
-        let grace = grace(&self.pod);
+        let probe = self.containers[index].failed_probe.and_then(|probe| probe.grace);
+        let grace = match self.end() {
+            End::None => probe.map_or_else(|| grace(&self.pod), |own| own.max(LEAST_GRACE)),
+            _ => grace(&self.pod),
+        };
         self.containers[index].stage = Stage::Running { since, stopping: Some(grace) };
         step.actions.push(Action::Stop { container: self.name(index), grace });
     }

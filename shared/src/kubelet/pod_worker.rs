@@ -6,7 +6,7 @@
 //! in by `pod_answers`, what to do is decided in `pod_steps`.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ObjectReference, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{Container, ObjectReference, Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::recorder::Note;
@@ -219,14 +219,16 @@ impl PodWorker {
         self.pod.spec.as_ref()?.containers.iter().position(|spec| spec.name == container)
     }
 
+    pub(super) fn spec(&self, index: usize) -> Option<&Container> {
+        self.pod.spec.as_ref()?.containers.get(index)
+    }
+
     pub(super) fn name(&self, index: usize) -> String {
-        let spec = self.pod.spec.as_ref().and_then(|spec| spec.containers.get(index));
-        spec.map(|container| container.name.clone()).unwrap_or_default()
+        self.spec(index).map(|container| container.name.clone()).unwrap_or_default()
     }
 
     pub(super) fn image(&self, index: usize) -> String {
-        let spec = self.pod.spec.as_ref().and_then(|spec| spec.containers.get(index));
-        spec.and_then(|container| container.image.clone()).unwrap_or_default()
+        self.spec(index).and_then(|container| container.image.clone()).unwrap_or_default()
     }
 
     /// Something to tell about the pod, or about one of its containers.

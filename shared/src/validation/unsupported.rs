@@ -55,7 +55,7 @@ const fn host(pattern: &'static str, sentence: &'static str) -> Unsupported {
     Unsupported { fine_in_mirrors: true, ..field(pattern, sentence) }
 }
 
-const NO_PROBES: &str = "probes are not run yet; the container counts as healthy while it runs";
+const NO_PROBE: &str = "probes of this kind are not run yet; the container counts as healthy while it runs";
 const NO_SECURITY: &str =
     "this setting has no effect yet; a container is a WebAssembly sandbox without users or capabilities";
 const NO_DRIVER: &str = "volumes of this kind are not mounted yet; no node here has a driver for them";
@@ -68,9 +68,15 @@ const NO_STORAGE_LIMIT: &str = "ephemeral storage is neither reserved nor limite
 pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     field("spec.initContainers", "init containers are not run yet; the other containers start without them"),
     field("spec.ephemeralContainers", "ephemeral containers are not run yet"),
-    field("spec.containers[*].livenessProbe", NO_PROBES),
-    field("spec.containers[*].readinessProbe", NO_PROBES),
-    field("spec.containers[*].startupProbe", NO_PROBES),
+    field("spec.containers[*].livenessProbe.exec", NO_PROBE),
+    field("spec.containers[*].livenessProbe.grpc", NO_PROBE),
+    value("spec.containers[*].livenessProbe.httpGet.scheme", "HTTP", NO_PROBE),
+    field("spec.containers[*].readinessProbe.exec", NO_PROBE),
+    field("spec.containers[*].readinessProbe.grpc", NO_PROBE),
+    value("spec.containers[*].readinessProbe.httpGet.scheme", "HTTP", NO_PROBE),
+    field("spec.containers[*].startupProbe.exec", NO_PROBE),
+    field("spec.containers[*].startupProbe.grpc", NO_PROBE),
+    value("spec.containers[*].startupProbe.httpGet.scheme", "HTTP", NO_PROBE),
     field("spec.containers[*].lifecycle", "lifecycle hooks are not run yet"),
     field("spec.containers[*].workingDir", "containers start in / yet"),
     field("spec.containers[*].stdin", NO_INPUT),
@@ -273,7 +279,7 @@ mod tests {
         let pod = json!({"spec": {
             "containers": [
                 {"name": "a", "ports": [{"containerPort": 1, "protocol": "TCP"}, {"containerPort": 2, "protocol": "UDP"}]},
-                {"name": "b", "livenessProbe": {"exec": {}}, "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
+                {"name": "b", "livenessProbe": {"exec": {"command": ["true"]}}, "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
             ],
             "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}],
             "securityContext": {}, "hostNetwork": true, "hostUsers": false, "dnsPolicy": "ClusterFirst", "priority": 0,
@@ -281,7 +287,7 @@ mod tests {
         assert_eq!(
             found(pod),
             [
-                "spec.containers[1].livenessProbe",
+                "spec.containers[1].livenessProbe.exec",
                 "spec.containers[1].resources.limits[ephemeral-storage]",
                 "spec.containers[0].ports[1].protocol",
                 "spec.volumes[1].configMap",

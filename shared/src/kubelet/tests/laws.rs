@@ -52,7 +52,11 @@ struct Node {
 
 impl Node {
     fn new(policy: &str) -> Node {
-        let containers = json!([{"name": "a", "image": "x"}, {"name": "b", "image": "x"}]);
+        let probe = json!({"tcpSocket": {"port": 80}, "failureThreshold": 2, "periodSeconds": 7});
+        let containers = json!([
+            {"name": "a", "image": "x"},
+            {"name": "b", "image": "x", "livenessProbe": probe, "readinessProbe": probe},
+        ]);
         let spec = json!({"containers": containers, "restartPolicy": policy});
         let api: Pod = serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": spec})).unwrap();
         let now = Timestamp::UNIX_EPOCH;
@@ -92,6 +96,10 @@ impl Node {
                 assert!(self.running.contains(container), "stopped though it does not run");
                 let stop = |open: &Action| matches!(open, Action::Stop { container: other, .. } if other == container);
                 self.open.retain(|open| !stop(open));
+            }
+            Action::Probe { container, .. } => {
+                assert!(self.running.contains(container), "probed though it does not run");
+                assert!(!deleting, "probed after deletion began");
             }
             Action::RemoveSandbox => {
                 assert!(self.running.is_empty(), "sandbox removed under a running container");
@@ -173,6 +181,10 @@ impl Node {
                 );
             }
             Action::Stop { container, .. } => self.exit(&container, 143),
+            Action::Probe { container, attempt, kind } => {
+                let outcome = if well { Ok(()) } else { Err("no".into()) };
+                self.worker.on_probed(&container, attempt, kind, outcome);
+            }
             Action::WriteStatus(_) | Action::Record(_) | Action::DeletePod => unreachable!(),
         }
     }

@@ -6,7 +6,7 @@
 //! What happens: `new POLICY CONTAINER…`, `refused REASON MESSAGE`, `static CONTAINER…`, `sandbox IP`, `no-sandbox MESSAGE`,
 //! `removed`, `pulling C`, `pulled C`, `not-pulled C REASON MESSAGE`, `started C`,
 //! `not-started C REASON MESSAGE`, `exited C CODE`, `image C IMAGE`, `deadline SECONDS`,
-//! `delete GRACE`, `vanished`, `lost-write`, `overwritten`, `phase PHASE`, `new-kubelet` and `-` for
+//! `has-probe C KIND PERIOD`, `probed C ATTEMPT KIND ok` (or an output), `delete GRACE`, `vanished`, `lost-write`, `overwritten`, `phase PHASE`, `new-kubelet` and `-` for
 //! nothing.
 
 use std::fmt::Write;
@@ -20,6 +20,7 @@ use crate::kubelet::action::{Action, PullError, Pulled, StartError};
 use crate::kubelet::admission::Rejection;
 use crate::kubelet::mirror;
 use crate::kubelet::pod_worker::PodWorker;
+use crate::kubelet::probe::ProbeKind;
 
 const HOST_IP: &str = "172.18.0.3";
 
@@ -105,6 +106,10 @@ impl Play {
                 let error = StartError { reason: words[2].to_owned().leak(), message: text(3) };
                 worker.on_started(words[1], Err(error), now);
             }
+            "probed" => {
+                let outcome = if words[4] == "ok" { Ok(()) } else { Err(text(4)) };
+                worker.on_probed(words[1], words[2].parse().unwrap(), kind(words[3]), outcome);
+            }
             "exited" => worker.on_exited(words[1], exit(words[2].parse().unwrap(), now)),
             "lost-write" => worker.on_status_not_written(),
             "vanished" => worker.on_removed(now),
@@ -122,6 +127,19 @@ impl Play {
                     spec.containers.iter_mut().find(|container| container.name == words[1]).unwrap();
                 container.image = Some(words[2].into());
                 *self.api.metadata.generation.as_mut().unwrap() += 1;
+            }
+            "has-probe" => {
+                let container =
+                    spec.containers.iter_mut().find(|container| container.name == words[1]).unwrap();
+                let period: i32 = words[3].parse().unwrap();
+                let probe =
+                    json!({"tcpSocket": {"port": 80}, "periodSeconds": period, "failureThreshold": 2});
+                let probe = serde_json::from_value(probe).unwrap();
+                match kind(words[2]) {
+                    ProbeKind::Startup => container.startup_probe = probe,
+                    ProbeKind::Liveness => container.liveness_probe = probe,
+                    ProbeKind::Readiness => container.readiness_probe = probe,
+                }
             }
             "deadline" => spec.active_deadline_seconds = Some(words[1].parse().unwrap()),
             "delete" => {
@@ -167,6 +185,11 @@ impl Play {
     }
 }
 
+fn kind(word: &str) -> ProbeKind {
+    let all = [ProbeKind::Startup, ProbeKind::Liveness, ProbeKind::Readiness];
+    all.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(word)).unwrap()
+}
+
 fn exit(exit_code: i32, now: Timestamp) -> ContainerStateTerminated {
     let reason = if exit_code == 0 { "Completed" } else { "Error" };
     ContainerStateTerminated {
@@ -184,6 +207,9 @@ fn in_short(action: &Action) -> String {
         Action::DeletePod => "delete pod".into(),
         Action::Pull { container } => format!("pull {container}"),
         Action::Start { container, attempt } => format!("start {container} {attempt}"),
+        Action::Probe { container, attempt, kind } => {
+            format!("probe {container} {attempt} {}", kind.word().to_lowercase())
+        }
         Action::Stop { container, grace } => format!("stop {container} {}s", grace.as_secs()),
         Action::Record(note) => format!("{} {}: {}", note.type_, note.reason, note.message),
         Action::WriteStatus(status) => format!("status {}", status_in_short(status)),
