@@ -89,7 +89,7 @@ fn judge_kind(document: &Document, kind: &'static Kind) -> Vec<Problem> {
     let mut value = as_created(&document.value, kind);
     normalize(&mut value, (kind.api_version, kind.kind));
     match (kind.decode)(&value) {
-        Ok(object) => problems.extend(judge_object(document, object)),
+        Ok(object) => problems.extend(judge_object(document, kind, &value, object)),
         Err(error) => problems.push(at(document, "", Severity::Error, error.to_string())),
     }
     problems
@@ -122,8 +122,13 @@ fn as_created(value: &Value, kind: &Kind) -> Value {
     value
 }
 
-fn judge_object(document: &Document, mut object: Box<dyn ApiObject>) -> Vec<Problem> {
-    let mut problems: Vec<_> = unsupported_fields(&*object)
+fn judge_object(
+    document: &Document,
+    kind: &Kind,
+    value: &Value,
+    mut object: Box<dyn ApiObject>,
+) -> Vec<Problem> {
+    let mut problems: Vec<_> = unsupported_fields(kind.kind, value)
         .into_iter()
         .map(|(path, sentence)| at(document, &path, Severity::Warning, format!("{path}: {sentence}")))
         .collect();

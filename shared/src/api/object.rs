@@ -10,6 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::scheme;
+
 /// A typed API object whose kind is known only at run time.
 ///
 /// Every type of `k8s-openapi` that has an [`ObjectMeta`] is one; the API server's chain handles
@@ -23,10 +25,6 @@ pub trait ApiObject: Any + Send + Sync {
     fn metadata(&self) -> &ObjectMeta;
     /// The object's metadata, to change.
     fn metadata_mut(&mut self) -> &mut ObjectMeta;
-    /// The object as a JSON value.
-    fn to_value(&self) -> Value;
-    /// The object as JSON text.
-    fn to_json(&self) -> Vec<u8>;
     /// A copy that can be changed.
     fn boxed_clone(&self) -> Box<dyn ApiObject>;
     /// For downcasts to the concrete type.
@@ -55,20 +53,6 @@ where
         Metadata::metadata_mut(self)
     }
 
-    fn to_value(&self) -> Value {
-        // Serializing a k8s-openapi type to a value fails on no input: its maps have string keys.
-        serde_json::to_value(self).unwrap_or(Value::Null)
-    }
-
-    fn to_json(&self) -> Vec<u8> {
-        // The page writes objects through values, so that each type is serialized by one piece of code.
-        #[cfg(target_family = "wasm")]
-        let text = serde_json::to_vec(&self.to_value());
-        #[cfg(not(target_family = "wasm"))]
-        let text = serde_json::to_vec(self);
-        text.unwrap_or_default()
-    }
-
     fn boxed_clone(&self) -> Box<dyn ApiObject> {
         Box::new(self.clone())
     }
@@ -83,6 +67,19 @@ where
 }
 
 impl dyn ApiObject {
+    /// The object as a JSON value, null for a kind that the scheme does not know.
+    ///
+    /// How objects are written stands in the scheme and not in this trait, since the page reads objects of every
+    /// kind and writes none: it need not load what it does not call.
+    pub fn to_value(&self) -> Value {
+        scheme::of(self).map(|kind| kind.value_of(self)).unwrap_or_default()
+    }
+
+    /// The object as JSON text, `null` for a kind that the scheme does not know.
+    pub fn to_json(&self) -> Vec<u8> {
+        scheme::of(self).map_or_else(|| b"null".to_vec(), |kind| kind.encode(self))
+    }
+
     /// This object as a `K`, if it is one.
     pub fn downcast_ref<K: 'static>(&self) -> Option<&K> {
         self.as_any().downcast_ref()

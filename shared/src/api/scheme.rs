@@ -137,6 +137,8 @@ pub struct Kind {
     pub conversion: Option<Conversion>,
     decode: fn(&Value) -> Decoded,
     decode_bytes: fn(&[u8]) -> Decoded,
+    value_of: fn(&dyn ApiObject) -> Option<Value>,
+    encode: fn(&dyn ApiObject) -> Option<Vec<u8>>,
 }
 
 impl PartialEq for Kind {
@@ -175,6 +177,16 @@ impl Kind {
     /// Makes a typed object of JSON text.
     pub fn decode_bytes(&self, json: &[u8]) -> Decoded {
         (self.decode_bytes)(json)
+    }
+
+    /// An object of this kind as a JSON value, null for an object of another.
+    pub fn value_of(&self, object: &dyn ApiObject) -> Value {
+        (self.value_of)(object).unwrap_or_default()
+    }
+
+    /// An object of this kind as JSON text, empty for an object of another.
+    pub fn encode(&self, object: &dyn ApiObject) -> Vec<u8> {
+        (self.encode)(object).unwrap_or_default()
     }
 
     /// The kind whose form the store holds: this one, unless it is a view of another.
@@ -232,6 +244,9 @@ where
         conversion: None,
         decode: |value| Ok(Box::new(K::deserialize(value)?)),
         decode_bytes: |json| Ok(Box::new(serde_json::from_slice::<K>(json)?)),
+        // Serializing a k8s-openapi type fails on no input: its maps have string keys.
+        value_of: |object| serde_json::to_value(object.downcast_ref::<K>()?).ok(),
+        encode: |object| serde_json::to_vec(object.downcast_ref::<K>()?).ok(),
     }
 }
 

@@ -74,7 +74,7 @@ impl ApiServer {
 
 /// A sentence for each field that is accepted and not honoured.
 pub(crate) fn unsupported(object: &dyn ApiObject) -> Vec<String> {
-    sentences(unsupported::unsupported_fields(object))
+    sentences(unsupported::unsupported_fields(object.kind(), &object.to_value()))
 }
 
 /// A sentence for each option of a delete that is accepted and not honoured.

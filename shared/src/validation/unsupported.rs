@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::field::Path;
 use super::pod::MIRROR_ANNOTATION;
-use crate::api::object::ApiObject;
 
 mod tables;
 
@@ -181,16 +180,15 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     field("spec.evictionResponders", "evictions ask nobody yet"),
 ];
 
-/// The fields of an object that are accepted and not honoured: the path of each, and what does not happen.
-pub fn unsupported_fields(object: &dyn ApiObject) -> Vec<(String, String)> {
-    let annotations = object.metadata().annotations.as_ref();
-    let mirror = annotations.is_some_and(|all| all.contains_key(MIRROR_ANNOTATION));
-    let root = object.to_value();
+/// The fields of an object of a kind that are accepted and not honoured: the path of each, and what does not happen.
+pub fn unsupported_fields(kind: &str, root: &Value) -> Vec<(String, String)> {
+    let annotations = root.pointer("/metadata/annotations");
+    let mirror = annotations.is_some_and(|all| all.get(MIRROR_ANNOTATION).is_some());
     let on_host_network = root.pointer("/spec/hostNetwork").and_then(Value::as_bool) == Some(true);
     let is_fine = |entry: &Unsupported| {
         mirror && entry.fine_in_mirrors || on_host_network && entry.fine_on_host_network
     };
-    ["", object.kind()].into_iter().flat_map(|kind| found(kind, &root, is_fine)).collect()
+    ["", kind].into_iter().flat_map(|kind| found(kind, root, is_fine)).collect()
 }
 
 /// The same for the options of a delete.
@@ -267,7 +265,7 @@ mod tests {
 
     fn paths(kind: &str, object: Value) -> Vec<String> {
         let object = scheme::by_kind("v1", kind).unwrap().decode(&object).unwrap();
-        unsupported_fields(&*object).into_iter().map(|(path, _)| path).collect()
+        unsupported_fields(kind, &object.to_value()).into_iter().map(|(path, _)| path).collect()
     }
 
     fn found(pod: Value) -> Vec<String> {
