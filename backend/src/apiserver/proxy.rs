@@ -162,8 +162,7 @@ pub(super) async fn connect(
     address: SocketAddr,
 ) -> Result<client::conn::http1::SendRequest<Body>, Failure> {
     let dialled = context.network.dial(None, address).await;
-    let connection =
-        dialled.map_err(|error| unreachable(&format!("dial tcp {address}: connect: {error}")))?;
+    let connection = dialled.map_err(|error| unreachable(&error.told(address)))?;
     let handshake = client::conn::http1::handshake(TokioIo::new(connection)).await;
     let (sender, driver) = handshake.map_err(|error| unreachable(&error))?;
     tokio::spawn(async move {

@@ -76,7 +76,7 @@ async fn connect(
     let address = address(pod, action.host.as_deref(), port(container, &action.port)?)?;
     match timeout(limit, network.dial(None, address)).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(format!("dial tcp {address}: connect: {error}")),
+        Ok(Err(error)) => Err(error.told(address)),
         Err(_) => Err(format!("dial tcp {address}: i/o timeout")),
     }
 }
@@ -132,8 +132,7 @@ fn request(address: SocketAddr, path: &str, headers: &[HTTPHeader]) -> Result<Re
 
 /// The status code of the answer.
 async fn send(network: &Network, address: SocketAddr, request: Request<Body>) -> Result<u16, String> {
-    let connection =
-        network.dial(None, address).await.map_err(|error| format!("dial tcp {address}: connect: {error}"))?;
+    let connection = network.dial(None, address).await.map_err(|error| error.told(address))?;
     let text = |error: hyper::Error| error.to_string();
     let (mut sender, driver) = http1::handshake(TokioIo::new(connection)).await.map_err(text)?;
     let answer = sender.send_request(request);

@@ -1,6 +1,7 @@
 //! Why a connection or a listener did not come to be, in the words of a socket programmer.
 
 use std::io;
+use std::net::SocketAddr;
 
 /// Why [`super::Network::dial`] failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +24,11 @@ pub enum DialError {
 }
 
 impl DialError {
+    /// The failure as Go's `net` tells it of the address that was dialled.
+    pub fn told(self, address: SocketAddr) -> String {
+        format!("dial tcp {address}: connect: {self}")
+    }
+
     /// The kind a socket of the operating system fails with.
     pub fn kind(self) -> io::ErrorKind {
         match self {
