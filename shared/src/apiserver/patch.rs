@@ -49,12 +49,16 @@ fn patched(
         metadata.remove("resourceVersion");
     }
     let said = strict_errors(target, patch, options.field_validation, &after);
-    let shown = if patch.form == PatchType::Strategic { go::print(&patch.body) } else { after.to_string() };
+    let is_refused = options.field_validation == FieldValidation::Strict && !said.is_empty();
+    let refusal = is_refused.then(|| match patch.form {
+        PatchType::Strategic => refused_strictly(&go::print(&patch.body), &said),
+        PatchType::Json | PatchType::Merge => refused_strictly(&after.to_string(), &said),
+    });
     let object = input::typed(target.kind, after, &[], FieldValidation::Ignore, warnings)?;
-    match options.field_validation {
-        FieldValidation::Strict if !said.is_empty() => return Err(refused_strictly(&shown, &said)),
-        _ => warnings.extend(said),
+    if let Some(refusal) = refusal {
+        return Err(refusal);
     }
+    warnings.extend(said);
     update::check_name(target, &*object)?;
     Ok(object)
 }
