@@ -50,6 +50,11 @@ impl Backoff {
     }
 }
 
+/// The moment when a wait that begins at `time` is over.
+pub(super) fn after(time: Timestamp, wait: SignedDuration) -> Timestamp {
+    time.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
 /// The wait as Go prints durations: `10s`, `1m20s`, `5m0s`.
 pub fn in_words(wait: SignedDuration) -> String {
     match (wait.as_secs() / 60, wait.as_secs() % 60) {

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 
 use super::action::Action;
-use super::backoff::in_words;
+use super::backoff::{after, in_words};
 use super::container::{ContainerWork, Failure, Stage};
 use super::pod_worker::{Eviction, PodWorker, Sandbox, Step};
 use super::status::{End, is_terminal, restart_policy};
@@ -255,10 +255,6 @@ fn full_name(pod: &Pod) -> String {
     let part = |text: &Option<String>| text.clone().unwrap_or_default();
     let metadata = &pod.metadata;
     format!("{}_{}({})", part(&metadata.name), part(&metadata.namespace), part(&metadata.uid))
-}
-
-fn after(time: Timestamp, wait: SignedDuration) -> Timestamp {
-    time.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 fn wake(step: &mut Step, at: Timestamp) {

@@ -6,6 +6,8 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, Probe};
 
+use super::backoff::after;
+
 /// What a probe asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeKind {
@@ -153,10 +155,6 @@ impl Probes {
             work.over
         })
     }
-}
-
-fn after(time: Timestamp, wait: SignedDuration) -> Timestamp {
-    time.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
