@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::Service;
 use serde_json::{Value, json};
 use shared::api::object::ApiObject;
-use shared::api::schema::{Schema, Type};
+use shared::api::schema::Schema;
 use shared::api::strict::{StrictError, cannot_be_handled, normalize, type_error, unknown_fields};
 use shared::validation::unsupported::unsupported_fields;
 use shared::validation::warnings::warnings;
@@ -28,9 +28,7 @@ pub fn judge(document: &Document) -> Vec<Problem> {
     match kinds::find(api_version, kind) {
         Some(known) => problems.extend(judge_kind(document, known)),
         None if kinds::is_left_to_the_server(api_version, kind) => {
-            let ty = Schema::for_kind(api_version, kind);
-            problems.extend(ty.into_iter().flat_map(|ty| judge_names(document, ty)));
-            problems.extend(ty.and_then(|ty| judge_types(document, (api_version, kind), ty)));
+            problems.extend(judge_shape(document, api_version, kind).unwrap_or_else(|problems| problems));
         }
         None => problems.push(unknown_kind(document)),
     }
@@ -65,27 +63,23 @@ fn unknown_kind(document: &Document) -> Problem {
     at(document, "kind", Severity::Warning, message)
 }
 
-/// Fields that do not exist.
-fn judge_names(document: &Document, ty: &Type) -> Vec<Problem> {
-    unknown_fields(&document.value, ty).iter().map(|error| unknown_field(document, error)).collect()
-}
-
-/// The first value of a wrong type.
-fn judge_types(document: &Document, (api_version, kind): (&str, &str), ty: &Type) -> Option<Problem> {
-    let error = type_error(&document.value, ty)?;
+/// Fields that do not exist and the first value of a wrong type; with
+/// such a value, which cannot be decoded, they are the error.
+fn judge_shape(document: &Document, api_version: &str, kind: &str) -> Result<Vec<Problem>, Vec<Problem>> {
+    let Some(ty) = Schema::for_kind(api_version, kind) else { return Ok(Vec::new()) };
+    let unknown = unknown_fields(&document.value, ty);
+    let mut problems: Vec<_> = unknown.iter().map(|error| unknown_field(document, error)).collect();
+    let Some(error) = type_error(&document.value, ty) else { return Ok(problems) };
     let message = cannot_be_handled(api_version, kind, &error.message);
-    Some(at(document, &error.path, Severity::Error, message))
+    problems.push(at(document, &error.path, Severity::Error, message));
+    Err(problems)
 }
 
 fn judge_kind(document: &Document, kind: &'static Kind) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if let Some(ty) = Schema::for_kind(kind.api_version, kind.kind) {
-        problems.extend(judge_names(document, ty));
-        if let Some(problem) = judge_types(document, (kind.api_version, kind.kind), ty) {
-            problems.push(problem);
-            return problems;
-        }
-    }
+    let mut problems = match judge_shape(document, kind.api_version, kind.kind) {
+        Ok(problems) => problems,
+        Err(problems) => return problems,
+    };
     let mut value = as_created(&document.value, kind);
     normalize(&mut value, (kind.api_version, kind.kind));
     match (kind.decode)(&value) {
