@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use crate::eventually;
 
+/// The book's pod, as the page's first example has it.
+pub const BOOK_POD: &str = include_str!("../../static/examples/pod.yaml");
+
 /// A pod of one container from an image, which runs a shell script if one is given.
 pub fn pod(name: &str, image: &str, script: Option<&str>) -> Pod {
     let mut container = json!({"name": "main", "image": image});

@@ -10,6 +10,7 @@ mod pods;
 
 use std::sync::Arc;
 
+use tests::objects::BOOK_POD;
 use tests::{Kubectl, Server};
 
 /// The shared server, and kubectl in a namespace that is the test's own.
@@ -21,20 +22,7 @@ async fn world(namespace: &str) -> (Arc<Server>, Kubectl) {
 
 /// The book's pod, with this image.
 fn book_pod(image: &str) -> String {
-    format!(
-        "apiVersion: v1
-kind: Pod
-metadata:
-  name: myapp-pod
-  labels:
-    app: myapp
-    type: front-end
-spec:
-  containers:
-  - name: nginx-container
-    image: {image}
-"
-    )
+    BOOK_POD.replace("image: nginx", &format!("image: {image}"))
 }
 
 /// Waits until `kubectl get pod` shows this in its STATUS column.

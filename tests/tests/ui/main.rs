@@ -11,6 +11,7 @@ mod narrow;
 use fantoccini::key::Key;
 use tests::Server;
 use tests::browser::{Browser, View};
+use tests::objects::BOOK_POD;
 
 const EDITOR: &str = ".cm-content";
 const APPLY: &str = ".editor .button--primary:not([disabled])";
@@ -18,18 +19,8 @@ const DELETE: &str = ".editor__buttons .button--quiet:not([disabled])";
 const POD: &str = r#"button.pod[title="myapp-pod"]"#;
 const RUNNING: &str = r#".node button.pod--running[title="myapp-pod"]"#;
 
-/// The book's pod.
-const POD_YAML: &str = "apiVersion: v1
-kind: Pod
-metadata:
-  name: myapp-pod
-  labels:
-    app: myapp
-    type: front-end
-spec:
-  containers:
-    - name: nginx-container
-      image: nginx";
+/// The book's pod, whose text ends where a beginner goes on.
+const POD_YAML: &str = BOOK_POD.trim_ascii_end();
 
 /// The page, opened and connected.
 async fn open_as(server: &Server, view: View) -> Browser {
