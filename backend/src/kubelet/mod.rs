@@ -3,8 +3,9 @@
 //!
 //! In reading order: [`node`] is what a kubelet has; [`sync_loop`] is its loop, which feeds pod workers
 //! and hands their actions to [`pod`]; that makes the pod's [`sandbox`], fetches [`image`]s, starts
-//! containers ([`launch`], or [`component`] for the control plane's own), asks their probes ([`prober`]), reads
-//! their last words ([`termination`]) and writes reports ([`reporter`]). [`registration`] keeps Node and Lease true, [`logs`] answers for output.
+//! containers ([`launch`], or [`component`] for the control plane's own), asks their probes
+//! ([`prober`]), reads their last words ([`termination`]) and writes reports ([`reporter`]).
+//! [`registration`] keeps Node and Lease true, [`logs`] answers for output.
 
 mod component;
 mod image;

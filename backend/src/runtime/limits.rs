@@ -79,16 +79,18 @@ impl Limits {
     /// Charges the guest for more memory.
     fn charge(&self, bytes: u64) -> Result<(), OutOfMemory> {
         let used = self.meter.used_bytes().saturating_add(bytes);
-        let denied = match () {
-            () if used > self.memory_bytes => Some(OutOfMemory::Container(self.memory_bytes)),
-            () if !self.pool.take(bytes) => Some(OutOfMemory::Machine(self.pool.bytes)),
-            () => None,
+        let charged = if used > self.memory_bytes {
+            Err(OutOfMemory::Container(self.memory_bytes))
+        } else if !self.pool.take(bytes) {
+            Err(OutOfMemory::Machine(self.pool.bytes))
+        } else {
+            Ok(())
         };
-        match denied {
-            None => self.meter.used_bytes.store(used, Ordering::Relaxed),
-            Some(_) => self.meter.exhausted.store(true, Ordering::Relaxed),
+        match charged {
+            Ok(()) => self.meter.used_bytes.store(used, Ordering::Relaxed),
+            Err(_) => self.meter.exhausted.store(true, Ordering::Relaxed),
         }
-        denied.map_or(Ok(()), Err)
+        charged
     }
 }
 
