@@ -17,6 +17,7 @@ mod limits;
 mod linker;
 pub mod logs;
 mod program;
+mod session;
 mod trusted;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use container::{
 pub use engine::{Runtime, RuntimeOptions};
 pub use exit::{ExitReason, ExitStatus};
 pub use program::{CompileError, Program, precompile_for};
+pub use session::{Session, TerminalSize};
 
 /// Where timestamps of logs and container states come from: the cluster's clock.
 pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
