@@ -9,10 +9,13 @@ use shared::client::Client;
 use shared::store::memory::MemoryStore;
 use tempfile::TempDir;
 
-use super::{Components, Kubelet, NodeOptions};
+use super::component::ComponentHandle;
+use super::launch::Running;
+use super::{Component, Components, Kubelet, NodeOptions};
 use crate::clock::{ClusterClock, SystemEntropy};
 use crate::machine;
 use crate::network::Network;
+use crate::runtime::logs::{LogConfig, LogWriter};
 use crate::runtime::{Runtime, RuntimeOptions};
 
 /// The node's name.
@@ -42,5 +45,14 @@ impl Node {
             components: Arc::new(components),
         });
         Node { kubelet, _directory: directory }
+    }
+
+    /// A container that is a task without an end.
+    pub(super) fn endless(&self) -> Running {
+        let clock = self.kubelet.clock_source();
+        let path = self.kubelet.directory.join("endless.log");
+        let log = LogWriter::create(path, LogConfig::default(), clock.clone()).unwrap();
+        let component: Component = Arc::new(|_, _, _| Box::pin(std::future::pending()));
+        Running::Component(ComponentHandle::start(&component, vec![], log, clock))
     }
 }
