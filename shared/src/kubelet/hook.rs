@@ -108,6 +108,9 @@ impl PodWorker {
             }
             PreStop::NotRun => work.pre_stop = PreStop::Ended { took: SignedDuration::ZERO },
             PreStop::Told { took } => work.pre_stop = PreStop::Ended { took },
+            PreStop::Running { since } if by_force => {
+                work.pre_stop = PreStop::Ended { took: now.duration_since(since) };
+            }
             PreStop::Running { .. } | PreStop::Ended { .. } => {}
         }
         self.await_pre_stop(index, now, step);
