@@ -13,7 +13,8 @@ use shared::apiserver::openapi::OpenApi;
 use tower::ServiceExt as _;
 
 use crate::kubelet::Nodes;
-use crate::network::Network;
+use crate::network::{Network, PodNetwork};
+use crate::proxy::ProxyRules;
 use crate::scheduler::DecisionLog;
 
 mod audit;
@@ -29,6 +30,7 @@ mod log;
 mod negotiation;
 mod openapi;
 mod proxy;
+mod proxy_rules;
 mod query;
 mod reply;
 mod resource;
@@ -49,8 +51,12 @@ pub struct Context {
     pub server: ApiServer,
     /// The kubelets, for logs.
     pub nodes: Arc<Nodes>,
-    /// The pod network, for the pod proxy.
+    /// The pod network.
     pub network: Network,
+    /// The place on it that the API server connects from: its node's.
+    pub host: PodNetwork,
+    /// The rules that kube-proxy writes on each node.
+    pub proxies: Arc<ProxyRules>,
     /// What the scheduler decided, and why.
     pub decisions: Arc<DecisionLog>,
     /// The OpenAPI documents, made on first use.
@@ -75,6 +81,7 @@ pub fn router(context: Context, page: Router) -> Router {
         .merge(audited(&context))
         .route("/kijabi/audit", get(audit_stream::handle))
         .route("/kijabi/scheduler/decisions", get(decisions::handle))
+        .route("/kijabi/proxy/{node}/rules", get(proxy_rules::handle))
         .with_state(context)
         .fallback_service(page)
 }

@@ -27,7 +27,7 @@ mod testing;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub use component::{Component, Components, REGISTRY};
+pub use component::{Component, ComponentContext, Components, REGISTRY};
 pub use logs::PodLogOptions;
 pub(crate) use node::manifests;
 pub use node::{Kubelet, NodeOptions};
