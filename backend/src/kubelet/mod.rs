@@ -18,6 +18,7 @@ mod prober;
 mod registration;
 mod reporter;
 mod sandbox;
+mod services;
 mod static_pods;
 mod sync_loop;
 mod termination;

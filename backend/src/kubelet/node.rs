@@ -22,6 +22,7 @@ use super::component::Components;
 use super::image::Images;
 use super::leftovers;
 use super::logs::RunningLogs;
+use super::services::Services;
 
 /// What a kubelet is made of.
 pub struct NodeOptions {
@@ -55,6 +56,7 @@ pub struct Kubelet {
     pub(super) images: Images,
     pub(super) events: EventSink,
     pub(super) logs: RunningLogs,
+    pub(super) services: Services,
     addresses: Mutex<Option<PodAddresses>>,
     /// What goes on beside the loop, and ends with it.
     tasks: TaskTracker,
@@ -77,6 +79,7 @@ impl Kubelet {
             components: options.components,
             events,
             logs: RunningLogs::default(),
+            services: Services::default(),
             addresses: Mutex::new(None),
             tasks: TaskTracker::new(),
             ended: CancellationToken::new(),
