@@ -33,6 +33,7 @@ pub(super) mod slice;
 
 use endpoint::Zones;
 use reconcile::{Known, Plan};
+pub(crate) use slice::SERVICE_NAME;
 
 /// What `--max-endpoints-per-slice` is upstream.
 const MAX_ENDPOINTS_PER_SLICE: usize = 100;

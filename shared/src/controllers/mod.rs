@@ -17,6 +17,8 @@ use crate::given::Entropy;
 use crate::informer::Change;
 
 pub mod endpoint_slice;
+pub mod endpoint_slice_mirroring;
+pub mod endpoints;
 pub mod namespace;
 pub mod node_ipam;
 pub mod service_account;
@@ -67,6 +69,8 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(namespace::NamespaceController::default()),
         Box::new(service_account::ServiceAccountController::default()),
         Box::new(endpoint_slice::EndpointSliceController::default()),
+        Box::new(endpoint_slice_mirroring::EndpointSliceMirroringController::default()),
+        Box::new(endpoints::EndpointsController::default()),
     ]
 }
 

@@ -31,7 +31,7 @@ impl<C: Controller> Pump<C> {
     /// A bootstrapped cluster with this controller.
     pub(crate) fn new(controller: C) -> Pump<C> {
         let (server, clock) = server();
-        block_on(server.bootstrap(6443)).unwrap();
+        block_on(server.bootstrap("172.18.0.2:6443".parse().unwrap())).unwrap();
         let user = |name, groups: &[&str]| Client::new(server.clone(), User::new(name, groups), name);
         let client = user("system:kube-controller-manager", &[]);
         let admin = user("kubernetes-admin", &[MASTERS]);

@@ -260,7 +260,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn settled_slices_should_say_what_their_pods_are(history in prop::collection::vec(happening(), 1..80)) {

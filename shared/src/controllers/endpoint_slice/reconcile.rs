@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Pod, Service, ServiceSpec};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::endpoint::{self, PortKey, Zones};
 use super::fill::{self, Group};
@@ -153,9 +154,7 @@ fn recycle(known: &Known, plan: &mut Plan) {
         match plan.create.pop() {
             Some(new) => {
                 let labels = new.metadata.labels;
-                let metadata = old.metadata;
-                let metadata =
-                    k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta { labels, ..metadata };
+                let metadata = ObjectMeta { labels, ..old.metadata };
                 plan.update.push(EndpointSlice { metadata, ..new });
             }
             None => plan.delete.push(old),

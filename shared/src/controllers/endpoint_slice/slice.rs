@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::api::discovery::v1::{EndpointPort, EndpointSlice};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::controllers::pod_endpoint::{HEADLESS, controller_ref, has_cluster_ip, name_prefix};
 
 /// The label that names a slice's Service.
-pub(in super::super) const SERVICE_NAME: &str = "kubernetes.io/service-name";
+pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
 /// The label that names who keeps a slice.
 pub(in super::super) const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 /// What this controller's slices bear there.
@@ -71,7 +71,7 @@ pub(super) fn is_owned_by(slice: &EndpointSlice, service: &Service) -> bool {
 }
 
 /// The slice's endpoints.
-pub(in super::super) fn endpoints(slice: &EndpointSlice) -> &[k8s_openapi::api::discovery::v1::Endpoint] {
+pub(in super::super) fn endpoints(slice: &EndpointSlice) -> &[Endpoint] {
     slice.endpoints.as_deref().unwrap_or_default()
 }
 
