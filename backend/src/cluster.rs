@@ -103,7 +103,7 @@ impl Cluster {
 
         let clock = Arc::new(ClusterClock::default());
         let server = ApiServer::new(store.clone(), clock.clone(), Arc::new(SystemEntropy));
-        server.bootstrap(secure_address.port()).await.map_err(|status| {
+        server.bootstrap(SocketAddr::from((node_address(0), API_SERVER_PORT))).await.map_err(|status| {
             anyhow::anyhow!(
                 "the cluster's first objects cannot be written: {}",
                 status.message.unwrap_or_default()
@@ -298,6 +298,10 @@ fn join_nodes(
     }
     Ok((hosts, proxies))
 }
+
+/// The port of the API server on its node, as pods see it; where this machine's clients find it is
+/// another matter.
+pub(crate) const API_SERVER_PORT: u16 = 6443;
 
 /// The address of the node with this number on the nodes' own network.
 fn node_address(index: usize) -> Ipv4Addr {

@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::apiserver::{self, Context, Listening};
 use crate::clock::ClusterClock;
+use crate::cluster::API_SERVER_PORT;
 use crate::component_log::ComponentLog;
 use crate::kubelet::{Component, ComponentContext, Components};
 use crate::network::{Listener, PodNetwork};
@@ -128,7 +129,7 @@ async fn kube_apiserver(parts: Arc<Parts>, container: Container) {
         apiserver::serve_secure(&parts.secure, tls.clone(), router, context.clone(), listening.clone())
     };
     let within = async {
-        if let Some(within) = listen_within(&parts, &container.network, &log) {
+        if let Some(within) = listen_within(&container.network, &log) {
             let (router, listening) = (router.clone(), listening.clone());
             apiserver::serve_secure(within, tls.clone(), router, context.clone(), listening).await;
         }
@@ -137,9 +138,8 @@ async fn kube_apiserver(parts: Arc<Parts>, container: Container) {
 }
 
 /// Where pods reach the API server: at its node's address, to which the Service `kubernetes` leads.
-fn listen_within(parts: &Parts, network: &PodNetwork, log: &ComponentLog) -> Option<Listener> {
-    let port = parts.secure.local_addr().ok()?.port();
-    let address = SocketAddrV4::new(network.ip(), port);
+fn listen_within(network: &PodNetwork, log: &ComponentLog) -> Option<Listener> {
+    let address = SocketAddrV4::new(network.ip(), API_SERVER_PORT);
     let listener = network.listen(address);
     match &listener {
         Ok(_) => log.info(&format!("Serving pods on {address}")),

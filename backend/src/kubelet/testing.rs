@@ -29,7 +29,7 @@ impl Node {
     pub(super) async fn new(components: Components) -> Node {
         let clock = Arc::new(ClusterClock::default());
         let server = ApiServer::new(Arc::new(MemoryStore::new()), clock.clone(), Arc::new(SystemEntropy));
-        server.bootstrap(6443).await.unwrap();
+        server.bootstrap(([172, 18, 0, 2], 6443).into()).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let address = Ipv4Addr::new(172, 18, 0, 2);
         let network = Network::new();

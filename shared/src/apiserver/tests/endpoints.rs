@@ -76,3 +76,25 @@ fn proxy_and_dns_should_follow_endpoint_slices_and_write_none() {
         assert_eq!(refused, Some(403), "{name}");
     }
 }
+
+#[test]
+fn service_of_the_api_server_should_have_the_address_that_it_was_started_with() {
+    let api = api();
+    let again = "172.18.0.9:7443".parse().unwrap();
+    for (address, port) in [("172.18.0.2", 6443), ("172.18.0.9", 7443)] {
+        let endpoints = api.get("endpoints/default/kubernetes").unwrap();
+        let ports = json!([{ "name": "https", "port": port, "protocol": "TCP" }]);
+        assert_eq!(endpoints["subsets"], json!([{ "addresses": [{ "ip": address }], "ports": ports }]));
+        assert_eq!(
+            endpoints["metadata"]["labels"],
+            json!({ "endpointslice.kubernetes.io/skip-mirror": "true" })
+        );
+        let slice = api.get("endpointslices/default/kubernetes").unwrap();
+        let endpoint = json!({ "addresses": [address], "conditions": { "ready": true } });
+        assert_eq!((&slice["endpoints"], &slice["ports"]), (&json!([endpoint]), &ports));
+        assert_eq!(slice["metadata"]["labels"], json!({ "kubernetes.io/service-name": "kubernetes" }));
+        let service = api.get("services/default/kubernetes").unwrap();
+        assert_eq!(service["spec"]["ports"][0]["targetPort"], port);
+        block_on(api.server.bootstrap(again)).unwrap();
+    }
+}
