@@ -23,6 +23,7 @@ use super::image::Images;
 use super::leftovers;
 use super::logs::RunningLogs;
 use super::services::Services;
+use super::running::RunningContainers;
 
 /// What a kubelet is made of.
 pub struct NodeOptions {
@@ -57,6 +58,7 @@ pub struct Kubelet {
     pub(super) events: EventSink,
     pub(super) logs: RunningLogs,
     pub(super) services: Services,
+    pub(super) running: RunningContainers,
     addresses: Mutex<Option<PodAddresses>>,
     /// What goes on beside the loop, and ends with it.
     tasks: TaskTracker,
@@ -80,6 +82,7 @@ impl Kubelet {
             events,
             logs: RunningLogs::default(),
             services: Services::default(),
+            running: RunningContainers::default(),
             addresses: Mutex::new(None),
             tasks: TaskTracker::new(),
             ended: CancellationToken::new(),
