@@ -15,6 +15,7 @@ pub mod informer;
 pub mod kubelet;
 pub mod recorder;
 pub mod scheduler;
+pub mod spdy;
 pub mod store;
 pub mod support;
 pub mod topology;
