@@ -27,6 +27,7 @@ pub mod list;
 pub mod openapi;
 mod options;
 pub mod patch;
+pub mod port_forward;
 pub mod protobuf;
 pub mod registry;
 pub mod remote_command;

@@ -169,9 +169,8 @@ pub fn non_zero_exit_code(code: i32, why: &str) -> Status {
 }
 
 /// The kubelet refused, after the client was already let in.
-pub fn refused(why: &Status) -> Status {
-    let message = why.message.as_deref().unwrap_or_default();
-    status::internal(format!("unable to upgrade connection: {message}"))
+pub fn refused(why: &str) -> Status {
+    status::internal(format!("unable to upgrade connection: {why}"))
 }
 
 /// The size of a terminal, in characters.
@@ -266,7 +265,7 @@ mod tests {
     fn ends_should_be_told_as_each_version_knows_them() {
         let [v5, _, _, v1, _] = WEBSOCKET else { panic!("no protocols") };
         let code = non_zero_exit_code(3, "command terminated with exit code 3");
-        let refused = refused(&status::bad_request("container not found (\"web\")"));
+        let refused = refused("container not found (\"web\")");
         let cases = [
             (v5, success(), r#"{"metadata":{},"status":"Success"}"#),
             (v1, success(), ""),
