@@ -22,6 +22,7 @@ use super::component::Components;
 use super::image::Images;
 use super::leftovers;
 use super::logs::RunningLogs;
+use super::running::RunningContainers;
 
 /// What a kubelet is made of.
 pub struct NodeOptions {
@@ -56,6 +57,7 @@ pub struct Kubelet {
     pub(super) images: Images,
     pub(super) events: EventSink,
     pub(super) logs: RunningLogs,
+    pub(super) running: RunningContainers,
     addresses: Mutex<Option<PodAddresses>>,
     /// What goes on beside the loop, and ends with it.
     tasks: TaskTracker,
@@ -78,6 +80,7 @@ impl Kubelet {
             components: options.components,
             events,
             logs: RunningLogs::default(),
+            running: RunningContainers::default(),
             addresses: Mutex::new(None),
             tasks: TaskTracker::new(),
             ended: CancellationToken::new(),

@@ -10,6 +10,7 @@ pub mod conditions;
 pub mod container;
 mod container_status;
 pub mod environment;
+pub mod line_discipline;
 pub mod mirror;
 pub mod node_status;
 mod pod_answers;
