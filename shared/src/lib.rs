@@ -16,6 +16,7 @@ pub mod kubelet;
 pub mod proxy;
 pub mod recorder;
 pub mod scheduler;
+pub mod spdy;
 pub mod store;
 pub mod support;
 pub mod topology;

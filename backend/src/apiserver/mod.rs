@@ -20,6 +20,7 @@ use crate::scheduler::DecisionLog;
 mod audit;
 mod audit_stream;
 mod body;
+mod connect;
 mod decisions;
 mod discovery;
 mod encode;
@@ -29,17 +30,21 @@ mod listen;
 mod log;
 mod negotiation;
 mod openapi;
+mod port_forward;
 mod proxy;
 mod proxy_rules;
 mod query;
+mod remote_command;
 mod reply;
 mod resource;
+mod spdy;
 #[cfg(test)]
 mod tests;
 pub mod tls;
 mod tunnel;
 mod warning;
 mod watch;
+mod wire;
 
 pub use identity::Door;
 pub use listen::{Listening, serve_plain, serve_secure};
@@ -49,7 +54,7 @@ pub use listen::{Listening, serve_plain, serve_secure};
 pub struct Context {
     /// The chain that every request goes through.
     pub server: ApiServer,
-    /// The kubelets, for logs.
+    /// The kubelets, for logs and the streams to containers.
     pub nodes: Arc<Nodes>,
     /// The pod network.
     pub network: Network,

@@ -15,6 +15,7 @@ mod leftovers;
 mod logs;
 mod node;
 mod pod;
+mod port_forward;
 mod prober;
 mod registration;
 mod reporter;
