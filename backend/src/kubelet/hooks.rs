@@ -83,7 +83,7 @@ mod tests {
     /// Runs a hook of a pod that answers every request with 500.
     async fn run_hook(handler: Value) -> Result<(), String> {
         let node = Node::new(Components::default()).await;
-        let network = node.kubelet.network.add_pod(PodIdentity::default(), POD).unwrap();
+        let network = node.network.add_pod(PodIdentity::default(), POD).unwrap();
         let mut listener = network.listen(SocketAddrV4::new(POD, 80)).unwrap();
         tokio::spawn(async move {
             while let Ok(mut connection) = listener.accept().await {

@@ -45,7 +45,7 @@ fn limit(probe: &Probe) -> Duration {
 async fn connect(reach: &Reach, action: &TCPSocketAction, limit: Duration) -> Result<(), String> {
     let number = port(&reach.container, &action.port)?;
     let address = address(reach.address, action.host.as_deref(), number)?;
-    match timeout(limit, reach.kubelet.network.dial(None, address)).await {
+    match timeout(limit, reach.kubelet.network.dial(address)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(error.told(address)),
         Err(_) => Err(format!("dial tcp {address}: i/o timeout")),
@@ -84,7 +84,7 @@ mod tests {
     /// A pod that answers every request with this code, and none where there is none to give.
     async fn ask_one_that_answers(code: Option<u16>, probe: Value) -> Result<(), ProbeError> {
         let node = Node::new(Components::default()).await;
-        let pod = node.kubelet.network.add_pod(PodIdentity::default(), POD).unwrap();
+        let pod = node.network.add_pod(PodIdentity::default(), POD).unwrap();
         let mut listener = pod.listen(SocketAddrV4::new(POD, 80)).unwrap();
         tokio::spawn(async move {
             while let Ok(mut connection) = listener.accept().await {

@@ -18,7 +18,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::network::Network;
+use crate::network::PodNetwork;
 
 use super::launch::Running;
 use super::node::Kubelet;
@@ -155,8 +155,8 @@ fn request(
 }
 
 /// The status code of the answer.
-async fn send(network: &Network, address: SocketAddr, request: Request<Body>) -> Result<u16, String> {
-    let connection = network.dial(None, address).await.map_err(|error| error.told(address))?;
+async fn send(node: &PodNetwork, address: SocketAddr, request: Request<Body>) -> Result<u16, String> {
+    let connection = node.dial(address).await.map_err(|error| error.told(address))?;
     let text = |error: hyper::Error| error.to_string();
     let (mut sender, driver) = http1::handshake(TokioIo::new(connection)).await.map_err(text)?;
     let answer = sender.send_request(request);

@@ -7,8 +7,9 @@ use std::fmt;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    self as core, ConfigMap, Namespace, Node, Pod, Secret, Service, ServiceAccount,
+    self as core, ConfigMap, Endpoints, Namespace, Node, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1 as events;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{ListableResource, Metadata, Resource};
@@ -135,6 +136,8 @@ pub struct Kind {
     pub storage_prefix: &'static str,
     /// How the stored form differs, where it does.
     pub conversion: Option<Conversion>,
+    /// What is said to everyone who uses a kind that upstream has deprecated.
+    pub deprecation: Option<&'static str>,
     decode: fn(&Value) -> Decoded,
     decode_bytes: fn(&[u8]) -> Decoded,
     value_of: fn(&dyn ApiObject) -> Option<Value>,
@@ -214,6 +217,8 @@ const NO_DELETE_COLLECTION: &[Verb] =
     &[Verb::Create, Verb::Delete, Verb::Get, Verb::List, Verb::Patch, Verb::Update, Verb::Watch];
 const GET_PATCH_UPDATE: &[Verb] = &[Verb::Get, Verb::Patch, Verb::Update];
 const PROXY_VERBS: &[Verb] = &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update];
+/// Streams are opened by POST, and by GET since browsers open WebSockets so.
+const STREAM_VERBS: &[Verb] = &[Verb::Create, Verb::Get];
 const STATUS: Subresource = Subresource { name: "status", kind: None, verbs: GET_PATCH_UPDATE };
 
 const fn kind<K>(singular: &'static str, namespaced: bool) -> Kind
@@ -242,6 +247,7 @@ where
         subresources: &[],
         storage_prefix: <K as Resource>::URL_PATH_SEGMENT,
         conversion: None,
+        deprecation: None,
         decode: |value| Ok(Box::new(K::deserialize(value)?)),
         decode_bytes: |json| Ok(Box::new(serde_json::from_slice::<K>(json)?)),
         // Serializing a k8s-openapi type fails on no input: its maps have string keys.
@@ -253,6 +259,13 @@ where
 /// Every kind served, the core group first, then by group; within a group by plural name.
 pub static KINDS: &[Kind] = &[
     Kind { short_names: &["cm"], ..kind::<ConfigMap>("configmap", true) },
+    // The prefix of Endpoints, and below that of Services, is that of upstream's storage.
+    Kind {
+        short_names: &["ep"],
+        storage_prefix: "services/endpoints",
+        deprecation: Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
+        ..kind::<Endpoints>("endpoints", true)
+    },
     Kind { short_names: &["ev"], ..kind::<core::Event>("event", true) },
     Kind {
         short_names: &["ns"],
@@ -270,8 +283,15 @@ pub static KINDS: &[Kind] = &[
         short_names: &["po"],
         categories: &["all"],
         subresources: &[
+            Subresource { name: "attach", kind: Some(("", "v1", "PodAttachOptions")), verbs: STREAM_VERBS },
             Subresource { name: "binding", kind: Some(("", "v1", "Binding")), verbs: &[Verb::Create] },
+            Subresource { name: "exec", kind: Some(("", "v1", "PodExecOptions")), verbs: STREAM_VERBS },
             Subresource { name: "log", kind: None, verbs: &[Verb::Get] },
+            Subresource {
+                name: "portforward",
+                kind: Some(("", "v1", "PodPortForwardOptions")),
+                verbs: STREAM_VERBS,
+            },
             Subresource { name: "proxy", kind: Some(("", "v1", "PodProxyOptions")), verbs: PROXY_VERBS },
             STATUS,
         ],
@@ -287,6 +307,7 @@ pub static KINDS: &[Kind] = &[
         ..kind::<Service>("service", true)
     },
     kind::<Lease>("lease", true),
+    kind::<EndpointSlice>("endpointslice", true),
     Kind {
         short_names: &["ev"],
         storage_prefix: "events",

@@ -7,7 +7,7 @@ use crate::api::scheme::{GroupResource, Verb};
 use crate::api::status;
 
 use super::Result;
-use super::request::Request;
+use super::request::{Operation, Request};
 use super::user::{AUTHENTICATED, MASTERS, NODES, User};
 
 /// Whom a rule is for.
@@ -29,10 +29,13 @@ use Subject::{Group, User as Named};
 use Verb::{Create, Delete, Get, List, Patch, Update, Watch};
 
 const READ: &[Verb] = &[Get, List, Watch];
+const FOLLOW: &[Verb] = &[List, Watch];
 const RECORD: &[Verb] = &[Create, Patch, Update];
 const SCHEDULER: Subject = Named("system:kube-scheduler");
 const CONTROLLERS: Subject = Named("system:kube-controller-manager");
 const PROXY: Subject = Named("system:kube-proxy");
+/// The cluster's DNS, whose role is kubeadm's (`cmd/kubeadm/app/phases/addons/dns/manifests.go`).
+const DNS: Subject = Named("system:serviceaccount:kube-system:coredns");
 const KUBELETS: Subject = Group(NODES);
 
 static RULES: &[Rule] = &[
@@ -61,6 +64,7 @@ static RULES: &[Rule] = &[
             "nodes",
             "pods",
             "services",
+            "endpoints",
             "namespaces",
             "configmaps",
             "secrets",
@@ -69,11 +73,25 @@ static RULES: &[Rule] = &[
         ],
     },
     Rule { subject: CONTROLLERS, verbs: READ, group: "coordination.k8s.io", resources: &["leases"] },
+    Rule { subject: CONTROLLERS, verbs: READ, group: "discovery.k8s.io", resources: &["endpointslices"] },
     Rule {
         subject: CONTROLLERS,
         verbs: &[Delete, Verb::DeleteCollection],
         group: "",
-        resources: &["pods", "services", "configmaps", "secrets", "serviceaccounts", "events"],
+        resources: &["pods", "services", "endpoints", "configmaps", "secrets", "serviceaccounts", "events"],
+    },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Delete, Verb::DeleteCollection],
+        group: "discovery.k8s.io",
+        resources: &["endpointslices"],
+    },
+    Rule { subject: CONTROLLERS, verbs: &[Create, Update], group: "", resources: &["endpoints"] },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Create, Update],
+        group: "discovery.k8s.io",
+        resources: &["endpointslices"],
     },
     Rule {
         subject: CONTROLLERS,
@@ -102,7 +120,11 @@ static RULES: &[Rule] = &[
         resources: &["leases"],
     },
     Rule { subject: PROXY, verbs: READ, group: "", resources: &["services", "nodes"] },
+    Rule { subject: PROXY, verbs: FOLLOW, group: "discovery.k8s.io", resources: &["endpointslices"] },
     Rule { subject: PROXY, verbs: RECORD, group: "", resources: &["events"] },
+    Rule { subject: DNS, verbs: FOLLOW, group: "", resources: &["services", "pods", "namespaces"] },
+    Rule { subject: DNS, verbs: FOLLOW, group: "discovery.k8s.io", resources: &["endpointslices"] },
+    Rule { subject: DNS, verbs: &[Get], group: "", resources: &["nodes"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["nodes", "pods", "services"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["configmaps", "secrets"] },
     Rule { subject: KUBELETS, verbs: &[Create, Update, Patch], group: "", resources: &["nodes"] },
@@ -127,9 +149,26 @@ const PUBLIC_PATHS: &[&str] = &["/api", "/apis", "/healthz", "/livez", "/readyz"
 
 /// 403 with upstream's sentence unless a rule allows the request.
 pub fn authorize(user: &User, request: &Request) -> Result<()> {
+    authorize_verb(user, request, request.verb())?;
+    match opens_stream(request) {
+        true => authorize_verb(user, request, Create),
+        false => Ok(()),
+    }
+}
+
+/// Whoever may only read may not act in a pod: a WebSocket, which is opened by GET, needs `create` as well
+/// (`AuthorizePodWebsocketUpgradeCreatePermission`, `pkg/registry/core/pod/rest/subresources.go` of
+/// kubernetes/kubernetes).
+fn opens_stream(request: &Request) -> bool {
+    const STREAMS: [&str; 3] = ["attach", "exec", "portforward"];
+    let stream = request.subresource.is_some_and(|subresource| STREAMS.contains(&subresource.name));
+    stream && matches!(request.operation, Operation::Connect(Get))
+}
+
+fn authorize_verb(user: &User, request: &Request, verb: Verb) -> Result<()> {
     let subresource = request.subresource.map_or("", |subresource| subresource.name);
     let attributes = Attributes {
-        verb: request.verb().as_str(),
+        verb: verb.as_str(),
         resource: request.kind.group_resource(),
         subresource,
         namespace: request.attributed_namespace(),
@@ -141,7 +180,7 @@ pub fn authorize(user: &User, request: &Request) -> Result<()> {
     };
     let allowed = RULES.iter().any(|rule| {
         rule.is_for(user)
-            && rule.verbs.contains(&request.verb())
+            && rule.verbs.contains(&verb)
             && rule.group == request.kind.group
             && rule.resources.contains(&resource.as_str())
     });

@@ -27,11 +27,14 @@ pub mod list;
 pub mod openapi;
 mod options;
 pub mod patch;
+pub mod port_forward;
 pub mod protobuf;
 pub mod registry;
+pub mod remote_command;
 pub mod request;
 pub mod request_info;
 pub mod service_ip;
+pub mod stream_location;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -98,7 +101,7 @@ impl ApiServer {
 
     async fn authorized(&self, caller: &Caller, request: Request) -> Result<Answer> {
         authorization::authorize(&caller.user, &request)?;
-        let mut warnings = Vec::new();
+        let mut warnings: Vec<String> = request.kind.deprecation.map(str::to_owned).into_iter().collect();
         let reply = self.dispatch(caller, request, &mut warnings).await?;
         Ok(Answer { reply, warnings })
     }
