@@ -158,7 +158,7 @@ mod tests {
     use crate::kubelet::launch::Order;
     use crate::kubelet::reach::Reach;
     use crate::kubelet::testing::Node;
-    use crate::kubelet::{prober, sandbox};
+    use crate::kubelet::{prober, sandbox, services};
 
     /// A pod with a container `c` of busybox that sleeps, and a container `part` that is a part of this program.
     async fn running_pod(node: &Node) -> Pod {
@@ -169,6 +169,7 @@ mod tests {
             "spec": {"hostNetwork": true, "containers": containers},
         });
         let pod: Pod = serde_json::from_value(pod).unwrap();
+        tokio::spawn(services::follow(node.kubelet.clone()));
         let sandbox = sandbox::create(&node.kubelet, &pod, "u").unwrap();
         let container = &pod.spec.as_ref().unwrap().containers[0];
         let (kubelet, source) = (&*node.kubelet, Source::Api);
@@ -199,7 +200,7 @@ mod tests {
         let exec = async |command: &[&str]| node.kubelet.exec(&pod, request("c", command)).await.unwrap();
         let run = exec(&["sh", "-c", "echo $((6*7)); hostname; exit 3"]).await;
         assert_eq!(output(run).await, ("42\nnode-1\n".to_owned(), Ok(3)));
-        output(exec(&["touch", "/root/file"]).await).await;
+        assert_eq!(output(exec(&["touch", "/root/file"]).await).await.1, Ok(0));
         assert_eq!(output(exec(&["ls", "/root"]).await).await, ("file\n".to_owned(), Ok(0)));
 
         let unknown = exec(&["no-such"]).await.status.await.unwrap_err();
