@@ -3,6 +3,7 @@
 mod create;
 mod delete;
 mod discovery;
+mod endpoints;
 mod events;
 mod list;
 mod refusals;
