@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -11,7 +11,6 @@ use tokio::sync::mpsc;
 use super::bindings::EPHEMERAL_PORTS;
 use super::connection::{Addresses, Connection};
 use super::error::{BindError, DialError};
-use super::names::Resolve;
 use super::pod::{PodIdentity, PodNetwork};
 use super::pressure::Pressure;
 use super::rules::{Attempt, ConnectionRule, Flow, Rules, Stage};
@@ -41,7 +40,6 @@ impl WeakNetwork {
 struct Shared {
     pods: Mutex<BTreeMap<Ipv4Addr, PodNetwork>>,
     rules: Rules,
-    resolver: RwLock<Option<Arc<dyn Resolve>>>,
     pressure: Arc<Pressure>,
     /// Port of the last connection that came from a node.
     node_port: AtomicU16,
@@ -85,15 +83,6 @@ impl Network {
     /// Adds a rule that takes part in every connection from now on.
     pub fn add_rule(&self, stage: Stage, rule: Arc<dyn ConnectionRule>) {
         self.shared.rules.add(stage, rule);
-    }
-
-    /// Sets who answers the names that are not a pod's own.
-    pub fn set_resolver(&self, resolver: Arc<dyn Resolve>) {
-        *self.shared.resolver.write().unwrap_or_else(PoisonError::into_inner) = Some(resolver);
-    }
-
-    pub(super) fn resolver(&self) -> Option<Arc<dyn Resolve>> {
-        self.shared.resolver.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes a connection: the way of every packet. `from` is the dialling pod; `None` is the node that the

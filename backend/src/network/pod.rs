@@ -8,6 +8,7 @@ use super::connection::{Connection, Link};
 use super::dial::{Network, WeakNetwork};
 use super::error::{BindError, DialError};
 use super::listener::{BoundPort, DEFAULT_BACKLOG, Listener, is_bindable};
+use super::names::PodNames;
 
 /// Connections remembered before ended ones are first swept out.
 const FIRST_SWEEP: usize = 32;
@@ -21,6 +22,8 @@ pub struct PodIdentity {
     pub name: String,
     /// The pod's host name.
     pub hostname: String,
+    /// What it knows of names.
+    pub names: PodNames,
 }
 
 /// The network namespace that the containers of a pod share. Clones are the same namespace.

@@ -153,23 +153,6 @@ async fn rules_should_translate_forbid_and_count_connections() {
     assert_eq!(one.dial(at(TWO, 81)).await.err(), Some(DialError::TimedOut));
 }
 
-#[tokio::test]
-async fn names_of_the_pod_itself_should_resolve_and_others_not() {
-    let network = Network::new();
-    let identity = PodIdentity { hostname: "web-0".into(), ..PodIdentity::default() };
-    let pod = network.add_pod(identity, ONE).unwrap();
-    let cases = [
-        ("localhost", Ok(vec![LOOPBACK.into()])),
-        ("web-0", Ok(vec![ONE.into()])),
-        ("10.1.2.3", Ok(vec![Ipv4Addr::new(10, 1, 2, 3).into()])),
-        ("example.com", Err(ResolveError::NotFound)),
-        ("not a name", Err(ResolveError::Invalid)),
-    ];
-    for (name, expected) in cases {
-        assert_eq!(pod.resolve(name).await, expected, "{name}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_should_carry_a_hundred_megabytes_a_second() {
     const MEGABYTES: usize = 256;

@@ -1,5 +1,6 @@
 //! What must exist in a cluster before anyone asks for it: the four namespaces, their default
-//! accounts and the `kubernetes` Service (`pkg/controlplane` of kubernetes/kubernetes).
+//! accounts and the `kubernetes` Service (`pkg/controlplane` of kubernetes/kubernetes), and the Service and the
+//! account of its DNS (`cmd/kubeadm/app/phases/addons/dns/manifests.go`).
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::api::status;
+use crate::dns;
 
 use super::request::Request;
 use super::user::{Caller, MASTERS, User};
@@ -28,7 +30,9 @@ impl ApiServer {
         for namespace in NAMESPACES {
             self.ensure(Request::create(default_account(namespace))?).await?;
         }
-        self.ensure(Request::create(kubernetes_service(secure_port))?).await
+        self.ensure(Request::create(kubernetes_service(secure_port))?).await?;
+        self.ensure(Request::create(account("coredns", "kube-system"))?).await?;
+        self.ensure(Request::create(dns_service())?).await
     }
 
     /// Creates an object unless it is there.
@@ -43,8 +47,12 @@ impl ApiServer {
 
 /// The account that pods of a namespace run as where they name none.
 pub fn default_account(namespace: &str) -> ServiceAccount {
+    account("default", namespace)
+}
+
+fn account(name: &str, namespace: &str) -> ServiceAccount {
     let metadata = ObjectMeta {
-        name: Some("default".into()),
+        name: Some(name.into()),
         namespace: Some(namespace.into()),
         ..ObjectMeta::default()
     };
@@ -74,6 +82,42 @@ fn kubernetes_service(secure_port: u16) -> Service {
             cluster_ip: Some(KUBERNETES_SERVICE_IP.into()),
             ports: Some(vec![port]),
             session_affinity: Some("None".into()),
+            type_: Some("ClusterIP".into()),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+/// The Service of the cluster's DNS, without the metrics that it has upstream.
+fn dns_service() -> Service {
+    let labels = [
+        ("k8s-app", "kube-dns"),
+        ("kubernetes.io/cluster-service", "true"),
+        ("kubernetes.io/name", "CoreDNS"),
+    ];
+    let texts = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        pairs.collect::<BTreeMap<_, _>>()
+    };
+    let port = |name: &str, protocol: &str| ServicePort {
+        name: Some(name.into()),
+        port: i32::from(dns::PORT),
+        protocol: Some(protocol.into()),
+        target_port: Some(IntOrString::Int(i32::from(dns::PORT))),
+        ..ServicePort::default()
+    };
+    Service {
+        metadata: ObjectMeta {
+            name: Some("kube-dns".into()),
+            namespace: Some("kube-system".into()),
+            labels: Some(texts(&labels)),
+            ..ObjectMeta::default()
+        },
+        spec: Some(ServiceSpec {
+            cluster_ip: Some(dns::CLUSTER_DNS.into()),
+            ports: Some(vec![port("dns", "UDP"), port("dns-tcp", "TCP")]),
+            selector: Some(texts(&labels[..1])),
             type_: Some("ClusterIP".into()),
             ..ServiceSpec::default()
         }),
