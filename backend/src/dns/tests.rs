@@ -13,9 +13,7 @@ use shared::store::memory::MemoryStore;
 
 use super::*;
 use crate::clock::{ClusterClock, SystemEntropy};
-use crate::network::{
-    Attempt, ConnectionRule, Network, PodIdentity, PodNames, Stage, Verdict,
-};
+use crate::network::{Attempt, ConnectionRule, Network, PodIdentity, PodNames, Stage, Verdict};
 use crate::runtime::logs::{LogConfig, LogWriter};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
@@ -48,7 +46,8 @@ impl Cluster {
         let clock = Arc::new(ClusterClock::default());
         let server = ApiServer::new(Arc::new(MemoryStore::new()), clock.clone(), Arc::new(SystemEntropy));
         server.bootstrap(6443).await.unwrap();
-        let client = |name: &str, groups: &[&str]| Client::new(server.clone(), User::new(name, groups), "test");
+        let client =
+            |name: &str, groups: &[&str]| Client::new(server.clone(), User::new(name, groups), "test");
         let network = Network::new();
         network.add_rule(Stage::Translate, Arc::new(ToServer));
         let names = PodNames {

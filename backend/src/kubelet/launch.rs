@@ -123,7 +123,7 @@ impl Order<'_> {
                 true => StopBehavior::DrainWhenStdinEnds,
                 false => StopBehavior::Terminate,
             },
-            hostname: self.sandbox.hostname.clone(),
+            hostname: self.sandbox.names.hostname.clone(),
             memory_limit_bytes: limit(self.container, "memory")
                 .and_then(|limit| u64::try_from(limit.value()).ok()),
             cpu_limit_cores: limit(self.container, "cpu").map(|limit| limit.milli_value() as f64 / 1000.0),
@@ -207,8 +207,10 @@ impl Order<'_> {
     async fn mounts(&self, image: &'static Builtin) -> Result<Vec<Mount>, String> {
         let root = self.sandbox.directory.join("containers").join(&self.container.name).join("rootfs");
         let (place, container) = (root.clone(), self.container.clone());
+        let names = self.sandbox.names.clone();
         let laid_out = blocking(move || {
             lay_out(image, &place)?;
+            names.write(&place)?;
             termination::prepare(&place, &container)
         });
         let laid_out = laid_out.await?;

@@ -12,6 +12,7 @@ mod image;
 mod launch;
 mod leftovers;
 mod logs;
+mod names;
 mod node;
 mod pod;
 mod prober;

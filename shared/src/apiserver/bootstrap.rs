@@ -51,11 +51,8 @@ pub fn default_account(namespace: &str) -> ServiceAccount {
 }
 
 fn account(name: &str, namespace: &str) -> ServiceAccount {
-    let metadata = ObjectMeta {
-        name: Some(name.into()),
-        namespace: Some(namespace.into()),
-        ..ObjectMeta::default()
-    };
+    let metadata =
+        ObjectMeta { name: Some(name.into()), namespace: Some(namespace.into()), ..ObjectMeta::default() };
     ServiceAccount { metadata, ..ServiceAccount::default() }
 }
 

@@ -143,7 +143,8 @@ fn append(conf: &mut ResolvConf, config: &PodDNSConfig) {
     for option in config.options.iter().flatten() {
         options.insert(option.name.clone().unwrap_or_default(), option.value.clone().unwrap_or_default());
     }
-    let text = |(name, value): (String, String)| if value.is_empty() { name } else { format!("{name}:{value}") };
+    let text =
+        |(name, value): (String, String)| if value.is_empty() { name } else { format!("{name}:{value}") };
     conf.options = options.into_iter().map(text).collect();
 }
 
@@ -263,8 +264,14 @@ mod tests {
     fn host_name_that_does_not_fit_should_be_refused() {
         let spec = json!({"subdomain": "a".repeat(63), "setHostnameAsFQDN": true});
         let message = host_name(&pod("web", spec)).unwrap_err();
-        assert!(message.starts_with("failed to construct FQDN from pod hostname and cluster domain, FQDN web.aaa"));
-        assert!(message.ends_with(" is too long (64 characters is the max, 88 characters requested)"), "{message}");
+        assert!(
+            message
+                .starts_with("failed to construct FQDN from pod hostname and cluster domain, FQDN web.aaa")
+        );
+        assert!(
+            message.ends_with(" is too long (64 characters is the max, 88 characters requested)"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -336,7 +343,9 @@ mod tests {
         let plain = self::pod("web", json!({}));
         assert!(hosts_file(&plain, &host_name(&plain).unwrap(), ip).ends_with("\n10.244.1.2\tweb\n"));
         let on_node = node_hosts_file(&plain, "node-1", Ipv4Addr::new(172, 18, 0, 3));
-        assert!(on_node.starts_with("# Kubernetes-managed hosts file (host network).\n127.0.0.1\tlocalhost\n"));
+        assert!(
+            on_node.starts_with("# Kubernetes-managed hosts file (host network).\n127.0.0.1\tlocalhost\n")
+        );
         assert!(on_node.ends_with("\n172.18.0.3\tnode-1\n"));
     }
 }
