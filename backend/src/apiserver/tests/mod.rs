@@ -4,6 +4,7 @@ mod audit;
 mod methods;
 mod patches;
 mod proxy;
+mod streams;
 mod tables;
 
 use std::sync::Arc;
@@ -22,12 +23,14 @@ use tower::ServiceExt as _;
 
 use super::{Context, router};
 use crate::clock::{ClusterClock, SystemEntropy};
+use crate::kubelet::Nodes;
 use crate::network::Network;
 
 /// A bootstrapped API server and its router.
 struct Front {
     server: ApiServer,
     network: Network,
+    nodes: Arc<Nodes>,
     router: Router,
 }
 
@@ -38,16 +41,16 @@ async fn front() -> Front {
 async fn front_over(store: Arc<dyn Store>) -> Front {
     let server = ApiServer::new(store, Arc::new(ClusterClock::default()), Arc::new(SystemEntropy));
     server.bootstrap(6443).await.unwrap();
-    let network = Network::new();
+    let (network, nodes) = (Network::new(), Arc::<Nodes>::default());
     let context = Context {
         server: server.clone(),
-        nodes: Arc::default(),
+        nodes: nodes.clone(),
         network: network.clone(),
         decisions: Arc::default(),
         openapi: Arc::default(),
         secure_address: "127.0.0.1:6443".into(),
     };
-    Front { server, network, router: router(context, Router::new()) }
+    Front { server, network, nodes, router: router(context, Router::new()) }
 }
 
 /// A request of the administrator; `line` is method and path.
