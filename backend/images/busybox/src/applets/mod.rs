@@ -1,5 +1,6 @@
 //! The tools, each with the options that containers' commands use. An option that is not there is refused.
 
+mod archive;
 mod clock;
 mod conditions;
 mod copies;
@@ -91,6 +92,7 @@ applets! {
     "sort" "[-nruf] [-k N] [-t CHAR] [FILE]..." filters::sort;
     "sync" "" output::yes_it_is;
     "tail" "[-n N] [-c N] [-f] [FILE]..." lines::tail;
+    "tar" "-c|-x|-t [-v] [-f FILE] [-C DIR] [FILE]... (without compression)" archive::tar;
     "tee" "[-a] [FILE]..." filters::tee;
     "test" "EXPRESSION" conditions::test;
     "timeout" "SECONDS PROG ARGS" launch::timeout;
