@@ -186,7 +186,9 @@ impl Order<'_> {
         let ip = self.sandbox.ip().to_string();
         let host_ip = self.kubelet.address.to_string();
         let allocatable = self.kubelet.allocatable();
-        let surroundings = Surroundings { pod_ip: &ip, host_ip: &host_ip, allocatable: &allocatable };
+        let services = self.kubelet.services.variables(self.pod).await;
+        let surroundings =
+            Surroundings { pod_ip: &ip, host_ip: &host_ip, services: &services, allocatable: &allocatable };
         let sources = Read::of(self.kubelet, self.pod, self.container).await;
         environment(self.pod, self.container, &surroundings, &sources)
     }

@@ -21,7 +21,8 @@ impl Kubelet {
     /// # Errors
     /// 500 where it does not, with upstream's sentence.
     pub fn pod_network(&self, pod: &Pod) -> Result<PodNetwork, Box<Status>> {
-        let found = pod_ip(pod).and_then(|ip| self.network.pod(ip)).filter(|found| is_of(found, pod));
+        let at = |ip| self.network.network()?.pod(ip);
+        let found = pod_ip(pod).and_then(at).filter(|found| is_of(found, pod));
         found.ok_or_else(|| {
             let part = |text: &Option<String>| text.clone().unwrap_or_default();
             let full_name = format!("{}_{}", part(&pod.metadata.name), part(&pod.metadata.namespace));
@@ -99,7 +100,7 @@ mod tests {
         let node = Node::new(Default::default()).await;
         let identity =
             PodIdentity { namespace: "default".into(), name: "web".into(), ..PodIdentity::default() };
-        let network = node.kubelet.network.add_pod(identity, POD_IP).unwrap();
+        let network = node.network.add_pod(identity, POD_IP).unwrap();
         (node, network)
     }
 

@@ -58,7 +58,6 @@ const NO_PROBE: &str = "probes of this kind are not run yet; the container count
 const NO_SECURITY: &str =
     "this setting has no effect yet; a container is a WebAssembly sandbox without users or capabilities";
 const NO_DRIVER: &str = "volumes of this kind are not mounted yet; no node here has a driver for them";
-const NO_INPUT: &str = "containers have no standard input or terminal yet";
 const NO_AFFINITY: &str = "affinity between pods is not considered in scheduling yet";
 const NO_RESTART_RULE: &str = "restart policies of single containers have no effect yet; the pod's holds";
 const NO_STORAGE_LIMIT: &str = "ephemeral storage is neither reserved nor limited yet";
@@ -67,19 +66,17 @@ const NO_STORAGE_LIMIT: &str = "ephemeral storage is neither reserved nor limite
 pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     field("spec.initContainers", "init containers are not run yet; the other containers start without them"),
     field("spec.ephemeralContainers", "ephemeral containers are not run yet"),
-    field("spec.containers[*].livenessProbe.exec", NO_PROBE),
     field("spec.containers[*].livenessProbe.grpc", NO_PROBE),
     value("spec.containers[*].livenessProbe.httpGet.scheme", "HTTP", NO_PROBE),
-    field("spec.containers[*].readinessProbe.exec", NO_PROBE),
     field("spec.containers[*].readinessProbe.grpc", NO_PROBE),
     value("spec.containers[*].readinessProbe.httpGet.scheme", "HTTP", NO_PROBE),
-    field("spec.containers[*].startupProbe.exec", NO_PROBE),
     field("spec.containers[*].startupProbe.grpc", NO_PROBE),
     value("spec.containers[*].startupProbe.httpGet.scheme", "HTTP", NO_PROBE),
-    field("spec.containers[*].lifecycle", "lifecycle hooks are not run yet"),
+    field(
+        "spec.containers[*].lifecycle.stopSignal",
+        "a WebAssembly program cannot tell signals apart; it ends as by SIGTERM",
+    ),
     field("spec.containers[*].workingDir", "containers start in / yet"),
-    field("spec.containers[*].stdin", NO_INPUT),
-    field("spec.containers[*].tty", NO_INPUT),
     field("spec.containers[*].restartPolicy", NO_RESTART_RULE),
     field("spec.containers[*].restartPolicyRules", NO_RESTART_RULE),
     field("spec.containers[*].resizePolicy", "containers are not resized in place yet"),
