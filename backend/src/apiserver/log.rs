@@ -3,21 +3,22 @@
 //! Follows `pkg/registry/core/pod/strategy.go` (`LogLocation`) upstream.
 
 use axum::body::Body;
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusDetails};
 use shared::api::scheme::Verb;
 use shared::api::status;
-use shared::apiserver::request::{Operation, Reply, Request};
 use shared::apiserver::request_info::ResourcePath;
+use shared::apiserver::stream_location;
 use shared::validation::field::ErrorList;
 use shared::validation::pod_log_options::{PodLogOptions as Asked, validate_pod_log_options};
 
 use crate::kubelet::PodLogOptions;
 use crate::runtime::logs::{LogOptions, Source};
 
+use super::connect;
 use super::query::Query;
 use super::reply::{self, Failure};
 use super::resource::Asking;
@@ -26,28 +27,17 @@ use super::resource::Asking;
 pub(super) async fn handle(
     asking: &Asking<'_>,
     place: &ResourcePath<'_>,
-    method: &Method,
-    query: &Query,
+    parts: Parts,
 ) -> Result<Response, Failure> {
-    if *method != Method::GET {
+    let method = parts.method;
+    if method != Method::GET {
         return Err(status::method_not_supported(place.kind.group_resource(), method.as_str()).into());
     }
-    let request = Request {
-        kind: place.kind,
-        namespace: place.namespace.to_owned(),
-        name: place.name.to_owned(),
-        subresource: place.subresource,
-        operation: Operation::Connect(Verb::Get),
-    };
-    let Reply::Connect(object) = asking.answer(request).await?.reply else {
-        return Err(status::internal("no object to connect to").into());
-    };
-    let Some(pod) = object.downcast_ref::<Pod>() else {
-        return Err(status::internal("a pod that is none").into());
-    };
-    let container = container(pod, query.get("container"))?;
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let pod = connect::pod(asking, place, place.name, Verb::Get).await?;
+    let container = stream_location::container(&pod, query.get("container"))?;
     let name = pod.metadata.name.as_deref().unwrap_or_default();
-    let options = options(query, name, asking.context.server.clock().now())?;
+    let options = options(&query, name, asking.context.server.clock().now())?;
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default();
     if node.is_empty() {
         // Upstream answers with an empty log while a pod has no node.
@@ -56,34 +46,8 @@ pub(super) async fn handle(
     let Some(kubelet) = asking.context.nodes.get(node) else {
         return Err(status::internal(format!("Get containerLogs: node {node:?} is not reachable")).into());
     };
-    let lines = kubelet.container_logs(pod, &container, options).await?;
+    let lines = kubelet.container_logs(&pod, &container, options).await?;
     Ok(reply::bytes(StatusCode::OK, "text/plain", Body::from_stream(lines)))
-}
-
-/// The container that is meant; 400 where it must be named, or there is none of that name.
-fn container(pod: &Pod, wanted: Option<&str>) -> Result<String, Box<Status>> {
-    let spec = pod.spec.as_ref();
-    let names: Vec<&str> =
-        spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.as_str()).collect();
-    let init = spec.and_then(|spec| spec.init_containers.as_ref()).into_iter().flatten();
-    let init: Vec<&str> = init.map(|container| container.name.as_str()).collect();
-    let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
-    match (wanted, names.as_slice()) {
-        (Some(wanted), _) if names.contains(&wanted) || init.contains(&wanted) => Ok(wanted.to_owned()),
-        (Some(wanted), _) => {
-            Err(Box::new(status::bad_request(format!("container {wanted} is not valid for pod {pod_name}"))))
-        }
-        (None, [only]) => Ok((*only).to_owned()),
-        (None, _) => {
-            let choice = names.join(" ");
-            let mut message =
-                format!("a container name must be specified for pod {pod_name}, choose one of: [{choice}]");
-            if !init.is_empty() {
-                message = format!("{message} or one of the init containers: [{}]", init.join(" "));
-            }
-            Err(Box::new(status::bad_request(message)))
-        }
-    }
 }
 
 fn options(query: &Query, pod: &str, now: Timestamp) -> Result<PodLogOptions, Box<Status>> {

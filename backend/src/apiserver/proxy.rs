@@ -18,13 +18,12 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use shared::api::scheme::Verb;
 use shared::api::status;
-use shared::apiserver::request::{Operation, Reply, Request};
 use shared::apiserver::request_info::ResourcePath;
 
 use super::identity::PAGE_USER;
 use super::reply::Failure;
 use super::resource::Asking;
-use super::{Context, tunnel};
+use super::{Context, connect, tunnel};
 
 /// What concerns one connection and is not passed on (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -47,23 +46,11 @@ pub(super) async fn handle(
     body: Body,
 ) -> Result<Response, Failure> {
     let (scheme, name, port) = split_name(place.name)?;
-    let request = Request {
-        kind: place.kind,
-        namespace: place.namespace.to_owned(),
-        name: name.to_owned(),
-        subresource: place.subresource,
-        operation: Operation::Connect(verb(&parts.method)),
-    };
-    let Reply::Connect(object) = asking.answer(request).await?.reply else {
-        return Err(status::internal("no object to connect to").into());
-    };
-    let Some(pod) = object.downcast_ref::<Pod>() else {
-        return Err(status::internal("a pod that is none").into());
-    };
+    let pod = connect::pod(asking, place, name, verb(&parts.method)).await?;
     if scheme == "https" {
         return Err(status::service_unavailable("TLS to pods is not supported by the pod proxy").into());
     }
-    let address = address(pod, port)?;
+    let address = address(&pod, port)?;
     let upgrades = tunnel::wanted(&parts.headers);
     if let Some(location) = slash_added(place, &parts).filter(|_| !upgrades) {
         return Ok(redirect(&location));
@@ -161,7 +148,7 @@ pub(super) async fn connect(
     context: &Context,
     address: SocketAddr,
 ) -> Result<client::conn::http1::SendRequest<Body>, Failure> {
-    let dialled = context.network.dial(None, address).await;
+    let dialled = context.host.dial(address).await;
     let connection = dialled.map_err(|error| unreachable(&error.told(address)))?;
     let handshake = client::conn::http1::handshake(TokioIo::new(connection)).await;
     let (sender, driver) = handshake.map_err(|error| unreachable(&error))?;

@@ -5,6 +5,8 @@ use axum::extract::{FromRequestParts, State, WebSocketUpgrade};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request as HttpRequest, header};
 use axum::response::{IntoResponse, Response};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Status};
 use percent_encoding::percent_decode_str;
 use shared::api::patch::PatchType;
@@ -19,12 +21,22 @@ use shared::apiserver::user::Caller;
 
 use super::query::Query;
 use super::reply::Failure;
-use super::{Context, body, discovery, encode, log, negotiation, proxy, watch};
+use super::{Context, body, discovery, encode, log, negotiation, port_forward, proxy, remote_command, watch};
 
 type Result<T> = std::result::Result<T, Failure>;
 
+/// Answers a stream's request.
+type Stream =
+    for<'a> fn(&'a Asking<'a>, &'a ResourcePath<'a>, Parts, Body) -> BoxFuture<'a, Result<Response>>;
+
 /// Subresources that are streams to the pod.
-const STREAMS: [&str; 2] = ["log", "proxy"];
+const STREAMS: [(&str, Stream); 5] = [
+    ("attach", |asking, place, parts, _| remote_command::attach(asking, place, parts).boxed()),
+    ("exec", |asking, place, parts, _| remote_command::exec(asking, place, parts).boxed()),
+    ("log", |asking, place, parts, _| log::handle(asking, place, parts).boxed()),
+    ("portforward", |asking, place, parts, _| port_forward::handle(asking, place, parts).boxed()),
+    ("proxy", |asking, place, parts, body| proxy::handle(asking, place, parts, body).boxed()),
+];
 
 /// Answers every path below `/api/` and `/apis/`.
 pub(super) async fn handle(State(context): State<Context>, request: HttpRequest<Body>) -> Response {
@@ -45,21 +57,9 @@ pub(super) async fn handle(State(context): State<Context>, request: HttpRequest<
     outcome.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// 404, or 501 where upstream has a stream to the pod and this server does not yet.
+/// 404, to those who may ask.
 fn unknown(caller: &Caller, path: &str) -> Failure {
-    if let Err(refused) = discovery::permitted(caller, path) {
-        return refused;
-    }
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    match segments.as_slice() {
-        ["api", "v1", "namespaces", _, "pods", _, stream @ ("exec" | "attach" | "portforward")] => {
-            let mut status = status::bad_request(format!("Kijabi does not support {stream} yet"));
-            status.code = Some(501);
-            status.reason = Some("NotImplemented".into());
-            status.into()
-        }
-        _ => status::no_such_path().into(),
-    }
+    discovery::permitted(caller, path).err().unwrap_or_else(|| status::no_such_path().into())
 }
 
 /// A path without its escapes.
@@ -98,13 +98,11 @@ async fn resource(
     body: Body,
 ) -> Result<Response> {
     let context = asking.context;
-    let query = Query::parse(parts.uri.query().unwrap_or_default());
-    if let Some(stream) = place.subresource.filter(|subresource| STREAMS.contains(&subresource.name)) {
-        return match stream.name {
-            "log" => log::handle(asking, &place, &parts.method, &query).await,
-            _ => proxy::handle(asking, &place, parts, body).await,
-        };
+    let named = place.subresource.map_or("", |subresource| subresource.name);
+    if let Some((_, stream)) = STREAMS.iter().find(|(name, _)| *name == named) {
+        return stream(asking, &place, parts, body).await;
     }
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, context).await.ok();
     let view = encode::View::new(context, place.kind, negotiation::form(&parts.headers)?, &query)?;
     let operation = operation(&parts, &place, &query, body).await?;

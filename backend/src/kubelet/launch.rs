@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::images::builtin::{Builtin, Launch};
 use crate::runtime::logs::{LogConfig, LogFollow, LogWriter};
 use crate::runtime::{
-    ContainerHandle, ContainerSpec, ContainerState, ExitStatus, Mount, Stdin, StopBehavior,
+    ContainerHandle, ContainerSpec, ContainerState, ExitStatus, Mount, ProcessSpec, StopBehavior,
 };
 
 use super::component::ComponentHandle;
@@ -26,11 +26,20 @@ use super::pod::blocking;
 use super::sandbox::Sandbox;
 use super::termination::{self, LastWords};
 
+/// A WebAssembly program that was started as a container.
+#[derive(Clone)]
+pub(super) struct Guest {
+    pub(super) handle: ContainerHandle,
+    /// Whose programs can be started beside it.
+    pub(super) image: &'static Builtin,
+    last_words: LastWords,
+}
+
 /// A container that was started.
 #[derive(Clone)]
 pub(super) enum Running {
-    /// A WebAssembly program, and where it leaves its last words.
-    Guest(ContainerHandle, LastWords),
+    /// A WebAssembly program.
+    Guest(Guest),
     /// A part of this program.
     Component(ComponentHandle),
 }
@@ -39,7 +48,7 @@ impl Running {
     /// Follows the container's life.
     pub(super) fn watch(&self) -> watch::Receiver<ContainerState> {
         match self {
-            Running::Guest(handle, _) => handle.watch(),
+            Running::Guest(guest) => guest.handle.watch(),
             Running::Component(handle) => handle.watch(),
         }
     }
@@ -47,7 +56,7 @@ impl Running {
     /// What a reader needs to follow the log.
     pub(super) fn follow_log(&self) -> LogFollow {
         match self {
-            Running::Guest(handle, _) => handle.follow_log(),
+            Running::Guest(guest) => guest.handle.follow_log(),
             Running::Component(handle) => handle.follow_log(),
         }
     }
@@ -55,7 +64,7 @@ impl Running {
     /// How the container ended, with what it had to say.
     pub(super) async fn with_last_words(&self, status: ExitStatus) -> ExitStatus {
         match self {
-            Running::Guest(_, last_words) => last_words.add_to(status).await,
+            Running::Guest(guest) => guest.last_words.add_to(status).await,
             Running::Component(_) => status,
         }
     }
@@ -63,7 +72,7 @@ impl Running {
     /// Ends the container, by force when the grace is over.
     pub(super) async fn kill(&self, grace: Duration) {
         match self {
-            Running::Guest(handle, _) => drop(handle.kill(grace).await),
+            Running::Guest(guest) => drop(guest.handle.kill(grace).await),
             Running::Component(handle) => handle.kill(grace).await,
         }
     }
@@ -109,33 +118,39 @@ impl Order<'_> {
         let launch = self.launch(image, &variables).map_err(error("RunContainerError"))?;
         let program =
             self.kubelet.images.program(launch.program).await.map_err(error("RunContainerError"))?;
-        let mounts = self.mounts(image).await.map_err(error("CreateContainerError"))?;
+        let root = self.root(image).await.map_err(error("CreateContainerError"))?;
+        let mounts = self.mounts(root).map_err(error("CreateContainerError"))?;
         let last_words = LastWords::of(self.container, &mounts, &self.log_path());
-        let spec = ContainerSpec {
-            id: self.id(),
+        let process = ProcessSpec {
             program,
             args: launch.arguments,
             env: with_image_defaults(image, variables),
             working_dir: Some(self.working_dir(image)),
             mounts,
-            stdin: Stdin::Empty,
+            tty: self.container.tty.unwrap_or(false),
+            hostname: self.sandbox.hostname.clone(),
+            pod: self.sandbox.network.clone(),
+        };
+        let spec = ContainerSpec {
+            id: self.id(),
+            process,
+            stdin: self.container.stdin.unwrap_or(false),
+            stdin_once: self.container.stdin_once.unwrap_or(false),
             stop: match launch.drains_on_stdin_close {
                 true => StopBehavior::DrainWhenStdinEnds,
                 false => StopBehavior::Terminate,
             },
-            hostname: self.sandbox.hostname.clone(),
             memory_limit_bytes: limit(self.container, "memory")
                 .and_then(|limit| u64::try_from(limit.value()).ok()),
             cpu_limit_cores: limit(self.container, "cpu").map(|limit| limit.milli_value() as f64 / 1000.0),
             log,
-            pod: self.sandbox.network.clone(),
         };
         let handle = self
             .kubelet
             .runtime
             .start(spec)
             .map_err(|failure| error("RunContainerError")(failure.to_string()))?;
-        Ok(Running::Guest(handle, last_words))
+        Ok(Running::Guest(Guest { handle, image, last_words }))
     }
 
     async fn start_component(
@@ -149,7 +164,8 @@ impl Order<'_> {
         let log = self.log().await?;
         let (command, args) = self.expanded(variables);
         let line = [command, args].concat();
-        Ok(Running::Component(ComponentHandle::start(component, line, log, self.kubelet.clock_source())))
+        let (network, clock) = (self.sandbox.network.clone(), self.kubelet.clock_source());
+        Ok(Running::Component(ComponentHandle::start(component, line, log, network, clock)))
     }
 
     /// Command and arguments with their `$(VAR)`s replaced.
@@ -203,8 +219,8 @@ impl Order<'_> {
         format!("{}/{}/{}", part(&metadata.namespace), part(&metadata.name), self.container.name)
     }
 
-    /// The image's files, made anew for every start, and the volumes.
-    async fn mounts(&self, image: &'static Builtin) -> Result<Vec<Mount>, String> {
+    /// Makes the image's files anew, as for every start, and says where they lie.
+    async fn root(&self, image: &'static Builtin) -> Result<PathBuf, String> {
         let root = self.sandbox.directory.join("containers").join(&self.container.name).join("rootfs");
         let (place, container) = (root.clone(), self.container.clone());
         let laid_out = blocking(move || {
@@ -213,6 +229,11 @@ impl Order<'_> {
         });
         let laid_out = laid_out.await?;
         laid_out.map_err(|failure| format!("failed to lay out the image's files: {failure}"))?;
+        Ok(root)
+    }
+
+    /// The image's files, and the volumes.
+    fn mounts(&self, root: PathBuf) -> Result<Vec<Mount>, String> {
         let mut mounts = vec![Mount { host_dir: root, guest_path: "/".into(), read_only: false }];
         for mount in self.container.volume_mounts.iter().flatten() {
             let Some(place) = self.sandbox.volumes.get(&mount.name) else {

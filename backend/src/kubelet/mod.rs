@@ -5,7 +5,8 @@
 //! and hands their actions to [`pod`]; that makes the pod's [`sandbox`], fetches [`image`]s, starts
 //! containers ([`launch`], or [`component`] for the control plane's own), asks their probes
 //! ([`prober`]), reads their last words ([`termination`]) and writes reports ([`reporter`]).
-//! [`registration`] keeps Node and Lease true, [`logs`] answers for output.
+//! [`registration`] keeps Node and Lease true, [`logs`] answers for output; [`streams`] runs commands in
+//! the containers that [`running`] knows, and attaches clients to them.
 
 mod component;
 mod image;
@@ -14,11 +15,15 @@ mod leftovers;
 mod logs;
 mod node;
 mod pod;
+mod port_forward;
 mod prober;
 mod registration;
 mod reporter;
+mod running;
 mod sandbox;
+mod services;
 mod static_pods;
+mod streams;
 mod sync_loop;
 mod termination;
 #[cfg(test)]
@@ -27,10 +32,11 @@ mod testing;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub use component::{Component, Components, REGISTRY};
+pub use component::{Component, ComponentContext, Components, REGISTRY};
 pub use logs::PodLogOptions;
 pub(crate) use node::manifests;
 pub use node::{Kubelet, NodeOptions};
+pub use streams::{AttachRequest, ExecRequest};
 
 /// The kubelets of a cluster, by node: how the API server reaches them.
 #[derive(Default)]

@@ -218,9 +218,9 @@ impl PodOnNode {
 
     fn probe(&self, container: String, attempt: i32, kind: ProbeKind) {
         let (Some(spec), Some(sandbox)) = (self.spec(&container), self.sandbox.clone()) else { return };
-        let network = self.kubelet.network.clone();
+        let node = self.kubelet.network.clone();
         self.spawn(async move {
-            let outcome = prober::ask(&network, sandbox.ip(), &spec, kind).await;
+            let outcome = prober::ask(&node, sandbox.ip(), &spec, kind).await;
             Outcome::Probed { container, attempt, kind, outcome }
         });
     }
@@ -229,13 +229,21 @@ impl PodOnNode {
     pub(super) fn keep(&mut self, container: &str, attempt: i32, running: Running) {
         self.kubelet.logs.add(&self.uid, container, attempt, running.follow_log());
         let (uid, name, inputs) = (self.uid.clone(), container.to_owned(), self.inputs.clone());
-        self.kubelet.spawn(tell_exit(running.clone(), uid, name, attempt, inputs));
+        self.kubelet.running.add(&uid, &name, attempt, running.clone());
+        let kubelet = self.kubelet.clone();
+        let told = running.clone();
+        self.kubelet.spawn(async move {
+            let exit = end_of(&told).await;
+            kubelet.running.remove(&uid, &name, attempt);
+            // Without a receiver the kubelet is gone.
+            let _ = inputs.send(Input::Outcome { uid, outcome: Outcome::Exited(name, attempt, exit) });
+        });
         self.running.insert(container.to_owned(), running);
     }
 
     /// The programs that run, without the parts of this program.
     pub(super) fn guests(&self) -> impl Iterator<Item = &Running> {
-        self.running.values().filter(|running| matches!(running, Running::Guest(..)))
+        self.running.values().filter(|running| matches!(running, Running::Guest(_)))
     }
 
     /// The parts of this program that run, each with the number of those that it may need.
@@ -268,35 +276,32 @@ fn never_pulled(image: &str) -> PullError {
     PullError { reason: "ErrImageNeverPull", message }
 }
 
-/// An id as container runtimes give them, with this one's name before it.
+/// A container's id, with this runtime's name before it.
 fn container_id(kubelet: &Kubelet) -> String {
-    let entropy = kubelet.client.server().entropy();
-    let words: [u64; 4] = std::array::from_fn(|_| entropy.next_u64());
-    format!("kijabi://{:016x}{:016x}{:016x}{:016x}", words[0], words[1], words[2], words[3])
+    format!("kijabi://{}", new_id(kubelet))
 }
 
-/// Waits for the end of a container and tells the loop.
-async fn tell_exit(
-    running: Running,
-    uid: String,
-    container: String,
-    attempt: i32,
-    inputs: mpsc::UnboundedSender<Input>,
-) {
+/// An id as container runtimes give them.
+pub(super) fn new_id(kubelet: &Kubelet) -> String {
+    let entropy = kubelet.client.server().entropy();
+    let words: [u64; 4] = std::array::from_fn(|_| entropy.next_u64());
+    format!("{:016x}{:016x}{:016x}{:016x}", words[0], words[1], words[2], words[3])
+}
+
+/// Waits for the end of a container.
+async fn end_of(running: &Running) -> ContainerStateTerminated {
     let mut state = running.watch();
     // Without a sender nobody runs the container any more.
     let state = match state.wait_for(|state| matches!(state, ContainerState::Exited { .. })).await {
         Ok(state) => Some(state.clone()),
         Err(_) => None,
     };
-    let exit = match state.as_ref().and_then(ended) {
+    match state.as_ref().and_then(ended) {
         Some((status, started_at, finished_at)) => {
             exit(running.with_last_words(status).await, Some(started_at), Some(finished_at))
         }
         None => exit(ExitStatus::killed(), None, None),
-    };
-    // Without a receiver the kubelet is gone.
-    let _ = inputs.send(Input::Outcome { uid, outcome: Outcome::Exited(container, attempt, exit) });
+    }
 }
 
 fn exit(

@@ -252,7 +252,7 @@ impl PipeWriter {
     }
 
     /// A handle that can end the pipe from elsewhere.
-    pub(crate) fn control(&self) -> PipeControl {
+    pub(super) fn control(&self) -> PipeControl {
         PipeControl { shared: self.shared.clone() }
     }
 }
@@ -288,7 +288,7 @@ impl AsyncWrite for PipeWriter {
 }
 
 /// Ends a pipe without owning an end of it.
-pub(crate) struct PipeControl {
+pub(super) struct PipeControl {
     shared: Arc<Shared>,
 }
 
@@ -296,11 +296,6 @@ impl PipeControl {
     /// Fails both ends with `ConnectionReset`.
     pub(super) fn reset(&self) {
         self.shared.end(|state| state.reset = true);
-    }
-
-    /// Ends the stream as [`PipeWriter::finish`] does.
-    pub(crate) fn finish(&self) {
-        self.shared.change(|state| state.finished = true);
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -11,37 +10,15 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::Clock;
-use super::cpu::{CpuMeter, Metered};
+use super::cgroup::{Cgroup, Process};
+use super::cpu::Metered;
 use super::engine::Runtime;
 use super::exit::ExitStatus;
-use super::guest::{Guest, Outcome};
-use super::limits::MemoryMeter;
-use super::logs::{LogFollow, LogWriter};
-use super::program::Program;
-use crate::network::PodNetwork;
-use crate::network::pipe::{PipeControl, PipeReader, PipeWriter, pipe};
-
-const STDIN_CAPACITY_BYTES: usize = 64 * 1024;
-
-/// A directory of the host that a container sees.
-#[derive(Clone, Debug)]
-pub struct Mount {
-    /// The directory on the host; it must exist.
-    pub host_dir: PathBuf,
-    /// Where the guest sees it, absolute; `/` for the image's own files.
-    pub guest_path: String,
-    /// Whether writing is refused.
-    pub read_only: bool,
-}
-
-/// What a container reads from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stdin {
-    /// The end of the stream at once.
-    Empty,
-    /// What is written to [`ContainerHandle::take_stdin`].
-    Piped,
-}
+use super::guest::{Guest, Outcome, Stdio};
+use super::input::{Inlet, Input, input};
+use super::logs::{LogFollow, LogWriter, Source};
+use super::output::{Attached, Output};
+use super::process::{ProcessSpec, StartError};
 
 /// What a request to stop means to a program; an image says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,43 +33,20 @@ pub enum StopBehavior {
 pub struct ContainerSpec {
     /// Name of the container in messages.
     pub id: String,
-    /// The program, see [`Runtime::compile`].
-    pub program: Arc<Program>,
-    /// The arguments, the program's name first.
-    pub args: Vec<String>,
-    /// The environment; `HOSTNAME` is added unless it is there.
-    pub env: Vec<(String, String)>,
-    /// Directory that relative paths start from; `None` for the root.
-    pub working_dir: Option<String>,
-    /// The image's files and the volumes.
-    pub mounts: Vec<Mount>,
-    /// Standard input.
-    pub stdin: Stdin,
+    /// The main program.
+    pub process: ProcessSpec,
+    /// Whether clients that attach may write to it.
+    pub stdin: bool,
+    /// Whether its input ends with that of the first client that attaches.
+    pub stdin_once: bool,
     /// What a request to stop means.
     pub stop: StopBehavior,
-    /// The pod's host name.
-    pub hostname: String,
     /// Linear memory in bytes beyond which the container is OOMKilled.
     pub memory_limit_bytes: Option<u64>,
     /// Processor time a second, in processors.
     pub cpu_limit_cores: Option<f64>,
     /// Where standard output and standard error go.
     pub log: LogWriter,
-    /// The network that the containers of the pod share.
-    pub pod: PodNetwork,
-}
-
-/// Why a container could not be created.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A mount's directory could not be opened.
-    #[error("failed to mount {guest_path}: {error:#}")]
-    Mount {
-        /// Where the guest would have seen it.
-        guest_path: String,
-        /// What the host said.
-        error: wasmtime::Error,
-    },
 }
 
 /// Where a container is in its life.
@@ -125,12 +79,26 @@ pub struct ContainerStats {
     pub memory_bytes: u64,
 }
 
-/// What was asked of a running container. The later in the list, the stronger.
+/// What was asked of a running program. The later in the list, the stronger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Signal {
+pub(super) enum Signal {
     None,
+    Interrupt,
+    Quit,
     Terminate,
     Kill,
+}
+
+impl Signal {
+    /// How a program ends by it.
+    pub(super) fn status(self) -> ExitStatus {
+        match self {
+            Signal::Interrupt => ExitStatus::interrupted(),
+            Signal::Quit => ExitStatus::quit(),
+            Signal::None | Signal::Terminate => ExitStatus::terminated(),
+            Signal::Kill => ExitStatus::killed(),
+        }
+    }
 }
 
 /// A container. Clones are the same container; dropping them leaves it running.
@@ -141,14 +109,18 @@ pub struct ContainerHandle {
 
 struct Shared {
     id: String,
+    process: ProcessSpec,
     stop: StopBehavior,
     state: watch::Receiver<ContainerState>,
     signal: watch::Sender<Signal>,
-    stdin: Mutex<Option<PipeWriter>>,
-    /// Ends the standard input, also after its writing end was taken.
-    stdin_control: Option<PipeControl>,
-    cpu: Arc<CpuMeter>,
-    memory: Arc<MemoryMeter>,
+    /// Feeds the main program, where it reads anything.
+    inlet: Option<Inlet>,
+    /// Whether clients may use it, and whether it ends with the first of them.
+    stdin: bool,
+    stdin_once: bool,
+    /// Those attached to standard output and standard error.
+    attached: [Arc<Attached>; 2],
+    cgroup: Arc<Cgroup>,
     log: LogFollow,
 }
 
@@ -158,37 +130,44 @@ impl Runtime {
     /// # Errors
     /// When a mount cannot be opened. A program that cannot be started ends with reason `StartError` instead.
     pub fn start(&self, spec: ContainerSpec) -> Result<ContainerHandle, StartError> {
-        let (cpu, memory) = (Arc::new(CpuMeter::default()), Arc::new(MemoryMeter::default()));
-        let (stdin, guest_stdin) = open_stdin(&spec);
-        let guest = Guest::new(&spec, guest_stdin, memory.clone(), self.memory.clone())?;
+        let cgroup = Cgroup::new(spec.memory_limit_bytes, spec.cpu_limit_cores, self.memory.clone());
+        let slot = cgroup.enter()?;
+        let attached: [Arc<Attached>; 2] = Default::default();
+        let (inlet, stdio) = streams(&spec, &attached);
+        let guest = Guest::new(&spec.process, stdio, cgroup.clone())?;
         let (report, state) = watch::channel(ContainerState::Created);
         let (signal, signals) = watch::channel(Signal::None);
         let shared = Shared {
             id: spec.id,
+            process: spec.process,
             stop: spec.stop,
             state,
             signal,
-            stdin_control: stdin.as_ref().map(PipeWriter::control),
-            stdin: Mutex::new(stdin),
-            cpu: cpu.clone(),
-            memory: memory.clone(),
+            inlet,
+            stdin: spec.stdin,
+            stdin_once: spec.stdin_once,
+            attached: attached.clone(),
+            cgroup: cgroup.clone(),
             log: spec.log.follow(),
         };
-        let program =
-            Metered::new(guest.run(self.engine.clone()), self.epoch.clone(), cpu, spec.cpu_limit_cores);
-        let life = Life { clock: self.clock.clone(), report, signals, memory, log: spec.log };
+        let program = Metered::new(guest.run(self.engine.clone()), self.epoch.clone(), cgroup);
+        let life = Life { clock: self.clock.clone(), report, signals, slot, attached, log: spec.log };
         self.threads.handle().spawn(life.run(program));
         Ok(ContainerHandle { shared: Arc::new(shared) })
     }
 }
 
-/// A pipe to write to, kept open for programs that drain when it ends.
-fn open_stdin(spec: &ContainerSpec) -> (Option<PipeWriter>, Option<PipeReader>) {
-    if spec.stdin == Stdin::Empty && spec.stop == StopBehavior::Terminate {
-        return (None, None);
-    }
-    let (writer, reader) = pipe(STDIN_CAPACITY_BYTES);
-    (Some(writer), Some(reader))
+/// The main program's ends of its streams, and what feeds it. A program that drains when its input ends has
+/// one that only the end of which is ever used; a terminal is there whether somebody may type or not.
+fn streams(spec: &ContainerSpec, attached: &[Arc<Attached>; 2]) -> (Option<Inlet>, Stdio) {
+    let tty = spec.process.tty;
+    let output = |source, attached: &Arc<Attached>| Output::log(&spec.log, source, attached.clone(), tty);
+    let stdout = output(Source::Stdout, &attached[0]);
+    let stderr = if tty { stdout.clone() } else { output(Source::Stderr, &attached[1]) };
+    let screen = tty.then(|| stdout.clone());
+    let has_input = spec.stdin || tty || spec.stop == StopBehavior::DrainWhenStdinEnds;
+    let (inlet, stdin) = if has_input { Some(input(screen)).unzip() } else { (None, None) };
+    (inlet, Stdio { stdin: stdin.unwrap_or_else(Input::empty), stdout, stderr })
 }
 
 /// The task of a container.
@@ -196,7 +175,8 @@ struct Life {
     clock: Clock,
     report: watch::Sender<ContainerState>,
     signals: watch::Receiver<Signal>,
-    memory: Arc<MemoryMeter>,
+    slot: Process,
+    attached: [Arc<Attached>; 2],
     log: LogWriter,
 }
 
@@ -204,34 +184,33 @@ impl Life {
     async fn run(mut self, program: impl Future<Output = Outcome>) {
         let started_at = (self.clock)();
         self.report.send_replace(ContainerState::Running { started_at });
-        let status = self.status(program).await;
+        let status = tokio::select! {
+            biased;
+            signal = last_signal(&mut self.signals) => signal,
+            status = status_of(program, &self.slot.cgroup) => status,
+        };
         self.log.close();
         let finished_at = (self.clock)();
         self.report.send_replace(ContainerState::Exited { status, started_at, finished_at });
+        self.attached.iter().for_each(|attached| attached.clear());
     }
+}
 
-    /// Runs the program until it ends or a signal ends it; either way it is dropped then.
-    async fn status(&mut self, program: impl Future<Output = Outcome>) -> ExitStatus {
-        let program = AssertUnwindSafe(program).catch_unwind();
-        tokio::select! {
-            biased;
-            signal = last_signal(&mut self.signals) => signal,
-            outcome = program => match outcome {
-                Ok(outcome) => self.judge(&outcome),
-                Err(_) => ExitStatus::host_failed(),
-            },
-        }
-    }
-
-    fn judge(&self, outcome: &Outcome) -> ExitStatus {
-        match outcome {
-            Outcome::Returned(code) => ExitStatus::exited(*code),
-            Outcome::NotStarted(error) | Outcome::Ended(error) if self.memory.exhausted() => {
-                ExitStatus::out_of_memory(error)
-            }
-            Outcome::NotStarted(error) => ExitStatus::not_started(error),
-            Outcome::Ended(error) => ExitStatus::of(error),
-        }
+/// Runs a program of a container until it ends, or until any of them was denied memory: then all end, as with
+/// Linux's `memory.oom.group`, which upstream's kubelet sets.
+pub(super) async fn status_of(program: impl Future<Output = Outcome>, cgroup: &Cgroup) -> ExitStatus {
+    let program = AssertUnwindSafe(program).catch_unwind();
+    let outcome = tokio::select! {
+        biased;
+        why = cgroup.memory.until_exhausted() => return ExitStatus::out_of_memory(why),
+        outcome = program => outcome,
+    };
+    match (outcome, cgroup.memory.exhausted()) {
+        (Err(_), _) => ExitStatus::host_failed(),
+        (Ok(Outcome::Returned(code)), _) => ExitStatus::exited(code),
+        (Ok(_), Some(why)) => ExitStatus::out_of_memory(why),
+        (Ok(Outcome::NotStarted(error)), None) => ExitStatus::not_started(&error),
+        (Ok(Outcome::Ended(error)), None) => ExitStatus::of(&error),
     }
 }
 
@@ -239,8 +218,7 @@ impl Life {
 async fn last_signal(signals: &mut watch::Receiver<Signal>) -> ExitStatus {
     let signal = signals.wait_for(|signal| *signal != Signal::None).await.map(|signal| *signal);
     match signal {
-        Ok(Signal::Kill) => ExitStatus::killed(),
-        Ok(_) => ExitStatus::terminated(),
+        Ok(signal) => signal.status(),
         Err(_) => std::future::pending().await,
     }
 }
@@ -292,16 +270,11 @@ impl ContainerHandle {
         self.wait().await
     }
 
-    /// The writing end of the container's standard input, once. Dropping it ends the input.
-    pub fn take_stdin(&self) -> Option<PipeWriter> {
-        self.shared.stdin.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
     /// What the container uses now; nothing of memory once it ended.
     pub fn stats(&self) -> ContainerStats {
-        let ended = matches!(*self.shared.state.borrow(), ContainerState::Exited { .. });
-        let memory_bytes = if ended { 0 } else { self.shared.memory.used_bytes() };
-        ContainerStats { cpu: self.shared.cpu.used(), memory_bytes }
+        let cgroup = &self.shared.cgroup;
+        let memory_bytes = if self.is_ended() { 0 } else { cgroup.memory.used_bytes() };
+        ContainerStats { cpu: cgroup.cpu.used(), memory_bytes }
     }
 
     /// What tells a reader of this container's log that there is more, and when it is complete.
@@ -309,11 +282,39 @@ impl ContainerHandle {
         self.shared.log.clone()
     }
 
-    fn end_stdin(&self) {
-        self.shared.stdin_control.iter().for_each(PipeControl::finish);
+    /// Whether it ended.
+    pub(super) fn is_ended(&self) -> bool {
+        matches!(*self.shared.state.borrow(), ContainerState::Exited { .. })
     }
 
-    fn send(&self, signal: Signal) {
+    pub(super) fn process(&self) -> &ProcessSpec {
+        &self.shared.process
+    }
+
+    pub(super) fn cgroup(&self) -> &Arc<Cgroup> {
+        &self.shared.cgroup
+    }
+
+    /// What feeds the main program, where clients may.
+    pub(super) fn public_inlet(&self) -> Option<Inlet> {
+        let is_private = self.shared.stop == StopBehavior::DrainWhenStdinEnds;
+        self.shared.inlet.clone().filter(|_| self.shared.stdin && !is_private)
+    }
+
+    pub(super) fn ends_input_with_its_client(&self) -> bool {
+        self.shared.stdin_once
+    }
+
+    /// Those attached to an output stream.
+    pub(super) fn attached(&self, source: Source) -> &Attached {
+        &self.shared.attached[source as usize]
+    }
+
+    fn end_stdin(&self) {
+        self.shared.inlet.iter().for_each(Inlet::end);
+    }
+
+    pub(super) fn send(&self, signal: Signal) {
         self.shared.signal.send_modify(|current| *current = signal.max(*current));
     }
 }

@@ -1,15 +1,16 @@
-//! The processor time of a container: metered by the thread clock around each poll of the guest, and held to a
-//! quota as Linux's CFS bandwidth control does, in periods of 100 ms.
+//! The processor time of a container: metered by the thread clock around each poll of one of its guests, and
+//! held to a quota as Linux's CFS bandwidth control does, in periods of 100 ms.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
+use super::cgroup::Cgroup;
 use super::epoch::EpochClock;
 
 /// Period of the quota; upstream's kubelet sets the same (`--cpu-cfs-quota-period`).
@@ -18,13 +19,19 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// Smallest quota in a period, as the kernel's.
 const MIN_QUOTA: Duration = Duration::from_millis(1);
 
-/// The processor time that a container has used.
-#[derive(Default)]
+/// The processor time that a container has used, all its programs together.
 pub(super) struct CpuMeter {
     used_nanoseconds: AtomicU64,
+    quota: Option<Mutex<Quota>>,
 }
 
 impl CpuMeter {
+    /// `cores`: the limit, in processors; `None` for no limit.
+    pub(super) fn new(cores: Option<f64>) -> Self {
+        let quota = cores.map(|cores| Mutex::new(Quota::new(cores, Instant::now())));
+        Self { used_nanoseconds: AtomicU64::new(0), quota }
+    }
+
     pub(super) fn used(&self) -> Duration {
         Duration::from_nanos(self.used_nanoseconds.load(Ordering::Relaxed))
     }
@@ -32,6 +39,13 @@ impl CpuMeter {
     fn add(&self, used: Duration) {
         let nanoseconds = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX);
         self.used_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    /// Charges `used` and says until when the programs have to pause, if they have to.
+    fn charge(&self, used: Duration) -> Option<Instant> {
+        self.add(used);
+        let mut quota = self.quota.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        quota.charge(used, Instant::now())
     }
 }
 
@@ -51,7 +65,7 @@ impl Quota {
         }
     }
 
-    /// Charges `used` and says until when the guest has to pause, if it has to.
+    /// Charges `used` and says until when the guests have to pause, if they have to.
     fn charge(&mut self, used: Duration, now: Instant) -> Option<Instant> {
         self.start_periods(now);
         self.used += used;
@@ -69,20 +83,21 @@ impl Quota {
     }
 }
 
-/// A guest's future, metered and held to its quota.
+/// A guest's future, metered and held to its container's quota.
 pub(super) struct Metered<F> {
     guest: Pin<Box<F>>,
     epoch: Arc<EpochClock>,
-    meter: Arc<CpuMeter>,
-    quota: Option<Quota>,
+    cgroup: Arc<Cgroup>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl<F: Future> Metered<F> {
-    /// `cores`: the limit, in processors; `None` for no limit.
-    pub(super) fn new(guest: F, epoch: Arc<EpochClock>, meter: Arc<CpuMeter>, cores: Option<f64>) -> Self {
-        let quota = cores.map(|cores| Quota::new(cores, Instant::now()));
-        Self { guest: Box::pin(guest), epoch, meter, quota, pause: None }
+    pub(super) fn new(guest: F, epoch: Arc<EpochClock>, cgroup: Arc<Cgroup>) -> Self {
+        Self { guest: Box::pin(guest), epoch, cgroup, pause: None }
+    }
+
+    fn pause(&mut self, until: Option<Instant>) {
+        self.pause = until.map(|until| Box::pin(tokio::time::sleep_until(until.into())));
     }
 
     fn poll_guest(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
@@ -90,12 +105,8 @@ impl<F: Future> Metered<F> {
         let computing = self.epoch.compute();
         let result = self.guest.as_mut().poll(context);
         drop(computing);
-        let used = thread_time().saturating_sub(before);
-        self.meter.add(used);
-        if let Some(quota) = &mut self.quota {
-            let until = quota.charge(used, Instant::now());
-            self.pause = until.map(|until| Box::pin(tokio::time::sleep_until(until.into())));
-        }
+        let until = self.cgroup.cpu.charge(thread_time().saturating_sub(before));
+        self.pause(until);
         result
     }
 }
@@ -104,9 +115,16 @@ impl<F: Future> Future for Metered<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        if let Some(pause) = &mut self.pause {
-            std::task::ready!(pause.as_mut().poll(context));
-            self.pause = None;
+        loop {
+            if let Some(pause) = &mut self.pause {
+                std::task::ready!(pause.as_mut().poll(context));
+                self.pause = None;
+            }
+            // Another program of the container may have used the quota up.
+            match self.cgroup.cpu.charge(Duration::ZERO) {
+                None => break,
+                until => self.pause(until),
+            }
         }
         let result = self.poll_guest(context);
         // A wake-up of the guest in its pause must not run it: only the end of the pause does.

@@ -6,6 +6,8 @@ use wasmtime_wasi::I32Exit;
 
 /// Exit code of a container that the runtime could not start, as containerd's.
 const CANNOT_RUN: i32 = 128;
+const SIGINT: i32 = 128 + 2;
+const SIGQUIT: i32 = 128 + 3;
 const SIGABRT: i32 = 128 + 6;
 const SIGFPE: i32 = 128 + 8;
 const SIGKILL: i32 = 128 + 9;
@@ -55,6 +57,16 @@ impl ExitStatus {
         Self { code, reason, message: String::new() }
     }
 
+    /// Ended by the key that interrupts.
+    pub fn interrupted() -> Self {
+        Self::exited(SIGINT)
+    }
+
+    /// Ended by the key that quits.
+    pub fn quit() -> Self {
+        Self::exited(SIGQUIT)
+    }
+
     /// Ended by the signal to terminate.
     pub fn terminated() -> Self {
         Self::exited(SIGTERM)
@@ -76,8 +88,8 @@ impl ExitStatus {
         Self { message: "the container runtime failed".into(), ..Self::killed() }
     }
 
-    pub(super) fn out_of_memory(error: &wasmtime::Error) -> Self {
-        Self { code: SIGKILL, reason: ExitReason::OomKilled, message: error.root_cause().to_string() }
+    pub(super) fn out_of_memory(why: String) -> Self {
+        Self { code: SIGKILL, reason: ExitReason::OomKilled, message: why }
     }
 
     /// What a guest's error means: an exit through WASI, or a trap.

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, InstancePre, Result, Store, UpdateDeadline};
-use wasmtime_wasi::cli::AsyncStdinStream;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::container::{ContainerSpec, StartError};
+use super::cgroup::Cgroup;
 use super::files::OpenFiles;
-use super::limits::{Limits, MemoryMeter, MemoryPool};
-use super::logs::Source;
+use super::input::Input;
+use super::limits::Limits;
+use super::output::Output;
+use super::process::{ProcessSpec, StartError};
 use super::program::{Entry, Program};
-use crate::network::pipe::PipeReader;
 use crate::network::wasi::{PodSockets, PodSocketsView, WithPodSockets};
 
 /// Sockets, streams, files and pollables that a guest may hold at once.
@@ -48,6 +48,13 @@ pub(super) struct ModuleGuest {
     limits: Limits,
 }
 
+/// The program's ends of its standard streams.
+pub(super) struct Stdio {
+    pub(super) stdin: Input,
+    pub(super) stdout: Output,
+    pub(super) stderr: Output,
+}
+
 /// A guest that is ready to run.
 pub(super) struct Guest {
     program: Arc<Program>,
@@ -67,17 +74,12 @@ pub(super) enum Outcome {
 }
 
 impl Guest {
-    pub(super) fn new(
-        spec: &ContainerSpec,
-        stdin: Option<PipeReader>,
-        memory: Arc<MemoryMeter>,
-        pool: Arc<MemoryPool>,
-    ) -> Result<Self, StartError> {
+    pub(super) fn new(spec: &ProcessSpec, stdio: Stdio, cgroup: Arc<Cgroup>) -> Result<Self, StartError> {
         Ok(Self {
             program: spec.program.clone(),
-            wasi: context(spec, stdin)?,
+            wasi: context(spec, stdio)?,
             sockets: PodSockets::new(spec.pod.clone()),
-            limits: Limits::new(spec.memory_limit_bytes, memory, pool),
+            limits: Limits::new(cgroup),
         })
     }
 
@@ -141,19 +143,20 @@ async fn run_module(module: &InstancePre<ModuleGuest>, mut store: Store<ModuleGu
 }
 
 /// The world of a guest: its arguments, environment, streams and mounts, and nothing of the host's.
-fn context(spec: &ContainerSpec, stdin: Option<PipeReader>) -> Result<WasiCtxBuilder, StartError> {
+fn context(spec: &ProcessSpec, stdio: Stdio) -> Result<WasiCtxBuilder, StartError> {
     let mut wasi = WasiCtxBuilder::new();
+    let is_set = |name: &str| spec.env.iter().any(|(set, _)| set == name);
     wasi.args(&spec.args).envs(&spec.env);
-    if !spec.env.iter().any(|(name, _)| name == "HOSTNAME") {
+    if !is_set("HOSTNAME") {
         wasi.env("HOSTNAME", &spec.hostname);
+    }
+    if spec.tty && !is_set("TERM") {
+        wasi.env("TERM", "xterm");
     }
     if let Some(directory) = &spec.working_dir {
         wasi.initial_cwd(directory);
     }
-    if let Some(stdin) = stdin {
-        wasi.stdin(AsyncStdinStream::new(stdin));
-    }
-    wasi.stdout(spec.log.stream(Source::Stdout)).stderr(spec.log.stream(Source::Stderr));
+    wasi.stdin(stdio.stdin).stdout(stdio.stdout).stderr(stdio.stderr);
     for mount in &spec.mounts {
         preopen(&mut wasi, &mount.host_dir, &mount.guest_path, mount.read_only)?;
     }

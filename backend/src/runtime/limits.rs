@@ -1,9 +1,12 @@
 //! The memory limit of a container, and bounds on what else a guest can make the host allocate.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::watch;
 use wasmtime::{ResourceLimiter, Result};
+
+use super::cgroup::Cgroup;
 
 const MAX_INSTANCES: usize = 1_000;
 const MAX_TABLES: usize = 1_000;
@@ -12,21 +15,55 @@ const MAX_TABLE_ELEMENTS: usize = 1 << 20;
 /// What an element of a table takes, a pointer and what the host knows of it.
 const TABLE_ELEMENT_BYTES: usize = 16;
 
-/// The memory of a container as seen from outside.
-#[derive(Default)]
+/// The memory of a container, all its programs together.
 pub(super) struct MemoryMeter {
     used_bytes: AtomicU64,
-    exhausted: AtomicBool,
+    limit_bytes: u64,
+    pool: Arc<MemoryPool>,
+    /// Why a program was denied memory, once one was.
+    exhausted: watch::Sender<Option<String>>,
 }
 
 impl MemoryMeter {
+    pub(super) fn new(limit_bytes: Option<u64>, pool: Arc<MemoryPool>) -> Self {
+        let limit_bytes = limit_bytes.unwrap_or(u64::MAX);
+        Self { used_bytes: AtomicU64::new(0), limit_bytes, pool, exhausted: watch::Sender::new(None) }
+    }
+
     pub(super) fn used_bytes(&self) -> u64 {
         self.used_bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether the guest ran into its limit.
-    pub(super) fn exhausted(&self) -> bool {
-        self.exhausted.load(Ordering::Relaxed)
+    /// Why a program was denied memory, if one was: all programs of the container are to end then.
+    pub(super) fn exhausted(&self) -> Option<String> {
+        self.exhausted.borrow().clone()
+    }
+
+    /// Waits until a program is denied memory.
+    pub(super) async fn until_exhausted(&self) -> String {
+        let mut exhausted = self.exhausted.subscribe();
+        // The sender lives as long as this.
+        let why = exhausted.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+        why.unwrap_or_default()
+    }
+
+    /// Charges the container for more memory.
+    fn charge(&self, bytes: u64) -> Result<(), OutOfMemory> {
+        let within = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.limit_bytes);
+        let charged = match self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within) {
+            Err(_) => Err(OutOfMemory::Container(self.limit_bytes)),
+            Ok(_) if self.pool.take(bytes) => Ok(()),
+            Ok(_) => {
+                self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+                Err(OutOfMemory::Machine(self.pool.bytes))
+            }
+        };
+        charged.inspect_err(|error| drop(self.exhausted.send_replace(Some(error.to_string()))))
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.pool.give_back(bytes);
     }
 }
 
@@ -52,12 +89,12 @@ impl MemoryPool {
     }
 }
 
-/// Ends a guest that grows beyond its memory limit, as the kernel's OOM killer does: growing does not fail
-/// politely, it traps. So it does where all guests together have no more.
+/// Ends a guest that grows beyond its container's memory limit, as the kernel's OOM killer does: growing does
+/// not fail politely, it traps. So it does where all guests together have no more.
 pub(super) struct Limits {
-    meter: Arc<MemoryMeter>,
-    pool: Arc<MemoryPool>,
-    memory_bytes: u64,
+    cgroup: Arc<Cgroup>,
+    /// What this guest has of the container's memory.
+    charged_bytes: u64,
 }
 
 /// The trap of a guest that was denied memory.
@@ -72,31 +109,20 @@ pub(super) enum OutOfMemory {
 }
 
 impl Limits {
-    pub(super) fn new(memory_bytes: Option<u64>, meter: Arc<MemoryMeter>, pool: Arc<MemoryPool>) -> Self {
-        Self { meter, pool, memory_bytes: memory_bytes.unwrap_or(u64::MAX) }
+    pub(super) fn new(cgroup: Arc<Cgroup>) -> Self {
+        Self { cgroup, charged_bytes: 0 }
     }
 
-    /// Charges the guest for more memory.
-    fn charge(&self, bytes: u64) -> Result<(), OutOfMemory> {
-        let used = self.meter.used_bytes().saturating_add(bytes);
-        let charged = if used > self.memory_bytes {
-            Err(OutOfMemory::Container(self.memory_bytes))
-        } else if !self.pool.take(bytes) {
-            Err(OutOfMemory::Machine(self.pool.bytes))
-        } else {
-            Ok(())
-        };
-        match charged {
-            Ok(()) => self.meter.used_bytes.store(used, Ordering::Relaxed),
-            Err(_) => self.meter.exhausted.store(true, Ordering::Relaxed),
-        }
-        charged
+    fn charge(&mut self, bytes: u64) -> Result<(), OutOfMemory> {
+        self.cgroup.memory.charge(bytes)?;
+        self.charged_bytes += bytes;
+        Ok(())
     }
 }
 
 impl Drop for Limits {
     fn drop(&mut self) {
-        self.pool.give_back(self.meter.used_bytes());
+        self.cgroup.memory.give_back(self.charged_bytes);
     }
 }
 
@@ -137,17 +163,33 @@ mod tests {
     #[test]
     fn memory_and_tables_should_count_against_the_containers_and_the_machines_limit() {
         let pool = Arc::new(MemoryPool::new(1000));
-        let limits = |bytes| Limits::new(Some(bytes), Arc::default(), pool.clone());
-        let (mut first, mut second) = (limits(600), limits(600));
-        assert!(first.memory_growing(0, 500, None).unwrap());
-        assert!(first.table_growing(0, 10, Some(5)).is_ok_and(|grown| !grown));
-        let error = first.table_growing(0, 10, None).unwrap_err();
+        let cgroup = || Cgroup::new(Some(600), None, pool.clone());
+        let (first, second) = (cgroup(), cgroup());
+        let (mut of_first, mut of_second) = (Limits::new(first.clone()), Limits::new(second.clone()));
+        assert!(of_first.memory_growing(0, 500, None).unwrap());
+        assert!(of_first.table_growing(0, 10, Some(5)).is_ok_and(|grown| !grown));
+        let error = of_first.table_growing(0, 10, None).unwrap_err();
         assert_eq!(error.to_string(), "memory limit of 600 bytes exceeded");
-        assert!(first.meter.exhausted() && !second.meter.exhausted());
-        let error = second.memory_growing(0, 501, None).unwrap_err();
+        assert_eq!(first.memory.exhausted(), Some(error.to_string()));
+        assert_eq!(second.memory.exhausted(), None);
+        let error = of_second.memory_growing(0, 501, None).unwrap_err();
         assert_eq!(error.to_string(), "out of memory: all containers together use 1000 bytes");
-        assert!(second.meter.exhausted());
+        assert!(second.memory.exhausted().is_some());
+        drop(of_first);
+        assert!(of_second.memory_growing(0, 501, None).unwrap());
+    }
+
+    #[test]
+    fn programs_of_a_container_should_share_its_limit() {
+        let cgroup = Cgroup::new(Some(600), None, Arc::new(MemoryPool::new(1000)));
+        let (mut first, mut second) = (Limits::new(cgroup.clone()), Limits::new(cgroup.clone()));
+        assert!(first.memory_growing(0, 400, None).unwrap());
+        assert!(second.memory_growing(0, 200, None).unwrap());
+        assert_eq!(cgroup.memory.used_bytes(), 600);
+        assert!(second.memory_growing(200, 201, None).is_err());
         drop(first);
-        assert!(second.memory_growing(0, 501, None).unwrap());
+        assert!(second.memory_growing(200, 600, None).unwrap());
+        drop(second);
+        assert_eq!(cgroup.memory.used_bytes(), 0);
     }
 }

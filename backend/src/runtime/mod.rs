@@ -2,20 +2,27 @@
 //! It knows nothing of the Kubernetes API.
 //!
 //! In reading order: an image's bytes become a [`Program`] (`engine`, `program`, `linker`); a
-//! [`ContainerSpec`] becomes a running guest (`container`, `guest`) that is held to its memory (`limits`), files (`files`)
-//! and processor time (`cpu`); how it ended is an [`ExitStatus`] (`exit`); what it wrote is in a log file (`logs`).
+//! [`ContainerSpec`] becomes a running guest (`container`, `process`, `guest`) that is held to its memory
+//! (`limits`), files (`files`) and processor time (`cpu`), with all programs that are started in the container
+//! later (`exec`, `cgroup`); how it ended is an [`ExitStatus`] (`exit`). What it reads comes from `input`, what
+//! it prints goes through `output` to a log file (`logs`), and both to the clients of a [`Session`].
 
+mod cgroup;
 mod container;
 mod cpu;
 mod engine;
 mod epoch;
+mod exec;
 mod exit;
 mod files;
 mod guest;
 mod guest_threads;
+mod input;
 mod limits;
 mod linker;
 pub mod logs;
+mod output;
+mod process;
 mod program;
 mod session;
 mod trusted;
@@ -27,11 +34,12 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use container::{
-    ContainerHandle, ContainerSpec, ContainerState, ContainerStats, Mount, StartError, Stdin, StopBehavior,
-};
+pub use cgroup::MAX_PROCESSES;
+pub use container::{ContainerHandle, ContainerSpec, ContainerState, ContainerStats, StopBehavior};
 pub use engine::{Runtime, RuntimeOptions};
+pub use exec::{AttachSpec, ExecSpec};
 pub use exit::{ExitReason, ExitStatus};
+pub use process::{Mount, ProcessSpec, StartError};
 pub use program::{CompileError, Program, precompile_for};
 pub use session::{Session, TerminalSize};
 

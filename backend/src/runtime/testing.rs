@@ -78,24 +78,52 @@ impl Cluster {
         self.network.add_pod(identity, Ipv4Addr::new(10, 244, 1, last)).unwrap()
     }
 
+    /// A node of the cluster.
+    pub(super) fn node(&self) -> PodNetwork {
+        let node = Ipv4Addr::new(172, 18, 0, 3);
+        self.network.pod(node).unwrap_or_else(|| self.network.add_node("node-1", node).unwrap())
+    }
+
     /// A container that runs the test guest with `arguments`, separated by spaces.
     pub(super) fn spec(&self, id: &str, pod: &PodNetwork, arguments: &str) -> ContainerSpec {
         let clock = RuntimeOptions::default().clock;
         let log = LogWriter::create(self.log(id), LogConfig::default(), clock).unwrap();
-        ContainerSpec {
-            id: id.to_owned(),
+        let process = ProcessSpec {
             program: self.program.clone(),
-            args: std::iter::once("testguest").chain(arguments.split(' ')).map(str::to_owned).collect(),
+            args: words(arguments),
             env: Vec::new(),
             working_dir: None,
             mounts: Vec::new(),
-            stdin: Stdin::Empty,
-            stop: StopBehavior::Terminate,
+            tty: false,
             hostname: pod.identity().hostname.clone(),
+            pod: pod.clone(),
+        };
+        ContainerSpec {
+            id: id.to_owned(),
+            process,
+            stdin: false,
+            stdin_once: false,
+            stop: StopBehavior::Terminate,
             memory_limit_bytes: None,
             cpu_limit_cores: None,
             log,
-            pod: pod.clone(),
+        }
+    }
+
+    /// The test guest with `arguments` as a further program, all its streams wanted.
+    pub(super) fn exec(&self, container: &Started, arguments: &str, tty: bool) -> Session {
+        self.runtime.exec(&container.handle, self.exec_spec(arguments, tty)).unwrap()
+    }
+
+    pub(super) fn exec_spec(&self, arguments: &str, tty: bool) -> ExecSpec {
+        ExecSpec {
+            program: self.program.clone(),
+            args: words(arguments),
+            drains_on_stdin_close: false,
+            stdin: true,
+            stdout: true,
+            stderr: true,
+            tty,
         }
     }
 
@@ -119,11 +147,21 @@ impl Cluster {
     }
 }
 
+fn words(arguments: &str) -> Vec<String> {
+    std::iter::once("testguest").chain(arguments.split(' ')).map(str::to_owned).collect()
+}
+
 impl Started {
     pub(super) async fn log(&self) -> String {
         let reader = LogReader::open(&self.log, LogOptions::default(), None).await.unwrap();
         let chunks: Vec<Bytes> = reader.try_collect().await.unwrap();
         String::from_utf8_lossy(&chunks.concat()).into_owned()
+    }
+
+    /// How much of the log was written, in any way that changes when more is.
+    pub(super) fn log_bytes(&self) -> Vec<u64> {
+        let files = self.log.parent().unwrap().read_dir().unwrap().flatten();
+        files.filter_map(|file| Some(file.metadata().ok()?.len())).collect()
     }
 
     /// Waits until the log holds a text.

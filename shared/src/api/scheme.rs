@@ -217,6 +217,8 @@ const NO_DELETE_COLLECTION: &[Verb] =
     &[Verb::Create, Verb::Delete, Verb::Get, Verb::List, Verb::Patch, Verb::Update, Verb::Watch];
 const GET_PATCH_UPDATE: &[Verb] = &[Verb::Get, Verb::Patch, Verb::Update];
 const PROXY_VERBS: &[Verb] = &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update];
+/// Streams are opened by POST, and by GET since browsers open WebSockets so.
+const STREAM_VERBS: &[Verb] = &[Verb::Create, Verb::Get];
 const STATUS: Subresource = Subresource { name: "status", kind: None, verbs: GET_PATCH_UPDATE };
 
 const fn kind<K>(singular: &'static str, namespaced: bool) -> Kind
@@ -281,8 +283,15 @@ pub static KINDS: &[Kind] = &[
         short_names: &["po"],
         categories: &["all"],
         subresources: &[
+            Subresource { name: "attach", kind: Some(("", "v1", "PodAttachOptions")), verbs: STREAM_VERBS },
             Subresource { name: "binding", kind: Some(("", "v1", "Binding")), verbs: &[Verb::Create] },
+            Subresource { name: "exec", kind: Some(("", "v1", "PodExecOptions")), verbs: STREAM_VERBS },
             Subresource { name: "log", kind: None, verbs: &[Verb::Get] },
+            Subresource {
+                name: "portforward",
+                kind: Some(("", "v1", "PodPortForwardOptions")),
+                verbs: STREAM_VERBS,
+            },
             Subresource { name: "proxy", kind: Some(("", "v1", "PodProxyOptions")), verbs: PROXY_VERBS },
             STATUS,
         ],

@@ -41,7 +41,7 @@ pub struct Event {
     /// The request's own id.
     #[serde(rename = "auditID")]
     pub audit_id: String,
-    /// How far the request had come: `ResponseStarted` for a watch, else `ResponseComplete`.
+    /// How far the request had come: `ResponseStarted` for a watch or a stream, else `ResponseComplete`.
     pub stage: String,
     /// Path and query, as the client sent them.
     #[serde(rename = "requestURI")]

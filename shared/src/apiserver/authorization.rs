@@ -7,7 +7,7 @@ use crate::api::scheme::{GroupResource, Verb};
 use crate::api::status;
 
 use super::Result;
-use super::request::Request;
+use super::request::{Operation, Request};
 use super::user::{AUTHENTICATED, MASTERS, NODES, User};
 
 /// Whom a rule is for.
@@ -149,9 +149,26 @@ const PUBLIC_PATHS: &[&str] = &["/api", "/apis", "/healthz", "/livez", "/readyz"
 
 /// 403 with upstream's sentence unless a rule allows the request.
 pub fn authorize(user: &User, request: &Request) -> Result<()> {
+    authorize_verb(user, request, request.verb())?;
+    match opens_stream(request) {
+        true => authorize_verb(user, request, Create),
+        false => Ok(()),
+    }
+}
+
+/// Whoever may only read may not act in a pod: a WebSocket, which is opened by GET, needs `create` as well
+/// (`AuthorizePodWebsocketUpgradeCreatePermission`, `pkg/registry/core/pod/rest/subresources.go` of
+/// kubernetes/kubernetes).
+fn opens_stream(request: &Request) -> bool {
+    const STREAMS: [&str; 3] = ["attach", "exec", "portforward"];
+    let stream = request.subresource.is_some_and(|subresource| STREAMS.contains(&subresource.name));
+    stream && matches!(request.operation, Operation::Connect(Get))
+}
+
+fn authorize_verb(user: &User, request: &Request, verb: Verb) -> Result<()> {
     let subresource = request.subresource.map_or("", |subresource| subresource.name);
     let attributes = Attributes {
-        verb: request.verb().as_str(),
+        verb: verb.as_str(),
         resource: request.kind.group_resource(),
         subresource,
         namespace: request.attributed_namespace(),
@@ -163,7 +180,7 @@ pub fn authorize(user: &User, request: &Request) -> Result<()> {
     };
     let allowed = RULES.iter().any(|rule| {
         rule.is_for(user)
-            && rule.verbs.contains(&request.verb())
+            && rule.verbs.contains(&verb)
             && rule.group == request.kind.group
             && rule.resources.contains(&resource.as_str())
     });

@@ -27,11 +27,14 @@ pub mod list;
 pub mod openapi;
 mod options;
 pub mod patch;
+pub mod port_forward;
 pub mod protobuf;
 pub mod registry;
+pub mod remote_command;
 pub mod request;
 pub mod request_info;
 pub mod service_ip;
+pub mod stream_location;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

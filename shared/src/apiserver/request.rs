@@ -46,7 +46,7 @@ pub enum Operation {
     Delete(DeleteOptions),
     /// Remove every object that the options select.
     DeleteCollection(ListOptions, DeleteOptions),
-    /// Open a stream to the object (`log`, `proxy`); carries the verb of the HTTP method.
+    /// Open a stream to the object (`exec`, `log`, `proxy`); carries the verb of the HTTP method.
     Connect(Verb),
 }
 

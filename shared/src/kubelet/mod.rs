@@ -10,6 +10,7 @@ pub mod conditions;
 pub mod container;
 mod container_status;
 pub mod environment;
+pub mod line_discipline;
 pub mod mirror;
 pub mod node_status;
 mod pod_answers;
@@ -19,6 +20,7 @@ pub mod pod_worker;
 pub mod probe;
 pub mod quality_of_service;
 pub mod recovery;
+pub mod service_environment;
 pub mod status;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What a program can do to the machine it runs on.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
 
 /// Ends with a code, also one that `std` cannot pass on in WASI 0.2.
@@ -29,6 +29,13 @@ pub(crate) fn read_stdin() -> io::Result<()> {
     let mut text = String::new();
     io::stdin().read_to_string(&mut text)?;
     println!("read {text:?}");
+    Ok(())
+}
+
+/// Says of each of its standard streams whether it is a terminal.
+pub(crate) fn is_terminal() -> io::Result<()> {
+    let streams = [io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal()];
+    println!("{} {} {}", streams[0], streams[1], streams[2]);
     Ok(())
 }
 

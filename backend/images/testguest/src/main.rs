@@ -27,6 +27,9 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         ["print", text @ ..] => behave::print(text),
         ["print-env"] => behave::print_env(),
         ["read-stdin"] => behave::read_stdin(),
+        ["is-terminal"] => behave::is_terminal(),
+        #[cfg(all(target_os = "wasi", target_env = "p2"))]
+        ["poll-stdin", milliseconds] => poll::stdin(milliseconds.parse().map_err(io::Error::other)?),
         ["write-file", path, text] => std::fs::write(path, text),
         ["read-file", path] => behave::read_file(path),
         ["open-files", path] => behave::open_files(path),

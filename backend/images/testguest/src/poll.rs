@@ -2,6 +2,8 @@
 
 use std::io;
 
+use wasip2::cli::stdin::get_stdin;
+use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::io::poll::{Pollable, poll};
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 use wasip2::sockets::instance_network::instance_network;
@@ -40,6 +42,29 @@ pub(crate) fn server(port: u16) -> io::Result<()> {
             }
         }
     }
+}
+
+/// Reads its standard input as it comes, and says every so often that it still waits.
+pub(crate) fn stdin(milliseconds: u64) -> io::Result<()> {
+    let input = get_stdin();
+    let readable = input.subscribe();
+    loop {
+        let tick = subscribe_duration(milliseconds * 1_000_000);
+        if !poll(&[&readable, &tick]).contains(&0) {
+            println!("tick");
+            continue;
+        }
+        match input.read(CHUNK_BYTES) {
+            Ok(bytes) if bytes.is_empty() => {}
+            Ok(bytes) => println!("read {}", String::from_utf8_lossy(&bytes)),
+            Err(StreamError::Closed) => break,
+            Err(StreamError::LastOperationFailed(error)) => {
+                return Err(io::Error::other(error.to_debug_string()));
+            }
+        }
+    }
+    println!("end");
+    Ok(())
 }
 
 fn listen(port: u16) -> Result<TcpSocket, ErrorCode> {

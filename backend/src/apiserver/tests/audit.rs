@@ -42,7 +42,7 @@ async fn every_refusal_should_be_recorded_as_what_it_was() {
         (format!("GET {MAPS}"), &[("accept", "text/csv")], "", "list default/configmaps// 406"),
         (format!("GET {MAPS}?limit=many"), &[], "", "list default/configmaps// 400"),
         (format!("GET {map}?x=1"), &[], "", "get default/configmaps/one/ 404"),
-        (format!("POST {pod}/exec?command=ls"), &[], "", "create default/pods/web/exec 501"),
+        (format!("POST {pod}/exec?command=ls"), &[], "", "create default/pods/web/exec 404"),
         (format!("GET {pod}/log?container=a"), &[], "", "get default/pods/web/log 404"),
         ("GET /api/v1/podz".into(), &[], "", "list /podz// 404"),
         ("GET /apis/none".into(), &[], "", "get  404"),

@@ -5,7 +5,6 @@
 mod follow;
 mod reader;
 mod record;
-mod stream;
 mod tail;
 mod writer;
 
@@ -15,5 +14,4 @@ mod tests;
 pub use follow::LogFollow;
 pub use reader::{LogOptions, LogReader};
 pub use record::Source;
-pub use stream::LogStream;
 pub use writer::{LogConfig, LogWriter};

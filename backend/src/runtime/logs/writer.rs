@@ -10,7 +10,6 @@ use tokio::sync::watch;
 
 use super::follow::{LogFollow, Progress};
 use super::record::{Record, Source};
-use super::stream::LogStream;
 use crate::runtime::Clock;
 
 /// Text of a record at most; longer lines become several partial records. As containerd's.
@@ -101,11 +100,6 @@ impl LogWriter {
             progress.rotations = rotations;
             progress.complete = true;
         });
-    }
-
-    /// One of the two output streams of a guest.
-    pub fn stream(&self, source: Source) -> LogStream {
-        LogStream::new(self.clone(), source)
     }
 
     /// What a reader needs to follow this log.

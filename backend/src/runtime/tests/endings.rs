@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::runtime::testing::Cluster;
-use crate::runtime::{ContainerState, ExitReason, Stdin, StopBehavior};
+use crate::runtime::{AttachSpec, ContainerState, ExitReason, StopBehavior};
 
 #[tokio::test]
 async fn a_container_should_end_with_its_programs_exit_code() {
@@ -53,26 +53,13 @@ async fn a_program_that_drains_should_have_its_grace_period() {
         [("read-stdin", Duration::from_secs(20), 0), ("sleep", Duration::from_millis(50), 137)]
     {
         let mut spec = cluster.spec(arguments, &pod, arguments);
-        spec.stop = StopBehavior::DrainWhenStdinEnds;
+        (spec.stop, spec.stdin) = (StopBehavior::DrainWhenStdinEnds, true);
         let container = cluster.start(spec);
-        let _attached = container.handle.take_stdin();
+        let attached = container.handle.attach(AttachSpec { stdin: true, ..AttachSpec::default() });
+        assert!(attached.stdin.is_none(), "what ends a program is the kubelet's");
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(container.handle.kill(grace).await.code, code, "{arguments}");
     }
-}
-
-#[tokio::test]
-async fn standard_input_should_be_piped() {
-    let cluster = Cluster::new().await;
-    let pod = cluster.pod(2);
-    let mut spec = cluster.spec("stdin", &pod, "read-stdin");
-    spec.stdin = Stdin::Piped;
-    let container = cluster.start(spec);
-    let stdin = container.handle.take_stdin().unwrap();
-    stdin.try_write(b"some input").unwrap();
-    drop(stdin);
-    assert_eq!(container.handle.wait().await.code, 0);
-    assert_eq!(container.log().await, "read \"some input\"\n");
 }
 
 #[tokio::test]

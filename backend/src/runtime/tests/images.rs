@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::network::PodNetwork;
 use crate::runtime::testing::{Cluster, Started};
-use crate::runtime::{ContainerSpec, Mount, Stdin, StopBehavior};
+use crate::runtime::{ContainerSpec, Mount, ProcessSpec, StopBehavior};
 
 /// The component of a built-in image.
 fn component(name: &str) -> Bytes {
@@ -28,12 +28,14 @@ fn component(name: &str) -> Bytes {
 
 /// A container with these arguments and the files of a directory as its root.
 fn spec(cluster: &Cluster, id: &str, pod: &PodNetwork, arguments: &[&str], root: &Path) -> ContainerSpec {
-    ContainerSpec {
+    let spec = cluster.spec(id, pod, "");
+    let process = ProcessSpec {
         args: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
         env: vec![("HOME".to_owned(), "/root".to_owned())],
         mounts: vec![Mount { host_dir: root.to_path_buf(), guest_path: "/".to_owned(), read_only: false }],
-        ..cluster.spec(id, pod, "")
-    }
+        ..spec.process
+    };
+    ContainerSpec { process, ..spec }
 }
 
 fn start(cluster: &Cluster, id: &str, pod: &PodNetwork, arguments: &[&str], root: &Path) -> Started {
@@ -100,7 +102,6 @@ async fn the_web_server_should_serve_others_while_a_client_is_silent() {
     std::fs::write(html.join("large"), vec![b'x'; 3_000_000]).unwrap();
     let (web, client) = (cluster.pod(2), cluster.pod(3));
     let server = ContainerSpec {
-        stdin: Stdin::Piped,
         stop: StopBehavior::DrainWhenStdinEnds,
         ..spec(&cluster, "web", &web, &["nginx", "-g", "daemon off;"], root.path())
     };
@@ -108,14 +109,12 @@ async fn the_web_server_should_serve_others_while_a_client_is_silent() {
     server.logged("on port 80").await;
 
     let address = std::net::SocketAddr::from(([10, 244, 1, 2], 80));
-    let silent = cluster.network.dial(Some(&client), address).await;
+    let silent = client.dial(address).await;
     assert!(silent.is_ok());
     let script =
         "wget -q -O - http://10.244.1.2/ && wget -q -O - 10.244.1.2/large | wc -c; wget -q 10.244.1.2/none";
-    let program = ContainerSpec {
-        program: shell,
-        ..spec(&cluster, "client", &client, &["sh", "-c", script], root.path())
-    };
+    let mut program = spec(&cluster, "client", &client, &["sh", "-c", script], root.path());
+    program.process.program = shell;
     let fetch = cluster.start(program);
     let status = tokio::time::timeout(Duration::from_secs(20), fetch.handle.wait()).await.unwrap();
     assert_eq!(fetch.log().await, "welcome3000000\nwget: server returned error: HTTP/1.1 404 Not Found\n");

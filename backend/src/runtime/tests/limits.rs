@@ -29,7 +29,7 @@ async fn a_container_should_have_so_many_files_open_and_no_more() {
     std::fs::write(root.path().join("file"), "text").unwrap();
     let mut spec = cluster.spec("files", &pod, "open-files /file");
     let (host_dir, guest_path) = (root.path().to_owned(), "/".to_owned());
-    spec.mounts = vec![Mount { host_dir, guest_path, read_only: true }];
+    spec.process.mounts = vec![Mount { host_dir, guest_path, read_only: true }];
     let container = cluster.start(spec);
     assert_eq!(container.handle.wait().await.code, 0);
     assert_eq!(container.log().await, "1024: OutOfMemory\n1024: OutOfMemory\n");

@@ -5,4 +5,5 @@ mod images;
 mod limits;
 mod networking;
 mod programs;
+mod streams;
 mod world;

@@ -17,7 +17,7 @@ async fn a_guest_should_see_its_own_environment_only() {
     let cluster = Cluster::new().await;
     let pod = cluster.pod(7);
     let mut spec = cluster.spec("env", &pod, "print-env");
-    spec.env = vec![("COLOR".into(), "blue".into())];
+    spec.process.env = vec![("COLOR".into(), "blue".into())];
     let container = cluster.start(spec);
     container.handle.wait().await;
     assert_eq!(container.log().await, "COLOR=blue\nHOSTNAME=pod-7\n");
@@ -44,7 +44,7 @@ async fn a_guest_should_see_its_mounts_and_no_other_file() {
     ];
     for (number, (arguments, read_only, code, log)) in cases.into_iter().enumerate() {
         let mut spec = cluster.spec(&format!("mounts-{number}"), &pod, arguments);
-        spec.mounts = vec![
+        spec.process.mounts = vec![
             Mount { host_dir: root.clone(), guest_path: "/".into(), read_only: false },
             Mount { host_dir: data.clone(), guest_path: "/data".into(), read_only },
         ];
@@ -61,7 +61,7 @@ async fn a_missing_mount_should_say_which() {
     let pod = cluster.pod(2);
     let mut spec = cluster.spec("mount", &pod, "print");
     let host_dir = cluster.directory.path().join("nothing");
-    spec.mounts = vec![Mount { host_dir, guest_path: "/data".into(), read_only: false }];
+    spec.process.mounts = vec![Mount { host_dir, guest_path: "/data".into(), read_only: false }];
     let Err(StartError::Mount { guest_path, .. }) = cluster.runtime.start(spec) else {
         panic!("the mount does not exist");
     };

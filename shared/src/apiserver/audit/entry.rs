@@ -60,9 +60,14 @@ impl Entry {
         event.stage = "ResponseComplete".into();
     }
 
-    /// Adds the code of the answer.
+    /// Adds the code of the answer. With a change of protocol the answer begins, and its end is the client's.
     pub fn answered(&self, code: u16) {
-        self.event().response_status.code = code;
+        const SWITCHING_PROTOCOLS: u16 = 101;
+        let mut event = self.event();
+        event.response_status.code = code;
+        if code == SWITCHING_PROTOCOLS {
+            event.stage = "ResponseStarted".into();
+        }
     }
 }
 

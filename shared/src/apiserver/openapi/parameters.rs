@@ -1,5 +1,6 @@
 //! The parameters of paths and queries that the server reads: `ListOptions`, `DeleteOptions`,
-//! `CreateOptions`, `UpdateOptions`, `PatchOptions` and `PodLogOptions` of kubernetes/api and apimachinery.
+//! `CreateOptions`, `UpdateOptions`, `PatchOptions`, `PodLogOptions` and the options of streams, of kubernetes/api and
+//! apimachinery.
 
 /// A parameter of an operation.
 #[derive(Debug)]
@@ -74,6 +75,18 @@ static TIMEOUT: Parameter = query("timeoutSeconds", "integer", "Seconds after wh
 static WATCH: Parameter =
     query("watch", "boolean", "Follow the collection's changes in place of reading it.");
 
+static COMMAND: Parameter =
+    query("command", "string", "The program and, repeated, its arguments. No shell takes part in it.");
+static STREAM_CONTAINER: Parameter =
+    query("container", "string", "The container, needed where the pod has more than one.");
+static STDERR: Parameter = query("stderr", "boolean", "Whether the error output is wanted.");
+static STDIN: Parameter = query("stdin", "boolean", "Whether there is input.");
+static STDOUT: Parameter = query("stdout", "boolean", "Whether the output is wanted.");
+static TTY: Parameter =
+    query("tty", "boolean", "Whether the program has a terminal, which mixes both outputs.");
+static PORTS: Parameter =
+    query("ports", "integer", "The ports, separated by commas, needed over WebSockets without SPDY.");
+
 static CONTAINER: Parameter =
     query("container", "string", "The container to read, needed where the pod has more than one.");
 static FOLLOW: Parameter = query("follow", "boolean", "Whether the answer goes on as the container writes.");
@@ -117,3 +130,17 @@ pub(super) static DELETE_COLLECTION: &[&Parameter] = &[
 /// Of a pod's logs.
 pub(super) static LOG: &[&Parameter] =
     &[&CONTAINER, &FOLLOW, &LIMIT_BYTES, &PREVIOUS, &SINCE_SECONDS, &SINCE_TIME, &TAIL_LINES, &TIMESTAMPS];
+
+static ATTACH: &[&Parameter] = &[&STREAM_CONTAINER, &STDERR, &STDIN, &STDOUT, &TTY];
+static EXEC: &[&Parameter] = &[&COMMAND, &STREAM_CONTAINER, &STDERR, &STDIN, &STDOUT, &TTY];
+static PORT_FORWARD: &[&Parameter] = &[&PORTS];
+
+/// Of the streams to a pod other than its proxy and its log.
+pub(super) fn of_stream(name: &str) -> Option<&'static [&'static Parameter]> {
+    match name {
+        "attach" => Some(ATTACH),
+        "exec" => Some(EXEC),
+        "portforward" => Some(PORT_FORWARD),
+        _ => None,
+    }
+}

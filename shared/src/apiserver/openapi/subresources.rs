@@ -1,4 +1,4 @@
-//! The paths below an object: `status`, `finalize`, `binding`, `log`, `proxy`.
+//! The paths below an object: `status`, `finalize`, `binding`, `log`, and the streams to pods.
 
 use super::kinds::GroupVersionKind;
 use super::operations::{
@@ -12,6 +12,12 @@ use crate::api::scheme::{Kind, Subresource, Verb};
 /// The paths of a subresource; `proxy` has two.
 pub(super) fn paths(kind: &'static Kind, subresource: &Subresource) -> Vec<PathItem> {
     let path = format!("{}/{}", object_path(kind), subresource.name);
+    if let Some(own) = parameters::of_stream(subresource.name) {
+        let mut parameters = name_of(kind);
+        parameters.extend(own);
+        parameters.sort_by_key(|parameter| parameter.name);
+        return vec![PathItem { path, parameters, operations: connect(kind, subresource, "") }];
+    }
     if subresource.name != "proxy" {
         let operations =
             subresource.verbs.iter().filter_map(|verb| operation(kind, subresource, *verb)).collect();
@@ -23,9 +29,9 @@ pub(super) fn paths(kind: &'static Kind, subresource: &Subresource) -> Vec<PathI
         PathItem {
             path: format!("{path}/{{path}}"),
             parameters: with_path,
-            operations: proxy(kind, subresource, "WithPath"),
+            operations: connect(kind, subresource, "WithPath"),
         },
-        PathItem { path, parameters: name_of(kind), operations: proxy(kind, subresource, "") },
+        PathItem { path, parameters: name_of(kind), operations: connect(kind, subresource, "") },
     ]
 }
 
@@ -80,16 +86,18 @@ fn api_version(own: GroupVersionKind) -> String {
     }
 }
 
-fn proxy(kind: &'static Kind, subresource: &Subresource, suffix: &str) -> Vec<Operation> {
+fn connect(kind: &'static Kind, subresource: &Subresource, suffix: &str) -> Vec<Operation> {
     let connect = |verb: &Verb| {
         let method = method(*verb)?;
         let id = format!(
-            "connect{}{}Namespaced{}Proxy{suffix}",
+            "connect{}{}Namespaced{}{}{suffix}",
             group_version(kind),
             capitalized(method),
-            kind.kind
+            kind.kind,
+            capitalized(subresource.name)
         );
-        let text = format!("connect {} requests to proxy of {}", method.to_uppercase(), kind.kind);
+        let (name, sent) = (subresource.name, method.to_uppercase());
+        let text = format!("connect {sent} requests to {name} of {}", kind.kind);
         let operation = Operation::new(kind, method, "connect", id, text, Answer::Text("*/*"));
         Some(Operation { kind: own_kind(subresource), ..operation })
     };

@@ -241,6 +241,18 @@ fn operations_should_have_upstreams_names() {
             "connectCoreV1PostNamespacedPodProxyWithPath",
             "connect",
         ),
+        (
+            "/api/v1/namespaces/{namespace}/pods/{name}/exec",
+            "get",
+            "connectCoreV1GetNamespacedPodExec",
+            "connect",
+        ),
+        (
+            "/api/v1/namespaces/{namespace}/pods/{name}/portforward",
+            "post",
+            "connectCoreV1PostNamespacedPodPortforward",
+            "connect",
+        ),
         ("/api/v1/namespaces/{name}/finalize", "put", "replaceCoreV1NamespaceFinalize", "put"),
         ("/api/v1/nodes/{name}", "get", "readCoreV1Node", "get"),
         ("/api/v1/watch/nodes", "get", "watchCoreV1NodeList", "watchlist"),
@@ -256,6 +268,21 @@ fn operations_should_have_upstreams_names() {
         assert_eq!(operation["operationId"], id, "{method} {path}");
         assert_eq!(operation["x-kubernetes-action"].as_str().unwrap_or_default(), action, "{method} {path}");
     }
+}
+
+#[test]
+fn streams_should_have_their_options_as_parameters_of_the_path() {
+    let swagger = parsed(open_api().v2_json());
+    let exec = &swagger["paths"]["/api/v1/namespaces/{namespace}/pods/{name}/exec"];
+    let names: Vec<&str> = exec["parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|parameter| parameter["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["command", "container", "name", "namespace", "stderr", "stdin", "stdout", "tty"]);
+    let kind = &exec["get"]["x-kubernetes-group-version-kind"];
+    assert_eq!(*kind, json!({ "group": "", "kind": "PodExecOptions", "version": "v1" }));
 }
 
 #[test]

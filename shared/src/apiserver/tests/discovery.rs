@@ -47,5 +47,14 @@ fn resources_should_be_described_as_kubectl_needs_them() {
         "verbs": ["create"],
     });
     assert_eq!(find("pods/binding"), binding);
+    for (stream, kind) in
+        [("attach", "PodAttachOptions"), ("exec", "PodExecOptions"), ("portforward", "PodPortForwardOptions")]
+    {
+        let name = format!("pods/{stream}");
+        let expected = json!({
+            "name": name, "singularName": "", "namespaced": true, "kind": kind, "verbs": ["create", "get"],
+        });
+        assert_eq!(find(&name), expected);
+    }
     assert_eq!(find("namespaces")["namespaced"], false);
 }

@@ -1,0 +1,276 @@
+//! `pods/portforward`: connections to ports of a pod, many at once over one connection of the client.
+//!
+//! Follows `pkg/cri/streaming/portforward/{websocket,httpstream}.go` of kubernetes/kubelet and
+//! `pkg/util/proxy/streamtunnel.go` of kubernetes/apiserver; how a connection ends follows `portForward` in
+//! `internal/cri/server/sandbox_portforward_linux.go` of containerd.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use bytes::BytesMut;
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::Pod;
+use shared::apiserver::port_forward::{self, Asked, PROTOCOL, Pair, Pairs, TUNNEL};
+use shared::apiserver::remote_command::{self, Incoming};
+use shared::apiserver::request_info::ResourcePath;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::kubelet::Kubelet;
+use crate::network::Connection;
+
+use super::connect::{self, Upgrade};
+use super::query::Query;
+use super::reply::Failure;
+use super::resource::Asking;
+use super::spdy::{self, Outgoing, Stream};
+use super::wire::{self, Gone, Messages, Reader, Writer};
+
+/// The most bytes of the pod that travel in one message.
+const CHUNK_BYTES: usize = 32 * 1024;
+/// How long the client's last bytes have once the pod is done.
+const GRACE: Duration = Duration::from_secs(1);
+/// How many messages of a port wait for the pod.
+const QUEUED: usize = 8;
+
+/// Whose ports are meant.
+#[derive(Clone)]
+struct Target {
+    kubelet: Arc<Kubelet>,
+    pod: Arc<Pod>,
+}
+
+/// GET or POST of `…/pods/NAME/portforward`.
+pub(super) async fn handle(
+    asking: &Asking<'_>,
+    place: &ResourcePath<'_>,
+    parts: Parts,
+) -> Result<Response, Failure> {
+    let verb = connect::verb(&parts.method)?;
+    let pod = connect::pod(asking, place, place.name, verb).await?;
+    let kubelet = connect::kubelet(asking.context, &pod)?;
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let upgrade = connect::upgrade(asking.context, parts).await?;
+    if let Err(refused) = kubelet.pod_network(&pod) {
+        return Ok(connect::refused(&refused));
+    }
+    let target = Target { kubelet, pod: Arc::new(pod) };
+    match upgrade {
+        Upgrade::Spdy { client, wanted } => {
+            let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+            Ok(match connect::handshake(&wanted, &[PROTOCOL]) {
+                Err(refused) => *refused,
+                Ok(protocol) => {
+                    tokio::spawn(async move {
+                        match client.await {
+                            Ok(client) => streams(wire::of_bytes(TokioIo::new(client)), target).await,
+                            Err(error) => tracing::debug!(%error, "no upgrade to SPDY"),
+                        }
+                    });
+                    connect::switching_to_spdy(protocol)
+                }
+            })
+        }
+        Upgrade::WebSocket { mut upgrade, wanted } => {
+            let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+            let tunnelled = port_forward::tunnelled(&wanted);
+            if !tunnelled.is_empty() {
+                return Ok(match connect::handshake(&tunnelled, &[PROTOCOL]) {
+                    Err(refused) => *refused,
+                    Ok(protocol) => {
+                        select_protocol(&mut upgrade, &format!("{TUNNEL}{protocol}"));
+                        upgrade.on_upgrade(|socket| streams(wire::of_socket(socket), target))
+                    }
+                });
+            }
+            let ports = port_forward::ports(&query.all("ports"))?;
+            let Some(protocol) = remote_command::choose(&wanted, remote_command::PORT_FORWARD) else {
+                return Ok((StatusCode::FORBIDDEN, Body::empty()).into_response());
+            };
+            select_protocol(&mut upgrade, protocol.name);
+            Ok(upgrade.on_upgrade(move |socket| channels(wire::of_socket(socket), protocol, ports, target)))
+        }
+    }
+}
+
+/// Names the protocol in the answer, where there is one to name.
+pub(super) fn select_protocol(upgrade: &mut axum::extract::WebSocketUpgrade, name: &str) {
+    if let Ok(name) = HeaderValue::from_str(name)
+        && !name.is_empty()
+    {
+        upgrade.set_selected_protocol(name);
+    }
+}
+
+impl Target {
+    /// A connection to a port; the error is what the client is told.
+    async fn dial(&self, port: u16) -> Result<Connection, String> {
+        let connection = self.kubelet.port_forward(&self.pod, port).await;
+        connection.map_err(|refused| refused.message.unwrap_or_default())
+    }
+}
+
+/// Two streams for each connection, over SPDY.
+async fn streams(wire: (Reader, Writer), target: Target) {
+    let check: spdy::Check = |stream, headers| Asked::new(stream, headers).map(drop);
+    spdy::serve(wire, check, async |mut streams: mpsc::Receiver<Stream>| {
+        let mut pairs = Pairs::default();
+        let mut connections = JoinSet::new();
+        while let Some(stream) = streams.recv().await {
+            while connections.try_join_next().is_some() {}
+            let Ok(asked) = Asked::new(stream.id, &stream.headers) else { continue };
+            match pairs.add(asked, stream) {
+                Ok(None) => {}
+                Ok(Some(pair)) => {
+                    connections.spawn(forward_pair(target.clone(), pair));
+                }
+                Err((stream, why)) => {
+                    tracing::debug!(why, "stream refused");
+                    stream.outgoing.reset().await;
+                }
+            }
+        }
+    })
+    .await;
+}
+
+async fn forward_pair(target: Target, pair: Pair<Stream>) {
+    let Pair { port, mut data, error } = pair;
+    match target.dial(port).await {
+        Ok(connection) => {
+            let way = Way::Stream(data.outgoing.clone());
+            tokio::select! {
+                () = forward(connection, &mut data.incoming, &way) => {}
+                () = data.reset.cancelled() => {}
+            }
+        }
+        Err(why) => {
+            let _gone = error.outgoing.send(why.as_bytes()).await;
+        }
+    }
+    data.outgoing.finish().await;
+    error.outgoing.finish().await;
+}
+
+/// Two channels for each port, over a WebSocket: one for bytes, one for what goes wrong. Each begins with its
+/// port.
+async fn channels(
+    (mut reader, writer): (Reader, Writer),
+    protocol: remote_command::Protocol,
+    ports: Vec<u16>,
+    target: Target,
+) {
+    let (messages, queued) = wire::queue();
+    let talk = async {
+        let mut connections = JoinSet::new();
+        let mut ways_in = Vec::new();
+        for (number, port) in (0_u8..).step_by(2).zip(ports) {
+            let (incoming, received) = mpsc::channel(QUEUED);
+            ways_in.push(incoming);
+            let way = Channel { protocol, number, messages: messages.clone() };
+            connections.spawn(forward_channel(target.clone(), port, received, way));
+        }
+        let read = async {
+            while let Some(message) = reader.read().await {
+                let Some(Incoming::Data(channel, bytes)) = protocol.decode(&message) else { continue };
+                let way = ways_in.get(usize::from(channel / 2)).filter(|_| channel % 2 == 0);
+                if let Some(way) = way {
+                    let _ended = way.send(bytes).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = read => {}
+            () = async { while connections.join_next().await.is_some() {} } => {}
+            () = messages.closed() => {}
+        }
+        drop(messages);
+    };
+    tokio::join!(wire::write(writer, queued), talk);
+    reader.drain().await;
+}
+
+async fn forward_channel(
+    target: Target,
+    port: u16,
+    mut incoming: mpsc::Receiver<bytes::Bytes>,
+    way: Channel,
+) {
+    let begun = async {
+        way.send(way.number, &port.to_le_bytes()).await?;
+        way.send(way.number + 1, &port.to_le_bytes()).await
+    };
+    if begun.await.is_err() {
+        return;
+    }
+    match target.dial(port).await {
+        Ok(connection) => forward(connection, &mut incoming, &Way::Channel(way)).await,
+        Err(why) => {
+            let _gone = way.send(way.number + 1, why.as_bytes()).await;
+        }
+    }
+}
+
+/// A pair of channels of a WebSocket.
+struct Channel {
+    protocol: remote_command::Protocol,
+    number: u8,
+    messages: Messages,
+}
+
+impl Channel {
+    async fn send(&self, number: u8, bytes: &[u8]) -> Result<(), Gone> {
+        self.messages.send(self.protocol.encode(number, bytes)).await.map_err(|_| Gone)
+    }
+}
+
+/// The way of a connection's bytes to the client.
+enum Way {
+    Stream(Outgoing),
+    Channel(Channel),
+}
+
+impl Way {
+    async fn send(&self, bytes: &[u8]) -> Result<(), Gone> {
+        match self {
+            Way::Stream(stream) => stream.send(bytes).await,
+            Way::Channel(channel) => channel.send(channel.number, bytes).await,
+        }
+    }
+}
+
+/// Copies bytes both ways until the pod is done. The client may end its half before.
+async fn forward(connection: Connection, incoming: &mut mpsc::Receiver<bytes::Bytes>, way: &Way) {
+    let (mut from_pod, mut to_pod) = tokio::io::split(connection);
+    let up = async {
+        while let Some(bytes) = incoming.recv().await {
+            if to_pod.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+        let _closed = to_pod.shutdown().await;
+    };
+    let down = async {
+        let mut buffer = BytesMut::with_capacity(CHUNK_BYTES);
+        while let Ok(1..) = from_pod.read_buf(&mut buffer).await {
+            if way.send(&buffer).await.is_err() {
+                return;
+            }
+            buffer.clear();
+        }
+        if let Way::Stream(stream) = way {
+            stream.finish().await;
+        }
+    };
+    tokio::pin!(up, down);
+    tokio::select! {
+        () = &mut down => drop(timeout(GRACE, up).await),
+        () = &mut up => down.await,
+    }
+}

@@ -1,0 +1,52 @@
+//! What the programs of one container share and are held to together, as Linux's control groups do it: memory,
+//! processor time, and how many there are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::cpu::CpuMeter;
+use super::limits::{MemoryMeter, MemoryPool};
+use super::process::StartError;
+
+/// Programs that a container runs at once, its main one included.
+pub const MAX_PROCESSES: usize = 64;
+
+/// The control group of a container.
+pub(super) struct Cgroup {
+    /// The memory of all its programs.
+    pub(super) memory: MemoryMeter,
+    /// Their processor time.
+    pub(super) cpu: CpuMeter,
+    processes: AtomicUsize,
+}
+
+impl Cgroup {
+    /// `memory_bytes` and `cores` are the container's limits, if it has any.
+    pub(super) fn new(memory_bytes: Option<u64>, cores: Option<f64>, pool: Arc<MemoryPool>) -> Arc<Self> {
+        Arc::new(Self {
+            memory: MemoryMeter::new(memory_bytes, pool),
+            cpu: CpuMeter::new(cores),
+            processes: AtomicUsize::new(0),
+        })
+    }
+
+    /// Counts a program until what is returned is dropped.
+    pub(super) fn enter(self: &Arc<Self>) -> Result<Process, StartError> {
+        let one_more = |count: usize| (count < MAX_PROCESSES).then_some(count + 1);
+        match self.processes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
+            Ok(_) => Ok(Process { cgroup: self.clone() }),
+            Err(count) => Err(StartError::TooManyProcesses(count)),
+        }
+    }
+}
+
+/// A program of a control group.
+pub(super) struct Process {
+    pub(super) cgroup: Arc<Cgroup>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.cgroup.processes.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,268 @@
+//! Where what a program prints goes: to the log of its container and to those who are attached to it, to the
+//! client of an `exec`, or nowhere.
+//!
+//! Nobody's memory is filled: a client's queue is bounded, and while it is full the program waits. The client
+//! of an `exec` makes its program wait for ever; somebody attached makes a container wait for [`PATIENCE`] at
+//! most without reading anything, and is then detached.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use shared::kubelet::line_discipline;
+use tokio::io::AsyncWrite;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use wasmtime::format_err;
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+
+use super::logs::{LogWriter, Source};
+
+/// Bytes that a guest may write at once.
+const WRITE_BYTES: usize = 16 * 1024;
+
+/// Writes that a client's queue holds.
+const QUEUE: usize = 32;
+
+/// Writes for which there must be room before a program may write: its two streams and the echo of its
+/// terminal may come at once.
+const ROOM: usize = 4;
+
+/// How long a container waits for somebody attached who reads nothing.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One output stream of a program. Clones are the same stream.
+#[derive(Clone)]
+pub(super) struct Output {
+    target: Target,
+    terminal: bool,
+}
+
+#[derive(Clone)]
+enum Target {
+    Nowhere,
+    Client(mpsc::Sender<Bytes>),
+    Log(LogWriter, Source, Arc<Attached>),
+}
+
+/// Those who are attached to a stream of a container.
+#[derive(Default)]
+pub(super) struct Attached(Mutex<Vec<Attachment>>);
+
+#[derive(Clone)]
+struct Attachment {
+    sender: mpsc::Sender<Bytes>,
+    /// Cancelled when it is detached for being slow.
+    detached: CancellationToken,
+}
+
+/// What remains with the program's end of a queue, to wait until the client took everything.
+pub(super) struct Queue(mpsc::Sender<Bytes>);
+
+/// A client's queue.
+pub(super) fn queue() -> (Queue, mpsc::Receiver<Bytes>) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    (Queue(sender), receiver)
+}
+
+impl Queue {
+    /// Waits until the client took everything, or is gone; then its stream ends.
+    pub(super) async fn drain(self) {
+        // A closed queue is one that nobody reads any more.
+        let _ = self.0.reserve_many(QUEUE).await;
+    }
+}
+
+fn has_room(sender: &mpsc::Sender<Bytes>) -> bool {
+    sender.capacity() >= ROOM || sender.is_closed()
+}
+
+/// Waits for room, or for the end of the client.
+async fn until_room(sender: &mpsc::Sender<Bytes>) {
+    let _ = sender.reserve_many(ROOM).await;
+}
+
+impl Attached {
+    fn lock(&self) -> MutexGuard<'_, Vec<Attachment>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Attaches a client from now on; the token tells that it was detached.
+    pub(super) fn add(&self, queue: &Queue, detached: CancellationToken) {
+        self.lock().push(Attachment { sender: queue.0.clone(), detached });
+    }
+
+    /// Lets all of them go: their streams end.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn has_room(&self) -> bool {
+        self.lock().iter().all(|attachment| has_room(&attachment.sender))
+    }
+
+    fn send(&self, bytes: &Bytes) {
+        self.lock().retain(|attachment| match attachment.sender.try_send(bytes.clone()) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                attachment.detached.cancel();
+                false
+            }
+        });
+    }
+
+    /// Waits until all have room, and detaches those who read nothing for too long.
+    async fn until_room(&self) {
+        let slow = self.lock().iter().find(|attachment| !has_room(&attachment.sender)).cloned();
+        let Some(slow) = slow else { return };
+        if tokio::time::timeout(PATIENCE, until_room(&slow.sender)).await.is_err() {
+            slow.detached.cancel();
+            self.lock().retain(|attachment| !attachment.sender.same_channel(&slow.sender));
+        }
+    }
+}
+
+impl Output {
+    /// Nobody wants what is printed.
+    pub(super) fn nowhere(terminal: bool) -> Output {
+        Output { target: Target::Nowhere, terminal }
+    }
+
+    /// To a client.
+    pub(super) fn client(queue: &Queue, terminal: bool) -> Output {
+        Output { target: Target::Client(queue.0.clone()), terminal }
+    }
+
+    /// To a container's log, and to those who are attached.
+    pub(super) fn log(log: &LogWriter, source: Source, attached: Arc<Attached>, terminal: bool) -> Output {
+        Output { target: Target::Log(log.clone(), source, attached), terminal }
+    }
+
+    /// Shows what was typed; what a client has no room for is not shown.
+    pub(super) fn echo(&self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            // The program that this would disturb learns of it when it prints itself.
+            let _ = self.put(bytes.into());
+        }
+    }
+
+    fn put(&self, bytes: Bytes) -> io::Result<()> {
+        match &self.target {
+            Target::Nowhere => Ok(()),
+            Target::Client(sender) => sender.try_send(bytes).map_err(|error| match error {
+                mpsc::error::TrySendError::Closed(_) => io::ErrorKind::BrokenPipe.into(),
+                mpsc::error::TrySendError::Full(_) => io::ErrorKind::WouldBlock.into(),
+            }),
+            Target::Log(log, source, attached) => {
+                log.write(*source, &bytes)?;
+                attached.send(&bytes);
+                Ok(())
+            }
+        }
+    }
+
+    fn print(&self, bytes: Bytes) -> io::Result<()> {
+        let bytes = if self.terminal { line_discipline::on_output(&bytes).into() } else { bytes };
+        self.put(bytes)
+    }
+
+    /// Whether the program may print now.
+    fn has_room(&self) -> io::Result<bool> {
+        match &self.target {
+            Target::Nowhere => Ok(true),
+            Target::Client(sender) if sender.is_closed() => Err(io::ErrorKind::BrokenPipe.into()),
+            Target::Client(sender) => Ok(has_room(sender)),
+            Target::Log(_, _, attached) => Ok(attached.has_room()),
+        }
+    }
+
+    async fn until_room(&self) {
+        match &self.target {
+            Target::Nowhere => {}
+            Target::Client(sender) => until_room(sender).await,
+            Target::Log(_, _, attached) => attached.until_room().await,
+        }
+    }
+}
+
+impl IsTerminal for Output {
+    fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+}
+
+impl StdoutStream for Output {
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(AsyncOutput { output: self.clone(), waiting: Mutex::new(None) })
+    }
+}
+
+#[async_trait]
+impl Pollable for Output {
+    async fn ready(&mut self) {
+        self.until_room().await;
+    }
+}
+
+#[async_trait]
+impl OutputStream for Output {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.print(bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => StreamError::Closed,
+            io::ErrorKind::WouldBlock => StreamError::Trap(format_err!("written without leave")),
+            _ => StreamError::LastOperationFailed(error.into()),
+        })
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        match self.has_room() {
+            Ok(true) => Ok(WRITE_BYTES),
+            Ok(false) => Ok(0),
+            Err(_) => Err(StreamError::Closed),
+        }
+    }
+}
+
+/// An output stream for those who wait in their own way.
+struct AsyncOutput {
+    output: Output,
+    waiting: Mutex<Option<BoxFuture<'static, ()>>>,
+}
+
+impl AsyncWrite for AsyncOutput {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        while !self.output.has_room()? {
+            let output = self.output.clone();
+            let room = waiting.get_or_insert_with(|| async move { output.until_room().await }.boxed());
+            std::task::ready!(room.poll_unpin(context));
+            *waiting = None;
+        }
+        let now = &bytes[..bytes.len().min(WRITE_BYTES)];
+        Poll::Ready(self.output.print(Bytes::copy_from_slice(now)).map(|()| now.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
