@@ -22,8 +22,8 @@ use super::component::Components;
 use super::image::Images;
 use super::leftovers;
 use super::logs::RunningLogs;
-use super::services::Services;
 use super::running::RunningContainers;
+use super::services::Services;
 
 /// What a kubelet is made of.
 pub struct NodeOptions {

@@ -284,7 +284,8 @@ mod tests {
         let pod: Pod = serde_json::from_value(pod).unwrap();
         let allocatable = serde_json::from_value(json!({"cpu": "2", "memory": "1Gi"})).unwrap();
         let services = BTreeMap::from(
-            [("DB_PORT", "tcp://10.96.0.7:6379"), ("IP", "none")].map(|(name, value)| (name.into(), value.into())),
+            [("DB_PORT", "tcp://10.96.0.7:6379"), ("IP", "none")]
+                .map(|(name, value)| (name.into(), value.into())),
         );
         let surroundings = Surroundings {
             pod_ip: "10.244.1.5",

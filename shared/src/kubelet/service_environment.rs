@@ -37,8 +37,7 @@ fn address(service: &Service) -> Option<&str> {
 
 fn variables(name: &str, service: &Service) -> Vec<(String, String)> {
     let (prefix, address) = (variable_name(name), address(service).unwrap_or_default());
-    let ports: Vec<&ServicePort> =
-        service.spec.iter().flat_map(|spec| spec.ports.iter().flatten()).collect();
+    let ports: Vec<&ServicePort> = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten()).collect();
     let mut variables = vec![(format!("{prefix}_SERVICE_HOST"), address.to_owned())];
     if let Some(first) = ports.first() {
         variables.push((format!("{prefix}_SERVICE_PORT"), first.port.to_string()));

@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn other_kinds_should_be_told_which_of_their_fields_have_no_effect() {
         let taints = json!([{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoExecute"}]);
-        let cases: [(&str, Value, &[&str]); 6] = [
+        let cases: [(&str, Value, &[&str]); 7] = [
             ("Service", json!({"spec": {"ports": [{"port": 80}]}}), &["spec"]),
             (
                 "Service",
