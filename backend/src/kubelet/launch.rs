@@ -223,8 +223,10 @@ impl Order<'_> {
     async fn root(&self, image: &'static Builtin) -> Result<PathBuf, String> {
         let root = self.sandbox.directory.join("containers").join(&self.container.name).join("rootfs");
         let (place, container) = (root.clone(), self.container.clone());
+        let names = self.sandbox.names.clone();
         let laid_out = blocking(move || {
             lay_out(image, &place)?;
+            names.write(&place)?;
             termination::prepare(&place, &container)
         });
         let laid_out = laid_out.await?;

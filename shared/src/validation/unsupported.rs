@@ -161,13 +161,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
         "containers have no users of their own, so that there are none to keep apart from the host's",
     ),
     field("spec.shareProcessNamespace", "containers do not see each other's processes"),
-    field("spec.hostAliases", "/etc/hosts is not written yet"),
-    value("spec.dnsPolicy", "ClusterFirst", "containers have no resolver settings of their own yet"),
-    field("spec.dnsConfig", "containers have no resolver settings of their own yet"),
-    field("spec.hostname", "the pod's name is its host name yet"),
-    field("spec.hostnameOverride", "the pod's name is its host name yet"),
-    field("spec.subdomain", "pods have no names in the DNS yet"),
-    field("spec.setHostnameAsFQDN", "pods have no names in the DNS yet"),
     field("spec.imagePullSecrets", "images are pulled without credentials yet"),
     field("spec.automountServiceAccountToken", "tokens are not mounted yet"),
     field("spec.runtimeClassName", "every container runs in the same WebAssembly runtime"),
@@ -353,9 +346,9 @@ mod tests {
     fn mirror_pods_may_use_the_hosts_namespaces() {
         let pod = json!({
             "metadata": {"annotations": {MIRROR_ANNOTATION: "x"}},
-            "spec": {"containers": [{"name": "a"}], "hostNetwork": true, "hostAliases": [{"ip": "10.0.0.1"}]},
+            "spec": {"containers": [{"name": "a"}], "hostNetwork": true, "shareProcessNamespace": true},
         });
-        assert_eq!(found(pod), ["spec.hostAliases"]);
+        assert_eq!(found(pod), ["spec.shareProcessNamespace"]);
     }
 
     #[test]
