@@ -197,7 +197,7 @@ fn found(kind: &str, root: &Value, is_fine: impl Fn(&Unsupported) -> bool) -> Ve
 
 /// Where in `root` the entry's field is set.
 fn matches(root: &Value, entry: &Unsupported) -> Vec<Path> {
-    let mut names = entry.pattern.split('.');
+    let mut names = names(entry.pattern);
     let Some(first) = names.next() else { return Vec::new() };
     let mut reached = vec![(Path::root(first), root.get(first))];
     for name in names {
@@ -209,6 +209,15 @@ fn matches(root: &Value, entry: &Unsupported) -> Vec<Path> {
         (None, None) => is_set(value),
     };
     reached.into_iter().filter(|(_, value)| value.is_some_and(asks)).map(|(path, _)| path).collect()
+}
+
+/// The steps of a pattern; a dot in a key parts none.
+fn names(pattern: &'static str) -> impl Iterator<Item = &'static str> {
+    let mut in_key = false;
+    pattern.split(move |c| {
+        in_key = c == '[' || (in_key && c != ']');
+        c == '.' && !in_key
+    })
 }
 
 /// One step of a pattern: `name`, `name[*]` or `name[key]`.
@@ -298,8 +307,13 @@ mod tests {
     #[test]
     fn other_kinds_should_be_told_which_of_their_fields_have_no_effect() {
         let taints = json!([{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoExecute"}]);
-        let cases: [(&str, Value, &[&str]); 6] = [
+        let cases: [(&str, Value, &[&str]); 7] = [
             ("Service", json!({"spec": {"ports": [{"port": 80}]}}), &["spec"]),
+            (
+                "Service",
+                json!({"metadata": {"annotations": {"service.kubernetes.io/topology-mode": "Auto"}}}),
+                &["metadata.annotations[service.kubernetes.io/topology-mode]"],
+            ),
             ("ServiceAccount", json!({"imagePullSecrets": [{"name": "a"}]}), &["imagePullSecrets"]),
             ("ServiceAccount", json!({"automountServiceAccountToken": false}), &[]),
             ("Secret", json!({"type": "kubernetes.io/service-account-token"}), &["type"]),
