@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::bindings::EPHEMERAL_PORTS;
 use super::connection::{Addresses, Connection};
+use super::datagram::Datagram;
 use super::error::{BindError, DialError};
 use super::pod::{PodIdentity, PodNetwork};
 use super::pressure::Pressure;
@@ -113,7 +114,7 @@ impl Network {
     /// # Errors
     /// As a socket: refused, unreachable, timed out.
     pub async fn dial(&self, from: &PodNetwork, to: SocketAddr) -> Result<Connection, DialError> {
-        self.connect(from, attempt(from, to)?).await
+        self.connect(from, attempt(from, Protocol::Tcp, to)?).await
     }
 
     /// Makes a connection that comes from beyond the cluster, from `source`, and enters at a node.
@@ -126,8 +127,44 @@ impl Network {
         source: SocketAddr,
         to: SocketAddr,
     ) -> Result<Connection, DialError> {
-        let attempt = Attempt { origin: Origin::Outside, source, ..attempt(node, to)? };
+        let attempt = Attempt { origin: Origin::Outside, source, ..attempt(node, Protocol::Tcp, to)? };
         self.connect(node, attempt).await
+    }
+
+    /// Where a datagram goes; `None` where it is dropped on its way.
+    ///
+    /// # Errors
+    /// As [`Network::dial`].
+    pub(super) fn route_datagram(
+        &self,
+        from: &PodNetwork,
+        to: SocketAddr,
+    ) -> Result<Option<SocketAddr>, DialError> {
+        let mut attempt = attempt(from, Protocol::Udp, to)?;
+        match self.decide(&mut attempt) {
+            Verdict::Continue => Ok(Some(attempt.target)),
+            Verdict::Fail(error) => Err(error),
+            Verdict::Drop => Ok(None),
+        }
+    }
+
+    /// Hands a datagram to whoever has a target's port. Its sender is seen under its own address, also where
+    /// a connection would be masqueraded.
+    ///
+    /// # Errors
+    /// Where nobody has the port, or the address.
+    pub(super) fn deliver(
+        &self,
+        from: &PodNetwork,
+        bound: SocketAddrV4,
+        target: SocketAddr,
+        datagram: impl FnOnce(SocketAddrV4) -> Datagram,
+    ) -> Result<(), DialError> {
+        let (server, target) = self.find(from, target)?;
+        let inbox = server.datagrams().listener(*target.ip(), target.port()).ok_or(DialError::Refused)?;
+        let own = if target.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { from.ip() };
+        inbox.put(datagram(SocketAddrV4::new(own, bound.port())));
+        Ok(())
     }
 
     async fn connect(&self, from: &PodNetwork, mut attempt: Attempt) -> Result<Connection, DialError> {
@@ -237,7 +274,7 @@ impl Network {
 }
 
 /// A connection as it leaves its socket. The wildcard as a target means loopback, as on Linux.
-fn attempt(from: &PodNetwork, to: SocketAddr) -> Result<Attempt, DialError> {
+fn attempt(from: &PodNetwork, protocol: Protocol, to: SocketAddr) -> Result<Attempt, DialError> {
     if to.port() == 0 {
         return Err(DialError::InvalidAddress);
     }
@@ -250,7 +287,7 @@ fn attempt(from: &PodNetwork, to: SocketAddr) -> Result<Attempt, DialError> {
         client: from.identity().clone(),
         node: from.identity().node.clone(),
         origin: from.origin(),
-        protocol: Protocol::Tcp,
+        protocol,
         source: SocketAddrV4::new(source, 0).into(),
         dialled: target,
         target,

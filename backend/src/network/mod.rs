@@ -6,6 +6,7 @@
 
 mod bindings;
 mod connection;
+pub mod datagram;
 mod dial;
 mod error;
 mod listener;
@@ -20,6 +21,7 @@ pub mod wasi;
 mod tests;
 
 pub use connection::Connection;
+pub use datagram::{Datagram, DatagramPort};
 pub use dial::Network;
 pub use error::{BindError, DialError};
 pub use listener::{BoundPort, Listener};
