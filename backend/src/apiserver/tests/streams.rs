@@ -136,11 +136,7 @@ async fn streams_should_be_refused_in_upstreams_words() {
             400,
             "a container name must be specified for pod waiting, choose one of: [a c]",
         ),
-        (
-            format!("GET {waiting}/attach?container=c"),
-            400,
-            "pod waiting does not have a host assigned",
-        ),
+        (format!("GET {waiting}/attach?container=c"), 400, "pod waiting does not have a host assigned"),
         (format!("GET {waiting}/portforward"), 400, "pod waiting does not have a host assigned"),
         (format!("GET {}/exec", POD.replace("web", "none")), 404, "pods \"none\" not found"),
     ];
