@@ -128,7 +128,7 @@ impl Order<'_> {
             working_dir: Some(self.working_dir(image)),
             mounts,
             tty: self.container.tty.unwrap_or(false),
-            hostname: self.sandbox.hostname.clone(),
+            hostname: self.sandbox.names.hostname.clone(),
             pod: self.sandbox.network.clone(),
         };
         let spec = ContainerSpec {
