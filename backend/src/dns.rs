@@ -31,9 +31,9 @@ use crate::network::{BindError, Connection, Listener, PodNetwork};
 use crate::pump::{Tasks, Told, inform};
 
 /// Where `/health` is.
-const HEALTH_PORT: u16 = 8080;
+pub(crate) const HEALTH_PORT: u16 = 8080;
 /// Where `/ready` is.
-const READY_PORT: u16 = 8181;
+pub(crate) const READY_PORT: u16 = 8181;
 /// How many collections have to be read before anything is answered.
 const COLLECTIONS: usize = 3;
 /// How many clients are served at once; the others wait.

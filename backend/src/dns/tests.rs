@@ -45,7 +45,7 @@ impl Cluster {
     async fn start() -> Cluster {
         let clock = Arc::new(ClusterClock::default());
         let server = ApiServer::new(Arc::new(MemoryStore::new()), clock.clone(), Arc::new(SystemEntropy));
-        server.bootstrap(6443).await.unwrap();
+        server.bootstrap(([172, 18, 0, 2], 6443).into()).await.unwrap();
         let client =
             |name: &str, groups: &[&str]| Client::new(server.clone(), User::new(name, groups), "test");
         let network = Network::new();

@@ -10,10 +10,8 @@ use k8s_openapi::api::discovery::v1::{Endpoint as ApiEndpoint, EndpointSlice};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::object::SharedObject;
+use crate::controllers::endpoint_slice::SERVICE_NAME;
 use crate::informer::Change;
-
-/// The label by which a slice names its Service.
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 /// Namespace and name.
 pub(super) type Key = (String, String);
