@@ -23,10 +23,11 @@ use tokio_util::task::TaskTracker;
 use crate::apiserver::tls::{Certificates, write_private};
 use crate::apiserver::{Context, router};
 use crate::clock::{ClusterClock, SystemEntropy};
-use crate::control_plane::{self, Parts};
+use crate::control_plane::{self, Parts, manifests};
 use crate::kubelet::{Kubelet, NodeOptions, Nodes};
 use crate::machine;
-use crate::network::Network;
+use crate::network::{Network, PodNetwork};
+use crate::proxy::ProxyRules;
 use crate::runtime::{Runtime, RuntimeOptions};
 use crate::scheduler::DecisionLog;
 use crate::store::RedbStore;
@@ -34,6 +35,8 @@ use crate::web;
 
 /// The name of the node that runs the control plane.
 pub const CONTROL_PLANE: &str = "control-plane";
+/// The addresses of all pods; each node has a part of them.
+pub(crate) const POD_NETWORK: &str = "10.244.0.0/16";
 /// How long connections may take to end at shutdown.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
@@ -100,7 +103,7 @@ impl Cluster {
 
         let clock = Arc::new(ClusterClock::default());
         let server = ApiServer::new(store.clone(), clock.clone(), Arc::new(SystemEntropy));
-        server.bootstrap(secure_address.port()).await.map_err(|status| {
+        server.bootstrap(SocketAddr::from((node_address(0), API_SERVER_PORT))).await.map_err(|status| {
             anyhow::anyhow!(
                 "the cluster's first objects cannot be written: {}",
                 status.message.unwrap_or_default()
@@ -108,11 +111,15 @@ impl Cluster {
         })?;
 
         let (nodes, network) = (Arc::new(Nodes::default()), Network::new());
+        let (hosts, proxies) = join_nodes(&network, options.nodes, &clock)?;
+        let host = hosts.first().context("a cluster without nodes")?.clone();
         let decisions = Arc::new(DecisionLog::default());
         let context = Context {
             server: server.clone(),
             nodes: nodes.clone(),
             network: network.clone(),
+            host,
+            proxies: Arc::new(proxies),
             decisions: decisions.clone(),
             openapi: Arc::default(),
             secure_address: secure_address.to_string().into(),
@@ -127,7 +134,9 @@ impl Cluster {
             tls: certificates.server_config()?,
             connections: TaskTracker::new(),
         });
-        control_plane::write_manifests(&options, secure_address)?;
+        for host in &hosts {
+            manifests::write(&host.identity().node, &options, secure_address)?;
+        }
 
         let cluster = Cluster {
             server,
@@ -142,27 +151,26 @@ impl Cluster {
             tasks: TaskTracker::new(),
             parts,
         };
-        cluster.start_kubelets(&options)?;
+        cluster.start_kubelets(&options, hosts)?;
         cluster.wait_until_it_answers().await?;
         Ok(cluster)
     }
 
-    fn start_kubelets(&self, options: &ClusterOptions) -> Result<()> {
+    fn start_kubelets(&self, options: &ClusterOptions, hosts: Vec<PodNetwork>) -> Result<()> {
         let components = Arc::new(control_plane::components(&self.parts));
+        let node_components = Arc::new(control_plane::node_components(&self.parts));
         let runtime = self.runtime(&options.data_dir)?;
-        let workers = (1..=options.nodes).map(|number| format!("node-{number}"));
-        for (index, name) in std::iter::once(CONTROL_PLANE.to_owned()).chain(workers).enumerate() {
-            let address = node_address(index);
+        for host in hosts {
+            let name = host.identity().node.clone();
             let client = Client::new(self.server.clone(), User::node(&name), "kubelet");
             let kubelet = Kubelet::new(NodeOptions {
-                machine: machine::describe(&name, address, &options.data_dir),
-                address,
+                machine: machine::describe(&name, host.ip(), &options.data_dir),
                 directory: node_directory(&options.data_dir, &name),
                 client,
                 clock: self.clock.clone(),
                 runtime: runtime.clone(),
-                network: self.network.clone(),
-                components: if name == CONTROL_PLANE { components.clone() } else { Arc::default() },
+                network: host,
+                components: if name == CONTROL_PLANE { &components } else { &node_components }.clone(),
             });
             self.nodes.add(kubelet.clone());
             self.tasks.spawn(run_kubelet(kubelet, self.stop.child_token()));
@@ -273,6 +281,27 @@ async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener> {
         format!("cannot listen on {address}: is another program, or another Kijabi, using the port? Choose another one with {option}")
     })
 }
+
+/// Puts the nodes on the network, the control plane's first, each with rules of its own.
+fn join_nodes(
+    network: &Network,
+    workers: u16,
+    clock: &Arc<ClusterClock>,
+) -> Result<(Vec<PodNetwork>, ProxyRules)> {
+    let (mut hosts, mut proxies) = (Vec::new(), ProxyRules::default());
+    let pod_network = POD_NETWORK.parse().map_err(anyhow::Error::msg)?;
+    let workers = (1..=workers).map(|number| format!("node-{number}"));
+    for (index, name) in std::iter::once(CONTROL_PLANE.to_owned()).chain(workers).enumerate() {
+        let host = network.add_node(&name, node_address(index))?;
+        proxies.install(network, &name, host.ip(), pod_network, clock.clone());
+        hosts.push(host);
+    }
+    Ok((hosts, proxies))
+}
+
+/// The port of the API server on its node, as pods see it; where this machine's clients find it is
+/// another matter.
+pub(crate) const API_SERVER_PORT: u16 = 6443;
 
 /// The address of the node with this number on the nodes' own network.
 fn node_address(index: usize) -> Ipv4Addr {

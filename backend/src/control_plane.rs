@@ -1,11 +1,11 @@
-//! The control plane's components as containers: what each one's task is, and the static pods that the
-//! control plane's kubelet runs them from, laid out as kubeadm lays them out.
+//! The cluster's own components as containers: what each one's task is. [`manifests`] are the static pods
+//! that kubelets run them from.
 
-use std::fs;
-use std::net::SocketAddr;
+pub(crate) mod manifests;
+
+use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
@@ -14,9 +14,7 @@ use axum::response::Response;
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use rustls::ServerConfig;
-use serde_json::{Value, json};
 use shared::apiserver::user::User;
-use shared::apiserver::{VERSION, admission};
 use shared::client::Client;
 use shared::given::Clock;
 use shared::store::compactor::{COMPACTION_INTERVAL, Compactor};
@@ -28,10 +26,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::apiserver::{self, Context, Listening};
 use crate::clock::ClusterClock;
-use crate::cluster::{CONTROL_PLANE, ClusterOptions, StoreEngine, node_directory};
+use crate::cluster::API_SERVER_PORT;
 use crate::component_log::ComponentLog;
-use crate::kubelet::{Component, Components, REGISTRY};
-use crate::scheduler;
+use crate::kubelet::{Component, ComponentContext, Components};
+use crate::network::{Listener, PodNetwork};
+use crate::{proxy, scheduler};
 
 /// What the components are made of.
 pub(crate) struct Parts {
@@ -55,19 +54,38 @@ pub(crate) fn components(parts: &Arc<Parts>) -> Components {
     components.add("kube-apiserver", component(parts, kube_apiserver));
     components.add("kube-controller-manager", component(parts, kube_controller_manager));
     components.add("kube-scheduler", component(parts, kube_scheduler));
+    add_node_components(&mut components, parts);
     components
 }
 
-fn component<F>(parts: &Arc<Parts>, run: fn(Arc<Parts>, ComponentLog) -> F) -> Component
+/// The tasks behind the images of what every node runs.
+pub(crate) fn node_components(parts: &Arc<Parts>) -> Components {
+    let mut components = Components::default();
+    add_node_components(&mut components, parts);
+    components
+}
+
+fn add_node_components(components: &mut Components, parts: &Arc<Parts>) {
+    components.add("kube-proxy", component(parts, kube_proxy));
+}
+
+/// What a component's task gets of its container.
+struct Container {
+    log: ComponentLog,
+    network: PodNetwork,
+}
+
+fn component<F>(parts: &Arc<Parts>, run: fn(Arc<Parts>, Container) -> F) -> Component
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let parts = parts.clone();
-    Arc::new(move |args, log, stop: CancellationToken| {
+    Arc::new(move |context: ComponentContext| {
         let parts = parts.clone();
         Box::pin(async move {
+            let ComponentContext { args, log, network, stop } = context;
             log.info(&format!("command line: {}", args.join(" ")));
-            stop.run_until_cancelled(run(parts, log.clone())).await;
+            stop.run_until_cancelled(run(parts, Container { log: log.clone(), network })).await;
             log.info("stopped");
             STOPPED
         })
@@ -75,7 +93,8 @@ where
 }
 
 /// The store's own upkeep: history is compacted.
-async fn etcd(parts: Arc<Parts>, log: ComponentLog) {
+async fn etcd(parts: Arc<Parts>, container: Container) {
+    let log = container.log;
     log.info(&format!("serving revision {}", parts.store.current_revision()));
     let mut compactor = Compactor::new(COMPACTION_INTERVAL);
     loop {
@@ -93,7 +112,8 @@ async fn etcd(parts: Arc<Parts>, log: ComponentLog) {
 }
 
 /// The two doors of the API.
-async fn kube_apiserver(parts: Arc<Parts>, log: ComponentLog) {
+async fn kube_apiserver(parts: Arc<Parts>, container: Container) {
+    let log = container.log;
     let shutdown = CancellationToken::new();
     let _connections_end_with_the_task = shutdown.clone().drop_guard();
     let ending = middleware::from_fn_with_state(shutdown.clone(), end_with_the_server);
@@ -103,11 +123,29 @@ async fn kube_apiserver(parts: Arc<Parts>, log: ComponentLog) {
     for address in addresses.into_iter().flatten() {
         log.info(&format!("Serving on {address}"));
     }
-    let plain =
-        apiserver::serve_plain(&parts.plain, router.clone(), parts.context.clone(), listening.clone());
-    let secure =
-        apiserver::serve_secure(&parts.secure, parts.tls.clone(), router, parts.context.clone(), listening);
-    tokio::join!(plain, secure, expire_events(&parts, &log));
+    let (tls, context) = (&parts.tls, &parts.context);
+    let plain = apiserver::serve_plain(&parts.plain, router.clone(), context.clone(), listening.clone());
+    let secure = |router| {
+        apiserver::serve_secure(&parts.secure, tls.clone(), router, context.clone(), listening.clone())
+    };
+    let within = async {
+        if let Some(within) = listen_within(&container.network, &log) {
+            let (router, listening) = (router.clone(), listening.clone());
+            apiserver::serve_secure(within, tls.clone(), router, context.clone(), listening).await;
+        }
+    };
+    tokio::join!(plain, secure(router.clone()), within, expire_events(&parts, &log));
+}
+
+/// Where pods reach the API server: at its node's address, to which the Service `kubernetes` leads.
+fn listen_within(network: &PodNetwork, log: &ComponentLog) -> Option<Listener> {
+    let address = SocketAddrV4::new(network.ip(), API_SERVER_PORT);
+    let listener = network.listen(address);
+    match &listener {
+        Ok(_) => log.info(&format!("Serving pods on {address}")),
+        Err(error) => log.error(&format!("pods cannot reach the API at {address}: {error}")),
+    }
+    listener.ok()
 }
 
 /// Ends what is streamed when the API server ends: a watch has no end of its own, and its connection
@@ -139,16 +177,27 @@ async fn expire_events(parts: &Parts, log: &ComponentLog) {
     }
 }
 
-async fn kube_controller_manager(parts: Arc<Parts>, log: ComponentLog) {
+async fn kube_controller_manager(parts: Arc<Parts>, container: Container) {
     let user = User::new("system:kube-controller-manager", &[]);
     let client = Client::new(parts.context.server.clone(), user, "kube-controller-manager");
-    crate::controller_manager::run(client, parts.clock.clone(), log).await;
+    crate::controller_manager::run(client, parts.clock.clone(), container.log).await;
 }
 
-async fn kube_scheduler(parts: Arc<Parts>, log: ComponentLog) {
+async fn kube_scheduler(parts: Arc<Parts>, container: Container) {
     let user = User::new("system:kube-scheduler", &[]);
     let client = Client::new(parts.context.server.clone(), user, "kube-scheduler");
-    scheduler::run(client, parts.clock.clone(), parts.context.decisions.clone(), log).await;
+    scheduler::run(client, parts.clock.clone(), parts.context.decisions.clone(), container.log).await;
+}
+
+/// The rules of the node that its container is on.
+async fn kube_proxy(parts: Arc<Parts>, container: Container) {
+    let node = &container.network.identity().node;
+    let Some(rules) = parts.context.proxies.of(node) else {
+        return container.log.error(&format!("node {node:?} has no rules to write"));
+    };
+    let user = User::new("system:kube-proxy", &[]);
+    let client = Client::new(parts.context.server.clone(), user, "kube-proxy");
+    proxy::run(client, rules.clone(), container.log).await;
 }
 
 /// Whether the API server answers at the page's door.
@@ -162,83 +211,4 @@ pub(crate) async fn answers(address: SocketAddr) -> bool {
         std::io::Result::Ok(answer.ends_with(b" 200"))
     };
     ask.await.unwrap_or(false)
-}
-
-/// What stands first in a manifest that the program wrote, and will write again at the next start.
-const GENERATED: &str = "# Written by kijabi at every start. Remove this line to keep your own changes.\n";
-
-/// Writes the manifests of the control plane's static pods, leaving those alone that someone made
-/// their own.
-pub(crate) fn write_manifests(options: &ClusterOptions, secure_address: SocketAddr) -> Result<()> {
-    let directory = crate::kubelet::manifests(&node_directory(&options.data_dir, CONTROL_PLANE));
-    fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
-    for (name, pod) in manifests(options, secure_address) {
-        let path = directory.join(format!("{name}.yaml"));
-        let text = format!("{GENERATED}{}", shared::yaml::write(&pod));
-        let before = fs::read_to_string(&path).unwrap_or_default();
-        let own = !before.is_empty() && !before.starts_with(GENERATED);
-        if !own && before != text {
-            fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-        }
-    }
-    Ok(())
-}
-
-fn manifests(options: &ClusterOptions, secure_address: SocketAddr) -> [(&'static str, Value); 4] {
-    let store = match options.store {
-        StoreEngine::Redb => "redb",
-        StoreEngine::Memory => "memory",
-    };
-    let etcd =
-        vec!["etcd".to_owned(), format!("--engine={store}"), "--auto-compaction-retention=5m".to_owned()];
-    let apiserver = vec![
-        "kube-apiserver".to_owned(),
-        format!("--secure-port={}", secure_address.port()),
-        format!("--bind-address={}", secure_address.ip()),
-        "--service-cluster-ip-range=10.96.0.0/12".to_owned(),
-        "--event-ttl=1h0m0s".to_owned(),
-        format!("--enable-admission-plugins={}", admission::PLUGINS.join(",")),
-    ];
-    let controllers = vec![
-        "kube-controller-manager".to_owned(),
-        "--allocate-node-cidrs=true".to_owned(),
-        "--cluster-cidr=10.244.0.0/16".to_owned(),
-        "--node-cidr-mask-size=24".to_owned(),
-    ];
-    let scheduler = vec!["kube-scheduler".to_owned()];
-    [
-        ("etcd", static_pod("etcd", etcd, "100m", Some("100Mi"))),
-        ("kube-apiserver", static_pod("kube-apiserver", apiserver, "250m", None)),
-        ("kube-controller-manager", static_pod("kube-controller-manager", controllers, "200m", None)),
-        ("kube-scheduler", static_pod("kube-scheduler", scheduler, "100m", None)),
-    ]
-}
-
-/// A manifest with kubeadm's labels, requests and priority.
-fn static_pod(name: &str, command: Vec<String>, cpu: &str, memory: Option<&str>) -> Value {
-    let mut requests = json!({ "cpu": cpu });
-    if let Some(memory) = memory {
-        requests["memory"] = memory.into();
-    }
-    json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": name,
-            "namespace": "kube-system",
-            "labels": { "component": name, "tier": "control-plane" },
-        },
-        "spec": {
-            "hostNetwork": true,
-            "priorityClassName": "system-node-critical",
-            "priority": 2_000_001_000,
-            "containers": [{
-                "name": name,
-                "image": format!("{REGISTRY}/{name}:{VERSION}"),
-                "imagePullPolicy": "IfNotPresent",
-                "command": command,
-                "resources": { "requests": requests },
-            }],
-        },
-    })
 }

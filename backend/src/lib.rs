@@ -13,6 +13,7 @@ pub mod images;
 pub mod kubelet;
 pub mod machine;
 pub mod network;
+pub mod proxy;
 mod pump;
 pub mod runtime;
 pub mod scheduler;

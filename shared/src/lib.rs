@@ -13,6 +13,7 @@ pub mod given;
 pub mod image_reference;
 pub mod informer;
 pub mod kubelet;
+pub mod proxy;
 pub mod recorder;
 pub mod scheduler;
 pub mod spdy;

@@ -1,5 +1,6 @@
 //! Listening: plain HTTP for the page, TLS for everyone else; both serve the same router.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::identity::{self, Certified, Door};
 use super::{Context, tls};
+use crate::network;
 
 /// How long a client may take to finish the TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -63,7 +65,7 @@ pub async fn serve_plain(listener: &TcpListener, router: Router, context: Contex
 
 /// Serves the TLS door until shutdown.
 pub async fn serve_secure(
-    listener: &TcpListener,
+    listener: impl Incoming,
     config: Arc<ServerConfig>,
     router: Router,
     context: Context,
@@ -87,11 +89,40 @@ pub async fn serve_secure(
     .await;
 }
 
-async fn accept<F>(
-    listener: &TcpListener,
-    listening: &Listening,
-    serve: impl Fn(tokio::net::TcpStream, SocketAddr) -> F,
-) where
+/// Where connections come from.
+pub trait Incoming: Send {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Waits for the next one; also tells who is at its other end.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
+}
+
+impl Incoming for &TcpListener {
+    type Stream = tokio::net::TcpStream;
+
+    async fn accept(&mut self) -> io::Result<(Self::Stream, SocketAddr)> {
+        let (stream, peer) = TcpListener::accept(self).await?;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "TCP_NODELAY");
+        }
+        Ok((stream, peer))
+    }
+}
+
+impl Incoming for network::Listener {
+    type Stream = network::Connection;
+
+    async fn accept(&mut self) -> io::Result<(Self::Stream, SocketAddr)> {
+        let stream = network::Listener::accept(self).await?;
+        let peer = stream.peer_address();
+        Ok((stream, peer))
+    }
+}
+
+async fn accept<I, F>(mut listener: I, listening: &Listening, serve: impl Fn(I::Stream, SocketAddr) -> F)
+where
+    I: Incoming,
     F: Future<Output = ()> + Send + 'static,
 {
     loop {
@@ -100,12 +131,7 @@ async fn accept<F>(
             () = listening.shutdown.cancelled() => return,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%peer, %error, "TCP_NODELAY");
-                }
-                listening.connections.spawn(serve(stream, peer));
-            }
+            Ok((stream, peer)) => drop(listening.connections.spawn(serve(stream, peer))),
             Err(error) => {
                 // Out of file descriptors, most likely: wait for some to be closed.
                 tracing::warn!(%error, "accepting a connection failed");

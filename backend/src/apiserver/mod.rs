@@ -13,7 +13,8 @@ use shared::apiserver::openapi::OpenApi;
 use tower::ServiceExt as _;
 
 use crate::kubelet::Nodes;
-use crate::network::Network;
+use crate::network::{Network, PodNetwork};
+use crate::proxy::ProxyRules;
 use crate::scheduler::DecisionLog;
 
 mod audit;
@@ -31,6 +32,7 @@ mod negotiation;
 mod openapi;
 mod port_forward;
 mod proxy;
+mod proxy_rules;
 mod query;
 mod remote_command;
 mod reply;
@@ -54,8 +56,12 @@ pub struct Context {
     pub server: ApiServer,
     /// The kubelets, for logs and the streams to containers.
     pub nodes: Arc<Nodes>,
-    /// The pod network, for the pod proxy.
+    /// The pod network.
     pub network: Network,
+    /// The place on it that the API server connects from: its node's.
+    pub host: PodNetwork,
+    /// The rules that kube-proxy writes on each node.
+    pub proxies: Arc<ProxyRules>,
     /// What the scheduler decided, and why.
     pub decisions: Arc<DecisionLog>,
     /// The OpenAPI documents, made on first use.
@@ -80,6 +86,7 @@ pub fn router(context: Context, page: Router) -> Router {
         .merge(audited(&context))
         .route("/kijabi/audit", get(audit_stream::handle))
         .route("/kijabi/scheduler/decisions", get(decisions::handle))
+        .route("/kijabi/proxy/{node}/rules", get(proxy_rules::handle))
         .with_state(context)
         .fallback_service(page)
 }

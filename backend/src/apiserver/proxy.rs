@@ -148,7 +148,7 @@ pub(super) async fn connect(
     context: &Context,
     address: SocketAddr,
 ) -> Result<client::conn::http1::SendRequest<Body>, Failure> {
-    let dialled = context.network.dial(None, address).await;
+    let dialled = context.host.dial(address).await;
     let connection = dialled.map_err(|error| unreachable(&error.told(address)))?;
     let handshake = client::conn::http1::handshake(TokioIo::new(connection)).await;
     let (sender, driver) = handshake.map_err(|error| unreachable(&error))?;

@@ -12,16 +12,28 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::component_log::ComponentLog;
+use crate::network::PodNetwork;
 use crate::runtime::logs::{LogFollow, LogWriter};
 use crate::runtime::{Clock, ContainerState, ExitReason, ExitStatus};
 
 /// The registry of upstream's own images.
 pub const REGISTRY: &str = "registry.k8s.io";
 
-/// A task that a container can be: it gets the container's command line and its log, and runs until it
-/// is done or the token is cancelled; the result is the exit code.
-pub type Component =
-    Arc<dyn Fn(Vec<String>, ComponentLog, CancellationToken) -> BoxFuture<'static, i32> + Send + Sync>;
+/// What a task gets that runs as a container.
+pub struct ComponentContext {
+    /// The container's command line.
+    pub args: Vec<String>,
+    /// The container's log.
+    pub log: ComponentLog,
+    /// Its pod's network, which knows the node, too.
+    pub network: PodNetwork,
+    /// Cancelled when the task is to end.
+    pub stop: CancellationToken,
+}
+
+/// A task that a container can be. It runs until it is done or was asked to end; the result is the exit
+/// code.
+pub type Component = Arc<dyn Fn(ComponentContext) -> BoxFuture<'static, i32> + Send + Sync>;
 
 /// The tasks that containers can be, by the name of their image (`kube-scheduler`), each after those
 /// that it needs.
@@ -63,12 +75,14 @@ impl ComponentHandle {
         component: &Component,
         args: Vec<String>,
         log: LogWriter,
+        network: PodNetwork,
         clock: Clock,
     ) -> ComponentHandle {
         let stop = CancellationToken::new();
         let started_at = clock();
         let (report, state) = watch::channel(ContainerState::Running { started_at });
-        let task = component(args, ComponentLog::new(log.clone(), clock.clone()), stop.clone());
+        let lines = ComponentLog::new(log.clone(), clock.clone());
+        let task = component(ComponentContext { args, log: lines, network, stop: stop.clone() });
         let follow = log.follow();
         let work = tokio::spawn(AssertUnwindSafe(task).catch_unwind());
         let abort = work.abort_handle();

@@ -152,7 +152,7 @@ mod tests {
     async fn only_a_pod_of_the_nodes_own_should_be_a_part_of_the_program() {
         const SCHEDULER: &str = "registry.k8s.io/kube-scheduler:v1";
         let mut components = Components::default();
-        components.add("kube-scheduler", Arc::new(|_, _, _| Box::pin(async { 0 })));
+        components.add("kube-scheduler", Arc::new(|_| Box::pin(async { 0 })));
         let images = images(components);
         assert!(matches!(images.find(SCHEDULER, Source::File), Ok(Image::Component)));
         assert!(images.is_absent(SCHEDULER, Source::Api));

@@ -164,7 +164,8 @@ impl Order<'_> {
         let log = self.log().await?;
         let (command, args) = self.expanded(variables);
         let line = [command, args].concat();
-        Ok(Running::Component(ComponentHandle::start(component, line, log, self.kubelet.clock_source())))
+        let (network, clock) = (self.sandbox.network.clone(), self.kubelet.clock_source());
+        Ok(Running::Component(ComponentHandle::start(component, line, log, network, clock)))
     }
 
     /// Command and arguments with their `$(VAR)`s replaced.

@@ -21,6 +21,7 @@ mod registration;
 mod reporter;
 mod running;
 mod sandbox;
+mod services;
 mod static_pods;
 mod streams;
 mod sync_loop;
@@ -31,7 +32,7 @@ mod testing;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub use component::{Component, Components, REGISTRY};
+pub use component::{Component, ComponentContext, Components, REGISTRY};
 pub use logs::PodLogOptions;
 pub(crate) use node::manifests;
 pub use node::{Kubelet, NodeOptions};

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::ClusterClock;
-use crate::network::Network;
+use crate::network::PodNetwork;
 use crate::pump::EventSink;
 use crate::runtime::Runtime;
 
@@ -23,13 +23,12 @@ use super::image::Images;
 use super::leftovers;
 use super::logs::RunningLogs;
 use super::running::RunningContainers;
+use super::services::Services;
 
 /// What a kubelet is made of.
 pub struct NodeOptions {
     /// What the node is.
     pub machine: Machine,
-    /// The node's address.
-    pub address: Ipv4Addr,
     /// The node's own directory.
     pub directory: PathBuf,
     /// Access to the API under the node's name.
@@ -38,9 +37,9 @@ pub struct NodeOptions {
     pub clock: Arc<ClusterClock>,
     /// The container runtime.
     pub runtime: Runtime,
-    /// The pod network.
-    pub network: Network,
-    /// The programs of the control plane that can run here.
+    /// The node's own place on the network.
+    pub network: PodNetwork,
+    /// The parts of this program that can run here as containers.
     pub components: Arc<Components>,
 }
 
@@ -52,11 +51,13 @@ pub struct Kubelet {
     pub(super) client: Client,
     pub(super) clock: Arc<ClusterClock>,
     pub(super) runtime: Runtime,
-    pub(super) network: Network,
+    /// The node's own network namespace.
+    pub(super) network: PodNetwork,
     pub(super) components: Arc<Components>,
     pub(super) images: Images,
     pub(super) events: EventSink,
     pub(super) logs: RunningLogs,
+    pub(super) services: Services,
     pub(super) running: RunningContainers,
     addresses: Mutex<Option<PodAddresses>>,
     /// What goes on beside the loop, and ends with it.
@@ -71,7 +72,7 @@ impl Kubelet {
         Arc::new(Kubelet {
             images: Images::new(options.runtime.clone(), options.components.clone()),
             machine: options.machine,
-            address: options.address,
+            address: options.network.ip(),
             directory: options.directory,
             client: options.client,
             clock: options.clock,
@@ -80,6 +81,7 @@ impl Kubelet {
             components: options.components,
             events,
             logs: RunningLogs::default(),
+            services: Services::default(),
             running: RunningContainers::default(),
             addresses: Mutex::new(None),
             tasks: TaskTracker::new(),

@@ -218,9 +218,9 @@ impl PodOnNode {
 
     fn probe(&self, container: String, attempt: i32, kind: ProbeKind) {
         let (Some(spec), Some(sandbox)) = (self.spec(&container), self.sandbox.clone()) else { return };
-        let network = self.kubelet.network.clone();
+        let node = self.kubelet.network.clone();
         self.spawn(async move {
-            let outcome = prober::ask(&network, sandbox.ip(), &spec, kind).await;
+            let outcome = prober::ask(&node, sandbox.ip(), &spec, kind).await;
             Outcome::Probed { container, attempt, kind, outcome }
         });
     }

@@ -15,22 +15,22 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use shared::kubelet::probe::ProbeKind;
 use tokio::time::timeout;
 
-use crate::network::Network;
+use crate::network::PodNetwork;
 
 /// What the kubelet calls itself before a program.
 const USER_AGENT: &str = "kube-probe/1.37";
 
 /// Asks a container's probe of this kind; the error is what the event says.
 pub(super) async fn ask(
-    network: &Network,
+    node: &PodNetwork,
     pod: Ipv4Addr,
     container: &Container,
     kind: ProbeKind,
 ) -> Result<(), String> {
     let Some(probe) = kind.of(container) else { return Ok(()) };
     match (&probe.http_get, &probe.tcp_socket) {
-        (Some(action), _) => get(network, pod, container, action, limit(probe)).await,
-        (_, Some(action)) => connect(network, pod, container, action, limit(probe)).await,
+        (Some(action), _) => get(node, pod, container, action, limit(probe)).await,
+        (_, Some(action)) => connect(node, pod, container, action, limit(probe)).await,
         _ => Ok(()),
     }
 }
@@ -67,14 +67,14 @@ fn address(pod: Ipv4Addr, host: Option<&str>, port: u16) -> Result<SocketAddr, S
 }
 
 async fn connect(
-    network: &Network,
+    node: &PodNetwork,
     pod: Ipv4Addr,
     container: &Container,
     action: &TCPSocketAction,
     limit: Duration,
 ) -> Result<(), String> {
     let address = address(pod, action.host.as_deref(), port(container, &action.port)?)?;
-    match timeout(limit, network.dial(None, address)).await {
+    match timeout(limit, node.dial(address)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(error.told(address)),
         Err(_) => Err(format!("dial tcp {address}: i/o timeout")),
@@ -82,7 +82,7 @@ async fn connect(
 }
 
 async fn get(
-    network: &Network,
+    node: &PodNetwork,
     pod: Ipv4Addr,
     container: &Container,
     action: &HTTPGetAction,
@@ -99,7 +99,7 @@ async fn get(
     let failed = |error: String| format!("Get {url:?}: {error}");
     let address = address.map_err(failed)?;
     let request = request(address, &path, action.http_headers.as_deref().unwrap_or_default())?;
-    let code = match timeout(limit, send(network, address, request)).await {
+    let code = match timeout(limit, send(node, address, request)).await {
         Ok(code) => code.map_err(failed)?,
         Err(_) => {
             let late = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
@@ -131,8 +131,8 @@ fn request(address: SocketAddr, path: &str, headers: &[HTTPHeader]) -> Result<Re
 }
 
 /// The status code of the answer.
-async fn send(network: &Network, address: SocketAddr, request: Request<Body>) -> Result<u16, String> {
-    let connection = network.dial(None, address).await.map_err(|error| error.told(address))?;
+async fn send(node: &PodNetwork, address: SocketAddr, request: Request<Body>) -> Result<u16, String> {
+    let connection = node.dial(address).await.map_err(|error| error.told(address))?;
     let text = |error: hyper::Error| error.to_string();
     let (mut sender, driver) = http1::handshake(TokioIo::new(connection)).await.map_err(text)?;
     let answer = sender.send_request(request);
@@ -155,7 +155,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::network::PodIdentity;
+    use crate::network::{Network, PodIdentity};
 
     const POD: Ipv4Addr = Ipv4Addr::new(10, 244, 1, 2);
 
@@ -169,6 +169,7 @@ mod tests {
     /// A pod that answers every request with this code, and none where there is none to give.
     async fn ask_one_that_answers(code: Option<u16>, probe: Value) -> Result<(), String> {
         let network = Network::new();
+        let node = network.add_node("node-1", Ipv4Addr::new(172, 18, 0, 3)).unwrap();
         let pod = network.add_pod(PodIdentity::default(), POD).unwrap();
         let mut listener = pod.listen(SocketAddrV4::new(POD, 80)).unwrap();
         tokio::spawn(async move {
@@ -187,7 +188,7 @@ mod tests {
                 }
             }
         });
-        ask(&network, POD, &container(probe), ProbeKind::Readiness).await
+        ask(&node, POD, &container(probe), ProbeKind::Readiness).await
     }
 
     #[tokio::test]

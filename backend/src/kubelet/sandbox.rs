@@ -39,32 +39,24 @@ pub(super) fn create(kubelet: &Kubelet, pod: &Pod, uid: &str) -> Result<Sandbox,
     let identity = PodIdentity {
         namespace: pod.metadata.namespace.clone().unwrap_or_default(),
         name,
+        uid: uid.to_owned(),
+        node: kubelet.name().to_owned(),
         hostname: hostname.clone(),
     };
-    let network =
-        if host_network { host_network_of(kubelet, identity)? } else { pod_network(kubelet, identity)? };
+    let network = match host_network {
+        true => kubelet.network.shared_with(identity),
+        false => pod_network(kubelet, identity)?,
+    };
     Ok(Sandbox { network, hostname, directory, volumes, host_network })
 }
 
 fn pod_network(kubelet: &Kubelet, identity: PodIdentity) -> Result<PodNetwork, String> {
     let address = kubelet.take_address()?;
-    kubelet.network.add_pod(identity, address).map_err(|error| {
+    let network = kubelet.network.network().ok_or("the pod network is gone")?;
+    network.add_pod(identity, address).map_err(|error| {
         kubelet.release_address(address);
         format!("failed to set up the pod's network: {error}")
     })
-}
-
-/// The node's own network, which all pods with `hostNetwork` share.
-fn host_network_of(kubelet: &Kubelet, identity: PodIdentity) -> Result<PodNetwork, String> {
-    let address = kubelet.address;
-    if let Some(network) = kubelet.network.pod(address) {
-        return Ok(network);
-    }
-    let node = PodIdentity { hostname: kubelet.name().to_owned(), ..identity };
-    match kubelet.network.add_pod(node, address) {
-        Ok(network) => Ok(network),
-        Err(error) => kubelet.network.pod(address).ok_or_else(|| error.to_string()),
-    }
 }
 
 fn make_volumes(pod: &Pod, directory: &Path) -> Result<BTreeMap<String, PathBuf>, String> {
@@ -85,7 +77,9 @@ fn make_volumes(pod: &Pod, directory: &Path) -> Result<BTreeMap<String, PathBuf>
 /// on the disk, for as long as it takes to delete all that the pod's programs wrote.
 pub(super) fn remove(kubelet: &Kubelet, sandbox: &Sandbox) {
     if !sandbox.host_network {
-        kubelet.network.remove_pod(&sandbox.network);
+        if let Some(network) = kubelet.network.network() {
+            network.remove_pod(&sandbox.network);
+        }
         kubelet.release_address(sandbox.network.ip());
     }
     if let Err(error) = remove_directory(&sandbox.directory) {

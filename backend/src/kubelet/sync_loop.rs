@@ -26,7 +26,7 @@ use super::launch::Running;
 use super::node::Kubelet;
 use super::pod::PodOnNode;
 use super::sandbox::SharedSandbox;
-use super::{leftovers, logs, registration, static_pods};
+use super::{leftovers, logs, registration, services, static_pods};
 
 mod mirrors;
 
@@ -113,6 +113,7 @@ impl Kubelet {
         tasks.spawn(inform::<Pod, _>(client(), own("spec.nodeName"), inputs.clone(), Input::Pod));
         tasks.spawn(inform::<Node, _>(client(), own("metadata.name"), inputs.clone(), Input::Node));
         tasks.spawn(registration::keep_alive(self.clone()));
+        tasks.spawn(services::follow(self.clone()));
         tasks.spawn(static_pods::follow(self.clone(), inputs.clone()));
         let mut sync_loop = SyncLoop::new(self.clone(), inputs);
         loop {

@@ -22,25 +22,26 @@ pub(super) const NAME: &str = "node-1";
 pub(super) struct Node {
     pub(super) kubelet: Arc<Kubelet>,
     _directory: TempDir,
+    _network: Network,
 }
 
 impl Node {
     pub(super) async fn new(components: Components) -> Node {
         let clock = Arc::new(ClusterClock::default());
         let server = ApiServer::new(Arc::new(MemoryStore::new()), clock.clone(), Arc::new(SystemEntropy));
-        server.bootstrap(6443).await.unwrap();
+        server.bootstrap(([172, 18, 0, 2], 6443).into()).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let address = Ipv4Addr::new(172, 18, 0, 2);
+        let network = Network::new();
         let kubelet = Kubelet::new(NodeOptions {
             machine: machine::describe(NAME, address, directory.path()),
-            address,
             directory: directory.path().to_owned(),
             client: Client::new(server, User::node(NAME), "kubelet"),
             clock,
             runtime: Runtime::new(RuntimeOptions::default()).unwrap(),
-            network: Network::new(),
+            network: network.add_node(NAME, address).unwrap(),
             components: Arc::new(components),
         });
-        Node { kubelet, _directory: directory }
+        Node { kubelet, _directory: directory, _network: network }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
+use shared::proxy::service_port::Protocol;
 use tokio::sync::mpsc;
 
 use super::bindings::EPHEMERAL_PORTS;
@@ -14,7 +15,7 @@ use super::error::{BindError, DialError};
 use super::names::Resolve;
 use super::pod::{PodIdentity, PodNetwork};
 use super::pressure::Pressure;
-use super::rules::{Attempt, ConnectionRule, Flow, Rules, Stage};
+use super::rules::{Attempt, ConnectionRule, Flow, Origin, Rules, Stage, Verdict};
 
 /// How long a connection waits for room in a backlog.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,10 +41,12 @@ impl WeakNetwork {
 #[derive(Default)]
 struct Shared {
     pods: Mutex<BTreeMap<Ipv4Addr, PodNetwork>>,
+    /// The address of each node, by its name.
+    nodes: Mutex<BTreeMap<String, Ipv4Addr>>,
     rules: Rules,
     resolver: RwLock<Option<Arc<dyn Resolve>>>,
     pressure: Arc<Pressure>,
-    /// Port of the last connection that came from a node.
+    /// Port of the last connection that left under a node's address.
     node_port: AtomicU16,
 }
 
@@ -58,11 +61,26 @@ impl Network {
     /// # Errors
     /// `AddressInUse` when another pod has the address.
     pub fn add_pod(&self, identity: PodIdentity, ip: Ipv4Addr) -> Result<PodNetwork, BindError> {
+        self.add(identity, ip, false)
+    }
+
+    /// Puts a node on the network: the namespace that it shares with its pods of `hostNetwork`.
+    ///
+    /// # Errors
+    /// `AddressInUse` when another one has the address.
+    pub fn add_node(&self, name: &str, ip: Ipv4Addr) -> Result<PodNetwork, BindError> {
+        let (node, hostname) = (name.to_owned(), name.to_owned());
+        let place = self.add(PodIdentity { node, hostname, ..PodIdentity::default() }, ip, true)?;
+        self.shared.nodes.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), ip);
+        Ok(place)
+    }
+
+    fn add(&self, identity: PodIdentity, ip: Ipv4Addr, of_node: bool) -> Result<PodNetwork, BindError> {
         let mut pods = self.pods();
         if pods.contains_key(&ip) {
             return Err(BindError::AddressInUse);
         }
-        let pod = PodNetwork::new(self.downgrade(), identity, ip);
+        let pod = PodNetwork::new(self.downgrade(), identity, ip, of_node);
         pods.insert(ip, pod.clone());
         Ok(pod)
     }
@@ -87,6 +105,11 @@ impl Network {
         self.shared.rules.add(stage, rule);
     }
 
+    /// Adds a rule for the connections that leave from one node.
+    pub fn add_node_rule(&self, node: &str, stage: Stage, rule: Arc<dyn ConnectionRule>) {
+        self.shared.rules.add_to_node(node, stage, rule);
+    }
+
     /// Sets who answers the names that are not a pod's own.
     pub fn set_resolver(&self, resolver: Arc<dyn Resolve>) {
         *self.shared.resolver.write().unwrap_or_else(PoisonError::into_inner) = Some(resolver);
@@ -96,15 +119,33 @@ impl Network {
         self.shared.resolver.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Makes a connection: the way of every packet. `from` is the dialling pod; `None` is the node that the
-    /// target lives on, on whose behalf the pod proxy dials. Loopback is the dialling pod's own.
+    /// Makes a connection from a pod or a node: the way of every packet.
     ///
     /// # Errors
     /// As a socket: refused, unreachable, timed out.
-    pub async fn dial(&self, from: Option<&PodNetwork>, to: SocketAddr) -> Result<Connection, DialError> {
-        let mut attempt = attempt(from, to)?;
-        if !attempt.target.ip().is_loopback() {
-            self.shared.rules.decide(&mut attempt)?;
+    pub async fn dial(&self, from: &PodNetwork, to: SocketAddr) -> Result<Connection, DialError> {
+        self.connect(from, attempt(from, to)?).await
+    }
+
+    /// Makes a connection that comes from beyond the cluster, from `source`, and enters at a node.
+    ///
+    /// # Errors
+    /// As [`Network::dial`].
+    pub async fn enter(
+        &self,
+        node: &PodNetwork,
+        source: SocketAddr,
+        to: SocketAddr,
+    ) -> Result<Connection, DialError> {
+        let attempt = Attempt { origin: Origin::Outside, source, ..attempt(node, to)? };
+        self.connect(node, attempt).await
+    }
+
+    async fn connect(&self, from: &PodNetwork, mut attempt: Attempt) -> Result<Connection, DialError> {
+        match self.decide(&mut attempt) {
+            Verdict::Continue => {}
+            Verdict::Fail(error) => return Err(error),
+            Verdict::Drop => return nothing_answers().await,
         }
         if !attempt.delay.is_zero() {
             tokio::time::sleep(attempt.delay).await;
@@ -112,45 +153,83 @@ impl Network {
         let (server, target) = self.find(from, attempt.target)?;
         let backlog = server.bindings().listener(*target.ip(), target.port()).ok_or(DialError::Refused)?;
         let room = room(backlog).await?;
-        let client = self.client_address(from, attempt.source, target)?;
+        let client = self.client_address(from, &attempt, &server)?;
         let addresses = Addresses { client, dialled: attempt.dialled, server: target.into() };
         let flow = Flow { source: client, dialled: attempt.dialled, target: target.into() };
-        let (client_end, server_end) =
-            Connection::pair(addresses, &self.shared.pressure, self.shared.rules.open(flow));
-        if !from.is_none_or(|pod| pod.remember(&client_end)) || !server.remember(&server_end) {
+        let flow = self.shared.rules.open(&attempt.node, flow);
+        let (client_end, server_end) = Connection::pair(addresses, &self.shared.pressure, flow);
+        if !from.remember(&client_end) || !server.remember(&server_end) {
             return Err(DialError::Unreachable);
         }
         room.send(server_end);
         Ok(client_end)
     }
 
-    /// The pod that a target address belongs to.
-    fn find(
-        &self,
-        from: Option<&PodNetwork>,
-        to: SocketAddr,
-    ) -> Result<(PodNetwork, SocketAddrV4), DialError> {
+    /// Asks the rules of the node that the connection leaves from, and where it leads to another node those
+    /// of that one, too.
+    fn decide(&self, attempt: &mut Attempt) -> Verdict {
+        if attempt.target.ip().is_loopback() {
+            return Verdict::Continue;
+        }
+        let verdict = self.shared.rules.decide(attempt);
+        if verdict == Verdict::Continue
+            && let Some(entered) = self.node_at(attempt.target)
+            && entered != attempt.node
+        {
+            if attempt.origin == Origin::Node {
+                attempt.origin = Origin::Outside;
+            }
+            attempt.node = entered;
+            return self.shared.rules.decide(attempt);
+        }
+        verdict
+    }
+
+    /// The node whose address this is.
+    fn node_at(&self, address: SocketAddr) -> Option<String> {
+        let IpAddr::V4(ip) = address.ip() else { return None };
+        let found = self.pod(ip).filter(|place| place.origin() == Origin::Node)?;
+        Some(found.identity().node.clone())
+    }
+
+    /// Whose a target address is.
+    fn find(&self, from: &PodNetwork, to: SocketAddr) -> Result<(PodNetwork, SocketAddrV4), DialError> {
         let SocketAddr::V4(to) = to else {
             return Err(DialError::Unreachable);
         };
-        let pod = if to.ip().is_loopback() { from.cloned() } else { self.pod(*to.ip()) };
+        let pod = if to.ip().is_loopback() { Some(from.clone()) } else { self.pod(*to.ip()) };
         Ok((pod.ok_or(DialError::Unreachable)?, to))
     }
 
-    /// The address that the server sees: the pod's, or the node's end of the pod network.
+    /// The address that the server sees.
     fn client_address(
         &self,
-        from: Option<&PodNetwork>,
-        source: SocketAddr,
-        target: SocketAddrV4,
+        from: &PodNetwork,
+        attempt: &Attempt,
+        server: &PodNetwork,
     ) -> Result<SocketAddr, DialError> {
-        match from {
-            Some(pod) => {
-                let port = pod.bindings().client_port().ok_or(DialError::NoFreePort)?;
-                Ok(SocketAddr::new(source.ip(), port))
-            }
-            None => Ok(SocketAddrV4::new(node_address(*target.ip()), self.next_node_port()).into()),
+        let own_port = || from.bindings().client_port().ok_or(DialError::NoFreePort);
+        if attempt.target.ip().is_loopback() {
+            return Ok(SocketAddr::new(attempt.source.ip(), own_port()?));
         }
+        match attempt.origin {
+            Origin::Outside | Origin::Pod if !attempt.masquerade => {
+                let port = if attempt.source.port() == 0 { own_port()? } else { attempt.source.port() };
+                Ok(SocketAddr::new(attempt.source.ip(), port))
+            }
+            _ => {
+                let address = self.node_address(&attempt.node, server).unwrap_or(from.ip());
+                Ok(SocketAddr::new(address.into(), self.next_node_port()))
+            }
+        }
+    }
+
+    /// The address of a node as `server` sees it: to the node's own pods, its end of their network.
+    fn node_address(&self, node: &str, server: &PodNetwork) -> Option<Ipv4Addr> {
+        if server.origin() == Origin::Pod && server.identity().node == node {
+            return Some(bridge_address(server.ip()));
+        }
+        self.shared.nodes.lock().unwrap_or_else(PoisonError::into_inner).get(node).copied()
     }
 
     fn next_node_port(&self) -> u16 {
@@ -169,7 +248,7 @@ impl Network {
 }
 
 /// A connection as it leaves its socket. The wildcard as a target means loopback, as on Linux.
-fn attempt(from: Option<&PodNetwork>, to: SocketAddr) -> Result<Attempt, DialError> {
+fn attempt(from: &PodNetwork, to: SocketAddr) -> Result<Attempt, DialError> {
     if to.port() == 0 {
         return Err(DialError::InvalidAddress);
     }
@@ -177,20 +256,30 @@ fn attempt(from: Option<&PodNetwork>, to: SocketAddr) -> Result<Attempt, DialErr
     if to.ip().is_unspecified() {
         target.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    let source = match (from, target.ip()) {
-        (Some(_), IpAddr::V4(ip)) if ip.is_loopback() => Ipv4Addr::LOCALHOST,
-        (Some(pod), _) => pod.ip(),
-        (None, IpAddr::V4(ip)) => node_address(ip),
-        (None, IpAddr::V6(_)) => return Err(DialError::Unreachable),
-    };
-    let source = SocketAddrV4::new(source, 0).into();
-    Ok(Attempt { source, dialled: target, target, delay: Duration::ZERO })
+    let source = if target.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { from.ip() };
+    Ok(Attempt {
+        client: from.identity().clone(),
+        node: from.identity().node.clone(),
+        origin: from.origin(),
+        protocol: Protocol::Tcp,
+        source: SocketAddrV4::new(source, 0).into(),
+        dialled: target,
+        target,
+        masquerade: false,
+        delay: Duration::ZERO,
+    })
 }
 
 /// The node's own address on a pod's network, as a bridge has it: the first of the pod's /24.
-fn node_address(pod: Ipv4Addr) -> Ipv4Addr {
+fn bridge_address(pod: Ipv4Addr) -> Ipv4Addr {
     let [a, b, c, _] = pod.octets();
     Ipv4Addr::new(a, b, c, 1)
+}
+
+/// What is dropped on its way fails when the client has waited long enough.
+async fn nothing_answers<T>() -> Result<T, DialError> {
+    tokio::time::sleep(CONNECT_TIMEOUT).await;
+    Err(DialError::TimedOut)
 }
 
 /// Waits for room in a backlog.

@@ -25,4 +25,4 @@ pub use error::{BindError, DialError};
 pub use listener::{BoundPort, Listener};
 pub use names::{Resolve, ResolveError};
 pub use pod::{PodIdentity, PodNetwork};
-pub use rules::{Attempt, ConnectionRule, Flow, Stage, Verdict};
+pub use rules::{Attempt, ConnectionRule, Flow, Origin, Stage, Verdict};

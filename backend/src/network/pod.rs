@@ -1,4 +1,5 @@
-//! A pod on the network: its address, its ports, its loopback, its connections.
+//! A network namespace: an address, ports, a loopback, connections; of a pod, or of a node and all its pods
+//! that use the node's network.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -8,31 +9,39 @@ use super::connection::{Connection, Link};
 use super::dial::{Network, WeakNetwork};
 use super::error::{BindError, DialError};
 use super::listener::{BoundPort, DEFAULT_BACKLOG, Listener, is_bindable};
+use super::rules::Origin;
 
 /// Connections remembered before ended ones are first swept out.
 const FIRST_SWEEP: usize = 32;
 
-/// Who a pod is; rules and name lookup ask for it.
+/// Who uses a network; rules and name lookup ask for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodIdentity {
-    /// Namespace of the pod.
+    /// Namespace of the pod; empty for a node itself.
     pub namespace: String,
-    /// Name of the pod.
+    /// Name of the pod; empty for a node itself.
     pub name: String,
+    /// Uid of the pod; empty for a node itself.
+    pub uid: String,
+    /// The node that it is on.
+    pub node: String,
     /// The pod's host name.
     pub hostname: String,
 }
 
-/// The network namespace that the containers of a pod share. Clones are the same namespace.
+/// The network that the containers of a pod share, or a node's own. Clones are the same.
 #[derive(Clone)]
 pub struct PodNetwork {
-    shared: Arc<Shared>,
+    identity: Arc<PodIdentity>,
+    shared: Arc<Namespace>,
 }
 
-struct Shared {
+/// The network namespace, which all pods of a node with `hostNetwork` have in common.
+struct Namespace {
     network: WeakNetwork,
-    identity: PodIdentity,
     ip: Ipv4Addr,
+    /// Whether it is a node's own.
+    of_node: bool,
     bindings: Mutex<Bindings>,
     connections: Mutex<Connections>,
 }
@@ -46,9 +55,15 @@ struct Connections {
 }
 
 impl PodNetwork {
-    pub(super) fn new(network: WeakNetwork, identity: PodIdentity, ip: Ipv4Addr) -> Self {
+    pub(super) fn new(network: WeakNetwork, identity: PodIdentity, ip: Ipv4Addr, of_node: bool) -> Self {
         let (bindings, connections) = Default::default();
-        Self { shared: Arc::new(Shared { network, identity, ip, bindings, connections }) }
+        let shared = Arc::new(Namespace { network, ip, of_node, bindings, connections });
+        Self { identity: Arc::new(identity), shared }
+    }
+
+    /// The same network namespace as another of its pods has it.
+    pub fn shared_with(&self, identity: PodIdentity) -> Self {
+        Self { identity: Arc::new(identity), shared: self.shared.clone() }
     }
 
     /// The pod's address.
@@ -57,8 +72,13 @@ impl PodNetwork {
     }
 
     /// Who the pod is.
-    pub fn identity(&self) -> &PodIdentity {
-        &self.shared.identity
+    pub fn identity(&self) -> &Arc<PodIdentity> {
+        &self.identity
+    }
+
+    /// Whether connections from here leave from a pod's own address or from the node's.
+    pub fn origin(&self) -> Origin {
+        if self.shared.of_node { Origin::Node } else { Origin::Pod }
     }
 
     /// The network that the pod is part of, while that is there.
@@ -94,7 +114,7 @@ impl PodNetwork {
     /// # Errors
     /// As [`Network::dial`].
     pub async fn dial(&self, to: SocketAddr) -> Result<Connection, DialError> {
-        self.network().ok_or(DialError::Unreachable)?.dial(Some(self), to).await
+        self.network().ok_or(DialError::Unreachable)?.dial(self, to).await
     }
 
     pub(super) fn bindings(&self) -> MutexGuard<'_, Bindings> {

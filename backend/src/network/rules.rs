@@ -1,20 +1,46 @@
 //! What happens to a connection on its way: rules that translate its target, forbid it, delay it, count it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use shared::proxy::service_port::Protocol;
+
 use super::error::DialError;
+use super::pod::PodIdentity;
+
+/// Where a connection enters the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From a pod with a network of its own.
+    Pod,
+    /// From a node, or a pod that uses the node's network.
+    Node,
+    /// From beyond the cluster, by way of a node.
+    Outside,
+}
 
 /// A connection that is being made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
+    /// Who dials; from outside, the node that is entered.
+    pub client: Arc<PodIdentity>,
+    /// The node whose rules are asked.
+    pub node: String,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where it enters the network.
+    pub origin: Origin,
     /// Where it comes from; the port is not chosen yet and 0.
     pub source: SocketAddr,
     /// What was dialled, for example a Service's address.
     pub dialled: SocketAddr,
     /// Where it goes; a rule of [`Stage::Translate`] may change it.
     pub target: SocketAddr,
+    /// Whether it leaves under the node's address instead of its own; a rule of [`Stage::Translate`] may
+    /// say so.
+    pub masquerade: bool,
     /// How long it takes to be made; a rule of [`Stage::Fault`] may add to it.
     pub delay: Duration,
 }
@@ -35,8 +61,10 @@ pub struct Flow {
 pub enum Verdict {
     /// It goes on, with what the rule changed.
     Continue,
-    /// It fails.
+    /// It fails at once.
     Fail(DialError),
+    /// Nothing answers: it fails when the time for connecting is over.
+    Drop,
 }
 
 /// When a rule is asked; stages come in this order.
@@ -69,36 +97,63 @@ type RuleList = Vec<(Stage, Arc<dyn ConnectionRule>)>;
 /// The rules of a network, in the order they are asked.
 #[derive(Default)]
 pub(super) struct Rules {
-    ordered: RwLock<Arc<RuleList>>,
+    installed: RwLock<Installed>,
+}
+
+/// All rules, and what each node asks of them.
+#[derive(Default)]
+struct Installed {
+    /// Those that every node asks.
+    everywhere: Arc<RuleList>,
+    /// By node that has rules of its own: these, with those that every node asks.
+    by_node: BTreeMap<String, Arc<RuleList>>,
 }
 
 impl Rules {
+    /// Adds a rule that every node asks.
     pub(super) fn add(&self, stage: Stage, rule: Arc<dyn ConnectionRule>) {
-        let mut ordered = self.ordered.write().unwrap_or_else(PoisonError::into_inner);
-        let rules = Arc::make_mut(&mut ordered);
-        let place = rules.partition_point(|(other, _)| *other <= stage);
-        rules.insert(place, (stage, rule));
+        let mut installed = self.installed.write().unwrap_or_else(PoisonError::into_inner);
+        let Installed { everywhere, by_node } = &mut *installed;
+        for rules in by_node.values_mut().chain([everywhere]) {
+            insert(rules, stage, rule.clone());
+        }
     }
 
-    pub(super) fn decide(&self, attempt: &mut Attempt) -> Result<(), DialError> {
-        for (_, rule) in self.current().iter() {
-            if let Verdict::Fail(error) = rule.decide(attempt) {
-                return Err(error);
+    /// Adds a rule that one node asks.
+    pub(super) fn add_to_node(&self, node: &str, stage: Stage, rule: Arc<dyn ConnectionRule>) {
+        let mut installed = self.installed.write().unwrap_or_else(PoisonError::into_inner);
+        let everywhere = installed.everywhere.clone();
+        insert(installed.by_node.entry(node.to_owned()).or_insert(everywhere), stage, rule);
+    }
+
+    /// Asks the rules of the node that the connection is at.
+    pub(super) fn decide(&self, attempt: &mut Attempt) -> Verdict {
+        for (_, rule) in self.of(&attempt.node).iter() {
+            let verdict = rule.decide(attempt);
+            if verdict != Verdict::Continue {
+                return verdict;
             }
         }
-        Ok(())
+        Verdict::Continue
     }
 
     /// Reports an open connection; dropping what is returned reports its end.
-    pub(super) fn open(&self, flow: Flow) -> OpenFlow {
-        let rules = self.current();
+    pub(super) fn open(&self, node: &str, flow: Flow) -> OpenFlow {
+        let rules = self.of(node);
         rules.iter().for_each(|(_, rule)| rule.opened(&flow));
         OpenFlow { flow, rules }
     }
 
-    fn current(&self) -> Arc<RuleList> {
-        self.ordered.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn of(&self, node: &str) -> Arc<RuleList> {
+        let installed = self.installed.read().unwrap_or_else(PoisonError::into_inner);
+        installed.by_node.get(node).unwrap_or(&installed.everywhere).clone()
     }
+}
+
+fn insert(rules: &mut Arc<RuleList>, stage: Stage, rule: Arc<dyn ConnectionRule>) {
+    let rules = Arc::make_mut(rules);
+    let place = rules.partition_point(|(other, _)| *other <= stage);
+    rules.insert(place, (stage, rule));
 }
 
 /// A connection that the rules have been told of.

@@ -11,13 +11,16 @@ use super::*;
 
 const ONE: Ipv4Addr = Ipv4Addr::new(10, 244, 1, 2);
 const TWO: Ipv4Addr = Ipv4Addr::new(10, 244, 2, 3);
+const NODE: Ipv4Addr = Ipv4Addr::new(172, 18, 0, 4);
+const OTHER: Ipv4Addr = Ipv4Addr::new(172, 18, 0, 5);
 const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 fn two_pods() -> (Network, PodNetwork, PodNetwork) {
     let network = Network::new();
-    let one = network.add_pod(PodIdentity::default(), ONE).unwrap();
-    let two = network.add_pod(PodIdentity::default(), TWO).unwrap();
+    let on = |node: &str| PodIdentity { node: node.into(), ..PodIdentity::default() };
+    let one = network.add_pod(on("node-1"), ONE).unwrap();
+    let two = network.add_pod(on("node-2"), TWO).unwrap();
     (network, one, two)
 }
 
@@ -32,26 +35,27 @@ fn at(ip: Ipv4Addr, port: u16) -> SocketAddr {
 #[tokio::test]
 async fn a_listener_should_be_reached_as_its_address_says() {
     let (network, one, two) = two_pods();
+    let node = network.add_node("node-2", NODE).unwrap();
     let refused = Err(DialError::Refused);
     let cases = [
-        (ANY, Some(&one), TWO, Ok(())),
-        (TWO, Some(&one), TWO, Ok(())),
-        (LOOPBACK, Some(&one), TWO, refused),
-        (ANY, Some(&one), LOOPBACK, refused),
-        (ANY, Some(&two), LOOPBACK, Ok(())),
-        (LOOPBACK, Some(&two), LOOPBACK, Ok(())),
-        (TWO, Some(&two), LOOPBACK, refused),
-        (TWO, Some(&two), TWO, Ok(())),
-        (ANY, None, TWO, Ok(())),
-        (ANY, None, LOOPBACK, Err(DialError::Unreachable)),
-        (ANY, None, Ipv4Addr::new(10, 244, 9, 9), Err(DialError::Unreachable)),
+        (ANY, &one, TWO, Ok(())),
+        (TWO, &one, TWO, Ok(())),
+        (LOOPBACK, &one, TWO, refused),
+        (ANY, &one, LOOPBACK, refused),
+        (ANY, &two, LOOPBACK, Ok(())),
+        (LOOPBACK, &two, LOOPBACK, Ok(())),
+        (TWO, &two, LOOPBACK, refused),
+        (TWO, &two, TWO, Ok(())),
+        (ANY, &node, TWO, Ok(())),
+        (ANY, &node, LOOPBACK, refused),
+        (ANY, &node, Ipv4Addr::new(10, 244, 9, 9), Err(DialError::Unreachable)),
     ];
     for (bound, from, dialled, expected) in cases {
         let listener = two.listen(v4(bound, 80)).unwrap();
         let result = network.dial(from, at(dialled, 80)).await.map(drop);
         assert_eq!(result, expected, "{dialled} where {bound} is bound");
         drop(listener);
-        let result = network.dial(Some(&one), at(TWO, 80)).await.map(drop);
+        let result = network.dial(&one, at(TWO, 80)).await.map(drop);
         assert_eq!(result, refused, "after the listener is gone");
     }
 }
@@ -66,8 +70,14 @@ async fn both_ends_should_know_each_other() {
     assert_eq!(server.local_address(), at(TWO, 80));
     assert_eq!(server.peer_address(), client.local_address());
     assert_eq!(server.peer_address().ip(), ONE);
-    let _probe = network.dial(None, at(TWO, 80)).await.unwrap();
-    assert_eq!(listener.accept().await.unwrap().peer_address().ip(), Ipv4Addr::new(10, 244, 2, 1));
+    for (node, address, seen) in [("node-2", NODE, Ipv4Addr::new(10, 244, 2, 1)), ("node-3", OTHER, OTHER)] {
+        let node = network.add_node(node, address).unwrap();
+        let _probe = node.dial(at(TWO, 80)).await.unwrap();
+        assert_eq!(listener.accept().await.unwrap().peer_address().ip(), seen);
+    }
+    let outside = at(Ipv4Addr::new(192, 0, 2, 9), 4000);
+    let _visit = network.enter(&one, outside, at(TWO, 80)).await.unwrap();
+    assert_eq!(listener.accept().await.unwrap().peer_address(), outside);
 }
 
 #[test]
@@ -122,7 +132,11 @@ impl ConnectionRule for Service {
         if attempt.target.ip() == Ipv4Addr::new(10, 96, 0, 7) {
             attempt.target.set_ip(TWO.into());
         }
-        if attempt.target.port() == 81 { Verdict::Fail(DialError::TimedOut) } else { Verdict::Continue }
+        match attempt.target.port() {
+            81 => Verdict::Fail(DialError::TimedOut),
+            82 => Verdict::Drop,
+            _ => Verdict::Continue,
+        }
     }
 
     fn opened(&self, flow: &Flow) {
@@ -151,6 +165,41 @@ async fn rules_should_translate_forbid_and_count_connections() {
     drop((client, server));
     assert_eq!(service.open.load(Ordering::Relaxed), 0);
     assert_eq!(one.dial(at(TWO, 81)).await.err(), Some(DialError::TimedOut));
+    let dropped = tokio::time::timeout(Duration::from_millis(50), one.dial(at(TWO, 82))).await;
+    assert!(dropped.is_err(), "what is dropped gets no answer");
+}
+
+/// Sends a port of the node itself to a pod.
+struct NodePort {
+    node: &'static str,
+    masquerade: bool,
+}
+
+impl ConnectionRule for NodePort {
+    fn decide(&self, attempt: &mut Attempt) -> Verdict {
+        if attempt.target == at(NODE, 30080) {
+            assert_eq!(attempt.node, self.node);
+            attempt.target = at(TWO, 80);
+            attempt.masquerade = self.masquerade;
+        }
+        Verdict::Continue
+    }
+}
+
+#[tokio::test]
+async fn rules_of_a_node_should_count_there_and_masquerading_should_hide_the_client() {
+    for (masquerade, expected) in [(false, ONE), (true, NODE)] {
+        let (network, one, two) = two_pods();
+        network.add_node("node-1", Ipv4Addr::new(172, 18, 0, 3)).unwrap();
+        network.add_node("node-3", NODE).unwrap();
+        let mut listener = two.listen(v4(ANY, 80)).unwrap();
+        let refused = one.dial(at(NODE, 30080)).await.err();
+        assert_eq!(refused, Some(DialError::Refused), "nobody has rules yet");
+        network.add_node_rule("node-3", Stage::Translate, Arc::new(NodePort { node: "node-3", masquerade }));
+        let _client = one.dial(at(NODE, 30080)).await.unwrap();
+        let seen = listener.accept().await.unwrap().peer_address().ip();
+        assert_eq!(seen, expected);
+    }
 }
 
 #[tokio::test]
@@ -203,7 +252,7 @@ fn a_network_should_be_freed_although_pods_know_it() {
 
 #[tokio::test]
 async fn http_should_run_over_a_connection() {
-    let (network, _one, two) = two_pods();
+    let (_network, one, two) = two_pods();
     let mut listener = two.listen(v4(ANY, 80)).unwrap();
     tokio::spawn(async move {
         let mut server = listener.accept().await.unwrap();
@@ -212,7 +261,7 @@ async fn http_should_run_over_a_connection() {
         assert!(request[..read].starts_with(b"GET /healthz HTTP/1.1\r\n"));
         server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
     });
-    let connection = hyper_util::rt::TokioIo::new(network.dial(None, at(TWO, 80)).await.unwrap());
+    let connection = hyper_util::rt::TokioIo::new(one.dial(at(TWO, 80)).await.unwrap());
     let (mut client, driver) = hyper::client::conn::http1::handshake(connection).await.unwrap();
     tokio::spawn(driver);
     let request = hyper::Request::get("/healthz").body(String::new()).unwrap();

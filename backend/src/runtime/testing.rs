@@ -78,6 +78,12 @@ impl Cluster {
         self.network.add_pod(identity, Ipv4Addr::new(10, 244, 1, last)).unwrap()
     }
 
+    /// A node of the cluster.
+    pub(super) fn node(&self) -> PodNetwork {
+        let node = Ipv4Addr::new(172, 18, 0, 3);
+        self.network.pod(node).unwrap_or_else(|| self.network.add_node("node-1", node).unwrap())
+    }
+
     /// A container that runs the test guest with `arguments`, separated by spaces.
     pub(super) fn spec(&self, id: &str, pod: &PodNetwork, arguments: &str) -> ContainerSpec {
         let clock = RuntimeOptions::default().clock;

@@ -7,8 +7,9 @@ use std::fmt;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    self as core, ConfigMap, Namespace, Node, Pod, Secret, Service, ServiceAccount,
+    self as core, ConfigMap, Endpoints, Namespace, Node, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1 as events;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{ListableResource, Metadata, Resource};
@@ -135,6 +136,8 @@ pub struct Kind {
     pub storage_prefix: &'static str,
     /// How the stored form differs, where it does.
     pub conversion: Option<Conversion>,
+    /// What is said to everyone who uses a kind that upstream has deprecated.
+    pub deprecation: Option<&'static str>,
     decode: fn(&Value) -> Decoded,
     decode_bytes: fn(&[u8]) -> Decoded,
     value_of: fn(&dyn ApiObject) -> Option<Value>,
@@ -244,6 +247,7 @@ where
         subresources: &[],
         storage_prefix: <K as Resource>::URL_PATH_SEGMENT,
         conversion: None,
+        deprecation: None,
         decode: |value| Ok(Box::new(K::deserialize(value)?)),
         decode_bytes: |json| Ok(Box::new(serde_json::from_slice::<K>(json)?)),
         // Serializing a k8s-openapi type fails on no input: its maps have string keys.
@@ -255,6 +259,13 @@ where
 /// Every kind served, the core group first, then by group; within a group by plural name.
 pub static KINDS: &[Kind] = &[
     Kind { short_names: &["cm"], ..kind::<ConfigMap>("configmap", true) },
+    // The prefix of Endpoints, and below that of Services, is that of upstream's storage.
+    Kind {
+        short_names: &["ep"],
+        storage_prefix: "services/endpoints",
+        deprecation: Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
+        ..kind::<Endpoints>("endpoints", true)
+    },
     Kind { short_names: &["ev"], ..kind::<core::Event>("event", true) },
     Kind {
         short_names: &["ns"],
@@ -296,6 +307,7 @@ pub static KINDS: &[Kind] = &[
         ..kind::<Service>("service", true)
     },
     kind::<Lease>("lease", true),
+    kind::<EndpointSlice>("endpointslice", true),
     Kind {
         short_names: &["ev"],
         storage_prefix: "events",

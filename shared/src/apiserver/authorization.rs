@@ -29,10 +29,13 @@ use Subject::{Group, User as Named};
 use Verb::{Create, Delete, Get, List, Patch, Update, Watch};
 
 const READ: &[Verb] = &[Get, List, Watch];
+const FOLLOW: &[Verb] = &[List, Watch];
 const RECORD: &[Verb] = &[Create, Patch, Update];
 const SCHEDULER: Subject = Named("system:kube-scheduler");
 const CONTROLLERS: Subject = Named("system:kube-controller-manager");
 const PROXY: Subject = Named("system:kube-proxy");
+/// The cluster's DNS, whose role is kubeadm's (`cmd/kubeadm/app/phases/addons/dns/manifests.go`).
+const DNS: Subject = Named("system:serviceaccount:kube-system:coredns");
 const KUBELETS: Subject = Group(NODES);
 
 static RULES: &[Rule] = &[
@@ -61,6 +64,7 @@ static RULES: &[Rule] = &[
             "nodes",
             "pods",
             "services",
+            "endpoints",
             "namespaces",
             "configmaps",
             "secrets",
@@ -69,11 +73,25 @@ static RULES: &[Rule] = &[
         ],
     },
     Rule { subject: CONTROLLERS, verbs: READ, group: "coordination.k8s.io", resources: &["leases"] },
+    Rule { subject: CONTROLLERS, verbs: READ, group: "discovery.k8s.io", resources: &["endpointslices"] },
     Rule {
         subject: CONTROLLERS,
         verbs: &[Delete, Verb::DeleteCollection],
         group: "",
-        resources: &["pods", "services", "configmaps", "secrets", "serviceaccounts", "events"],
+        resources: &["pods", "services", "endpoints", "configmaps", "secrets", "serviceaccounts", "events"],
+    },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Delete, Verb::DeleteCollection],
+        group: "discovery.k8s.io",
+        resources: &["endpointslices"],
+    },
+    Rule { subject: CONTROLLERS, verbs: &[Create, Update], group: "", resources: &["endpoints"] },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Create, Update],
+        group: "discovery.k8s.io",
+        resources: &["endpointslices"],
     },
     Rule {
         subject: CONTROLLERS,
@@ -102,7 +120,11 @@ static RULES: &[Rule] = &[
         resources: &["leases"],
     },
     Rule { subject: PROXY, verbs: READ, group: "", resources: &["services", "nodes"] },
+    Rule { subject: PROXY, verbs: FOLLOW, group: "discovery.k8s.io", resources: &["endpointslices"] },
     Rule { subject: PROXY, verbs: RECORD, group: "", resources: &["events"] },
+    Rule { subject: DNS, verbs: FOLLOW, group: "", resources: &["services", "pods", "namespaces"] },
+    Rule { subject: DNS, verbs: FOLLOW, group: "discovery.k8s.io", resources: &["endpointslices"] },
+    Rule { subject: DNS, verbs: &[Get], group: "", resources: &["nodes"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["nodes", "pods", "services"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["configmaps", "secrets"] },
     Rule { subject: KUBELETS, verbs: &[Create, Update, Patch], group: "", resources: &["nodes"] },

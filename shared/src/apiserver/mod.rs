@@ -101,7 +101,7 @@ impl ApiServer {
 
     async fn authorized(&self, caller: &Caller, request: Request) -> Result<Answer> {
         authorization::authorize(&caller.user, &request)?;
-        let mut warnings = Vec::new();
+        let mut warnings: Vec<String> = request.kind.deprecation.map(str::to_owned).into_iter().collect();
         let reply = self.dispatch(caller, request, &mut warnings).await?;
         Ok(Answer { reply, warnings })
     }

@@ -16,9 +16,18 @@ use crate::apiserver::request::{Answer, Request};
 use crate::given::Entropy;
 use crate::informer::Change;
 
+pub mod endpoint_slice;
+pub mod endpoint_slice_mirroring;
+pub mod endpoints;
 pub mod namespace;
 pub mod node_ipam;
 pub mod service_account;
+
+mod own_writes;
+mod pod_endpoint;
+mod selection;
+mod slice_writer;
+mod trigger_times;
 
 #[cfg(test)]
 pub(crate) mod test_pump;
@@ -59,6 +68,9 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(node_ipam::NodeIpamController::default()),
         Box::new(namespace::NamespaceController::default()),
         Box::new(service_account::ServiceAccountController::default()),
+        Box::new(endpoint_slice::EndpointSliceController::default()),
+        Box::new(endpoint_slice_mirroring::EndpointSliceMirroringController::default()),
+        Box::new(endpoints::EndpointsController::default()),
     ]
 }
 

@@ -9,13 +9,14 @@ use serde_json::Value;
 
 use crate::api::object::ApiObject;
 use crate::api::scheme;
-use crate::apiserver::request::{ListOptions, Operation, Reply, Request};
+use crate::apiserver::Result;
+use crate::apiserver::request::{Answer, ListOptions, Operation, Reply, Request};
 use crate::apiserver::testing::{SteppedClock, server};
 use crate::apiserver::user::{MASTERS, User};
 use crate::client::Client;
 use crate::informer::Informer;
 
-use super::Controller;
+use super::{Controller, Token};
 
 /// A controller, its copies of collections, and an API server over a memory store.
 pub(crate) struct Pump<C> {
@@ -30,7 +31,7 @@ impl<C: Controller> Pump<C> {
     /// A bootstrapped cluster with this controller.
     pub(crate) fn new(controller: C) -> Pump<C> {
         let (server, clock) = server();
-        block_on(server.bootstrap(6443)).unwrap();
+        block_on(server.bootstrap("172.18.0.2:6443".parse().unwrap())).unwrap();
         let user = |name, groups: &[&str]| Client::new(server.clone(), User::new(name, groups), name);
         let client = user("system:kube-controller-manager", &[]);
         let admin = user("kubernetes-admin", &[MASTERS]);
@@ -65,18 +66,39 @@ impl<C: Controller> Pump<C> {
     }
 
     fn look(&mut self) {
-        for (index, (api_version, kind)) in self.controller.watches().iter().enumerate() {
-            let kind = scheme::by_kind(api_version, kind).unwrap();
-            let operation = Operation::List(ListOptions::default());
-            let request =
-                Request { kind, namespace: String::new(), name: String::new(), subresource: None, operation };
-            let Reply::List(list) = block_on(self.client.send(request)).unwrap().reply else {
-                panic!("not a list")
-            };
-            for (change, object) in self.informers[index].replace(list.items, list.revision) {
-                self.controller.on_delta(change, &object);
-            }
+        (0..self.informers.len()).for_each(|index| self.look_at(index));
+    }
+
+    /// Tells the controller what is new of one of the kinds that it watches.
+    pub(crate) fn look_at(&mut self, index: usize) {
+        let (api_version, kind) = self.controller.watches()[index];
+        let kind = scheme::by_kind(api_version, kind).unwrap();
+        let operation = Operation::List(ListOptions::default());
+        let request =
+            Request { kind, namespace: String::new(), name: String::new(), subresource: None, operation };
+        let Reply::List(list) = block_on(self.client.send(request)).unwrap().reply else {
+            panic!("not a list")
+        };
+        for (change, object) in self.informers[index].replace(list.items, list.revision) {
+            self.controller.on_delta(change, &object);
         }
+    }
+
+    /// Steps and sends without looking; the answers are yet to be told.
+    pub(crate) fn send(&mut self) -> Vec<(Token, Result<Answer>)> {
+        let now = self.client.server().clock().now();
+        let step = self.controller.step(now, self.client.server().entropy());
+        let sent = step.requests.into_iter().map(|(token, request)| {
+            let response = self.client.send(request).now_or_never();
+            (token, response.expect("a memory store answers at once"))
+        });
+        sent.collect()
+    }
+
+    /// Tells the controller an answer.
+    pub(crate) fn answer(&mut self, token: Token, response: Result<Answer>) {
+        let now = self.client.server().clock().now();
+        self.controller.on_response(token, response, now);
     }
 
     /// Moves the clock on.
@@ -118,6 +140,11 @@ impl<C: Controller> Pump<C> {
 
     pub(crate) fn merge<K: Resource>(&self, namespace: &str, name: &str, patch: Value) {
         block_on(self.admin.merge::<K>(namespace, name, patch)).unwrap();
+    }
+
+    pub(crate) fn patch_status<K: Resource>(&self, namespace: &str, name: &str, status: Value) {
+        let patch = serde_json::json!({ "status": status });
+        block_on(self.admin.patch_status::<K>(namespace, name, patch)).unwrap();
     }
 
     pub(crate) fn delete<K: Resource>(&self, namespace: &str, name: &str) {

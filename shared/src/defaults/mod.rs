@@ -4,6 +4,8 @@
 //! is applying them once. Follows kubernetes `pkg/apis/*/v1/defaults.go` and the `+default` markers of
 //! the API's types; what upstream does elsewhere (in conversions or strategies) is marked where it stands.
 
+mod endpoint_slice;
+mod endpoints;
 mod namespace;
 mod node;
 mod pod;
@@ -17,6 +19,7 @@ mod tests;
 pub(crate) use namespace::label_with_name;
 
 use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use crate::api::object::ApiObject;
 
@@ -28,11 +31,13 @@ trait Defaults: ApiObject + Sized {
 
 /// The kinds that have defaults; objects of other kinds are what their authors made them.
 const KINDS: &[fn(&mut dyn ApiObject)] = &[
+    apply_to::<core::Endpoints>,
     apply_to::<core::Namespace>,
     apply_to::<core::Node>,
     apply_to::<core::Pod>,
     apply_to::<core::Secret>,
     apply_to::<core::Service>,
+    apply_to::<EndpointSlice>,
 ];
 
 fn apply_to<K: Defaults>(object: &mut dyn ApiObject) {

@@ -1,6 +1,7 @@
 //! Manifests and what they are with their defaults.
 
-use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Secret, Service};
+use k8s_openapi::api::core::v1::{Endpoints, Namespace, Node, Pod, Secret, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -113,5 +114,17 @@ fn other_kinds_should_get_upstreams_defaults() {
     check::<Node>(
         "{status: {capacity: {cpu: 1500.1m}}}",
         "{status: {capacity: {cpu: 1501m}, allocatable: {cpu: 1501m}}}",
+    );
+}
+
+#[test]
+fn ports_of_endpoints_should_be_tcp() {
+    check::<Endpoints>(
+        "{subsets: [{ports: [{port: 80}, {port: 53, protocol: UDP}]}]}",
+        "subsets: [{ports: [{port: 80, protocol: TCP}, {port: 53, protocol: UDP}]}]",
+    );
+    check::<EndpointSlice>(
+        "{addressType: IPv4, ports: [{port: 80}, {name: dns, protocol: UDP}]}",
+        "ports: [{name: '', port: 80, protocol: TCP}, {name: dns, protocol: UDP}]",
     );
 }

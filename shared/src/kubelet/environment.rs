@@ -22,6 +22,8 @@ pub struct Surroundings<'a> {
     pub pod_ip: &'a str,
     /// The node's address.
     pub host_ip: &'a str,
+    /// The variables by which Services are found; what the pod sets itself goes before them.
+    pub services: &'a BTreeMap<String, String>,
     /// The node's allocatable resources, for limits that are not set.
     pub allocatable: &'a BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>,
 }
@@ -54,11 +56,18 @@ pub fn environment(
     }
     for variable in container.env.iter().flatten() {
         let value = match &variable.value_from {
-            None => Some(expand(variable.value.as_deref().unwrap_or_default(), &variables.values)),
+            None => Some(expand_by(variable.value.as_deref().unwrap_or_default(), |name| {
+                variables.values.get(name).or_else(|| surroundings.services.get(name))
+            })),
             Some(source) => taken_from(pod, container, variable, source, surroundings, sources)?,
         };
         if let Some(value) = value {
             variables.set(&variable.name, value);
+        }
+    }
+    for (name, value) in surroundings.services {
+        if !variables.values.contains_key(name) {
+            variables.set(name, value.clone());
         }
     }
     Ok(variables.in_order())
@@ -226,6 +235,10 @@ fn resource_value(
 /// Replaces each `$(NAME)` by the value of the variable; unknown names stay as they are and `$$` is
 /// a dollar sign.
 pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
+    expand_by(text, |name| variables.get(name))
+}
+
+fn expand_by<'a>(text: &str, value_of: impl Fn(&str) -> Option<&'a String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -235,7 +248,7 @@ pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
             out.push('$');
             rest = after;
         } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
-            match variables.get(name) {
+            match value_of(name) {
                 Some(value) => out.push_str(value),
                 None => out.push_str(&format!("$({name})")),
             }
@@ -270,8 +283,16 @@ mod tests {
             json!({"metadata": {"name": "web", "labels": {"app": "x"}}, "spec": {"containers": [container]}});
         let pod: Pod = serde_json::from_value(pod).unwrap();
         let allocatable = serde_json::from_value(json!({"cpu": "2", "memory": "1Gi"})).unwrap();
-        let surroundings =
-            Surroundings { pod_ip: "10.244.1.5", host_ip: "172.18.0.3", allocatable: &allocatable };
+        let services = BTreeMap::from(
+            [("DB_PORT", "tcp://10.96.0.7:6379"), ("IP", "none")]
+                .map(|(name, value)| (name.into(), value.into())),
+        );
+        let surroundings = Surroundings {
+            pod_ip: "10.244.1.5",
+            host_ip: "172.18.0.3",
+            services: &services,
+            allocatable: &allocatable,
+        };
         environment(&pod, &pod.spec.as_ref().unwrap().containers[0], &surroundings, &Known)
     }
 
@@ -301,6 +322,7 @@ mod tests {
                 {"name": "APP", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['app']"}}},
                 {"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1m"}}},
                 {"name": "URL", "value": "http://$(IP)/$(C_colour)"},
+                {"name": "DB", "value": "$(DB_PORT)"},
                 {"name": "GONE", "valueFrom": {"secretKeyRef": {"name": "none", "key": "k", "optional": true}}},
             ],
         });
@@ -313,6 +335,8 @@ mod tests {
             ("APP", "x"),
             ("CPU", "2000"),
             ("URL", "http://10.244.1.5/blue"),
+            ("DB", "tcp://10.96.0.7:6379"),
+            ("DB_PORT", "tcp://10.96.0.7:6379"),
         ];
         assert_eq!(found, expected);
     }

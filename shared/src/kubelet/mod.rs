@@ -20,6 +20,7 @@ pub mod pod_worker;
 pub mod probe;
 pub mod quality_of_service;
 pub mod recovery;
+pub mod service_environment;
 pub mod status;
 #[cfg(test)]
 mod tests;

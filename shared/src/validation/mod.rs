@@ -16,6 +16,8 @@ mod resources;
 
 mod binding;
 mod config_map;
+mod endpoint_slice;
+mod endpoints;
 mod event;
 mod lease;
 mod namespace;
@@ -37,7 +39,9 @@ pub(crate) use service::validate_cluster_ips;
 pub use unsupported::unsupported_fields;
 pub use warnings::warnings;
 
-use k8s_openapi::api::{coordination::v1::Lease, core::v1 as core, events::v1 as events};
+use k8s_openapi::api::{
+    coordination::v1::Lease, core::v1 as core, discovery::v1::EndpointSlice, events::v1 as events,
+};
 
 use crate::api::object::ApiObject;
 use field::{Error, ErrorList, Path};
@@ -71,6 +75,7 @@ macro_rules! of_every_kind {
     ($rule:ident) => {
         &[
             $rule::<core::ConfigMap>,
+            $rule::<core::Endpoints>,
             $rule::<core::Event>,
             $rule::<core::Namespace>,
             $rule::<core::Node>,
@@ -80,6 +85,7 @@ macro_rules! of_every_kind {
             $rule::<core::ServiceAccount>,
             $rule::<events::Event>,
             $rule::<Lease>,
+            $rule::<EndpointSlice>,
         ]
     };
 }

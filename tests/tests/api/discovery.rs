@@ -36,6 +36,7 @@ async fn discovery_should_know_every_served_kind() {
         ("", "ServiceAccount", "serviceaccounts", Scope::Namespaced),
         ("events.k8s.io", "Event", "events", Scope::Namespaced),
         ("coordination.k8s.io", "Lease", "leases", Scope::Namespaced),
+        ("discovery.k8s.io", "EndpointSlice", "endpointslices", Scope::Namespaced),
     ];
     let old = Discovery::new(client.clone()).run().await.unwrap();
     let aggregated = Discovery::new(client).run_aggregated().await.unwrap();
@@ -81,6 +82,26 @@ async fn a_table_should_have_kubectls_columns() {
     assert_eq!(table["kind"], "Table");
     assert_eq!(table["rows"][0]["cells"][0], "control-plane");
     assert_eq!(table["rows"][0]["object"]["kind"], "PartialObjectMetadata");
+}
+
+#[tokio::test]
+async fn endpoints_of_the_api_server_should_be_printed_as_kubectl_prints_them() {
+    let server = Server::shared();
+    let client = server.client().await.unwrap();
+    let accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
+    let rows = [
+        ("/api/v1/namespaces/default/endpoints/kubernetes", json!(["kubernetes", "172.18.0.2:6443"])),
+        (
+            "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
+            json!(["kubernetes", "IPv4", "6443", "172.18.0.2"]),
+        ),
+    ];
+    for (path, expected) in rows {
+        let table = get(&client, path, accept).await;
+        let mut cells = table["rows"][0]["cells"].as_array().unwrap().clone();
+        cells.pop().expect("the age");
+        assert_eq!(Value::Array(cells), expected, "{path}");
+    }
 }
 
 #[tokio::test]

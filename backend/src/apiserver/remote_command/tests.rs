@@ -30,8 +30,12 @@ fn session() -> (Session, Program) {
         resize: Some(resize),
         status: status.map(|status| status.unwrap_or_else(|_| Err("gone".into()))).boxed(),
     };
-    let program =
-        Program { stdin: program_stdin, stdout: program_stdout, resize: program_resize, status: program_status };
+    let program = Program {
+        stdin: program_stdin,
+        stdout: program_stdout,
+        resize: program_resize,
+        status: program_status,
+    };
     (session, program)
 }
 
@@ -110,8 +114,16 @@ fn end_should_be_told_by_the_kubelet_or_by_the_server() {
     let failed = || Err::<ExitStatus, _>("no such file".to_owned());
     let exited = || Ok(ExitStatus::exited(1));
     let cases = [
-        (&kubelet, exited(), "command terminated with non-zero exit code: error executing command [false], exit code 1"),
-        (&server, exited(), "command terminated with non-zero exit code: command terminated with exit code 1"),
+        (
+            &kubelet,
+            exited(),
+            "command terminated with non-zero exit code: error executing command [false], exit code 1",
+        ),
+        (
+            &server,
+            exited(),
+            "command terminated with non-zero exit code: command terminated with exit code 1",
+        ),
         (&attached, exited(), ""),
         (&kubelet, failed(), "Internal error occurred: error executing command in container: no such file"),
         (

@@ -40,12 +40,14 @@ async fn front() -> Front {
 
 async fn front_over(store: Arc<dyn Store>) -> Front {
     let server = ApiServer::new(store, Arc::new(ClusterClock::default()), Arc::new(SystemEntropy));
-    server.bootstrap(6443).await.unwrap();
+    server.bootstrap(([172, 18, 0, 2], 6443).into()).await.unwrap();
     let (network, nodes) = (Network::new(), Arc::<Nodes>::default());
     let context = Context {
         server: server.clone(),
         nodes: nodes.clone(),
         network: network.clone(),
+        host: network.add_node("control-plane", [172, 18, 0, 2].into()).unwrap(),
+        proxies: Arc::default(),
         decisions: Arc::default(),
         openapi: Arc::default(),
         secure_address: "127.0.0.1:6443".into(),

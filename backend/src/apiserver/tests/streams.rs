@@ -32,15 +32,14 @@ struct World {
 async fn world() -> World {
     let front = front().await;
     let directory = tempfile::tempdir().unwrap();
-    let address = Ipv4Addr::new(172, 18, 0, 2);
+    let address = Ipv4Addr::new(172, 18, 0, 3);
     front.nodes.add(Kubelet::new(NodeOptions {
         machine: crate::machine::describe("node-1", address, directory.path()),
-        address,
         directory: directory.path().to_owned(),
         client: Client::new(front.server.clone(), User::node("node-1"), "kubelet"),
         clock: Arc::new(ClusterClock::default()),
         runtime: Runtime::new(RuntimeOptions::default()).unwrap(),
-        network: front.network.clone(),
+        network: front.network.add_node("node-1", address).unwrap(),
         components: Arc::new(Components::default()),
     }));
     let json = ("content-type", "application/json");
@@ -55,7 +54,9 @@ async fn world() -> World {
     let merge = ("content-type", "application/merge-patch+json");
     let status = format!(r#"{{"status": {{"podIP": "{POD_IP}"}}}}"#);
     front.answer(request(&format!("PATCH {POD}/status"), &[merge], status)).await;
-    let identity = PodIdentity { namespace: "default".into(), name: "web".into(), hostname: "web".into() };
+    let (_, web) = front.answer(request(&format!("GET {POD}"), &[], "")).await;
+    let uid = web["metadata"]["uid"].as_str().unwrap().to_owned();
+    let identity = PodIdentity { uid, node: "node-1".into(), ..PodIdentity::default() };
     let pod = front.network.add_pod(identity, POD_IP).unwrap();
     World { front, pod, _directory: directory }
 }
@@ -136,11 +137,7 @@ async fn streams_should_be_refused_in_upstreams_words() {
             400,
             "a container name must be specified for pod waiting, choose one of: [a c]",
         ),
-        (
-            format!("GET {waiting}/attach?container=c"),
-            400,
-            "pod waiting does not have a host assigned",
-        ),
+        (format!("GET {waiting}/attach?container=c"), 400, "pod waiting does not have a host assigned"),
         (format!("GET {waiting}/portforward"), 400, "pod waiting does not have a host assigned"),
         (format!("GET {}/exec", POD.replace("web", "none")), 404, "pods \"none\" not found"),
     ];

@@ -9,8 +9,8 @@ use serde_json::json;
 use shared::api::object::Object;
 
 use super::*;
-use crate::kubelet::Components;
 use crate::kubelet::testing::{NAME, Node};
+use crate::kubelet::{ComponentContext, Components};
 
 /// A loop whose inputs the test hands on.
 struct Bench {
@@ -62,7 +62,7 @@ fn is_exit(input: &Input) -> bool {
 #[tokio::test]
 async fn end_of_a_container_should_be_told_after_its_start() {
     let mut components = Components::default();
-    components.add("once", Arc::new(|_, _, _| Box::pin(async { 3 })));
+    components.add("once", Arc::new(|_| Box::pin(async { 3 })));
     let mut bench = Bench::new(components).await;
     bench.sync_loop.upsert(pod("p", "registry.k8s.io/once:1"), Source::File, "p", "p");
     let started = bench.until(is_start).await;
@@ -122,7 +122,7 @@ async fn changed_static_pod_should_start_when_its_predecessor_is_gone() {
     let end = may_end.clone();
     components.add(
         "slow",
-        Arc::new(move |_, _, _| {
+        Arc::new(move |_| {
             let end = end.clone();
             Box::pin(async move {
                 end.cancelled().await;
@@ -181,7 +181,7 @@ async fn node_should_take_only_the_pods_that_it_has_room_for() {
 #[tokio::test]
 async fn pod_that_the_api_forgot_should_keep_no_room() {
     let mut components = Components::default();
-    components.add("endless", Arc::new(|_, _, _| Box::pin(std::future::pending())));
+    components.add("endless", Arc::new(|_| Box::pin(std::future::pending())));
     let mut bench = Bench::new(components).await;
     let node = json!({"metadata": {"name": NAME}, "status": {"allocatable": {"cpu": "1", "pods": "1"}}});
     bench.sync_loop.on_node(Object::of(serde_json::from_value::<v1::Node>(node).unwrap()));
@@ -200,7 +200,8 @@ async fn component_should_end_before_those_that_it_needs() {
     let mut components = Components::default();
     for name in ["needed", "needing"] {
         let ended = ended.clone();
-        let run = move |_, _, stop: CancellationToken| -> BoxFuture<'static, i32> {
+        let run = move |context: ComponentContext| -> BoxFuture<'static, i32> {
+            let stop = context.stop;
             let ended = ended.clone();
             Box::pin(async move {
                 stop.cancelled().await;

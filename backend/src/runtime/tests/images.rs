@@ -109,7 +109,7 @@ async fn the_web_server_should_serve_others_while_a_client_is_silent() {
     server.logged("on port 80").await;
 
     let address = std::net::SocketAddr::from(([10, 244, 1, 2], 80));
-    let silent = cluster.network.dial(Some(&client), address).await;
+    let silent = client.dial(address).await;
     assert!(silent.is_ok());
     let script =
         "wget -q -O - http://10.244.1.2/ && wget -q -O - 10.244.1.2/large | wc -c; wget -q 10.244.1.2/none";

@@ -79,14 +79,14 @@ async fn the_cluster_should_reach_a_guest_and_lose_it_when_it_ends() {
     let server = cluster.start(cluster.spec("server", &pod, "echo-server 0.0.0.0:80"));
     server.logged("listening").await;
     let address = SocketAddr::from((Ipv4Addr::new(10, 244, 1, 2), 80));
-    let mut connection = cluster.network.dial(None, address).await.unwrap();
+    let mut connection = cluster.node().dial(address).await.unwrap();
     connection.write_all(b"ping\n").await.unwrap();
     let mut text = vec![0; "hello 10.244.1.1\nping\n".len()];
     connection.read_exact(&mut text).await.unwrap();
     assert_eq!(text, b"hello 10.244.1.1\nping\n");
     server.handle.kill(std::time::Duration::ZERO).await;
     assert_eq!(connection.read(&mut text).await.unwrap_or(0), 0);
-    assert!(cluster.network.dial(None, address).await.is_err());
+    assert!(cluster.node().dial(address).await.is_err());
 }
 
 #[tokio::test]
@@ -111,9 +111,9 @@ async fn an_idle_client_should_not_stop_a_server_that_polls() {
     let server = cluster.start(cluster.spec("server", &pod, "poll-server 80"));
     server.logged("polling").await;
     let address = SocketAddr::from((Ipv4Addr::new(10, 244, 1, 2), 80));
-    let mut idle = cluster.network.dial(None, address).await.unwrap();
+    let mut idle = cluster.node().dial(address).await.unwrap();
     for text in [b"one", b"two"] {
-        let mut busy = cluster.network.dial(None, address).await.unwrap();
+        let mut busy = cluster.node().dial(address).await.unwrap();
         busy.write_all(text).await.unwrap();
         let mut answer = [0; 3];
         busy.read_exact(&mut answer).await.unwrap();

@@ -15,6 +15,8 @@ pub mod age;
 mod config_map;
 mod deployment;
 mod descriptions;
+mod endpoint_slice;
+mod endpoints;
 mod event;
 mod generic;
 mod lease;
@@ -88,11 +90,13 @@ struct Printer {
 }
 
 /// All kinds with columns of their own.
-static PRINTERS: [Printer; 12] = [
+static PRINTERS: [Printer; 14] = [
     pod::PRINTER,
     node::PRINTER,
     namespace::PRINTER,
     service::PRINTER,
+    endpoints::PRINTER,
+    endpoint_slice::PRINTER,
     config_map::PRINTER,
     secret::PRINTER,
     event::PRINTER,
@@ -139,6 +143,18 @@ fn age_cell(object: &dyn ApiObject, now: Timestamp) -> Value {
 /// `text`, or `otherwise` where it is empty or absent.
 fn or(text: Option<&str>, otherwise: &str) -> String {
     text.filter(|text| !text.is_empty()).unwrap_or(otherwise).to_owned()
+}
+
+/// How many addresses or ports a cell names before it only counts.
+const MAX_LISTED: usize = 3;
+
+/// The first of them, and how many more there are.
+fn first_of(listed: &[String]) -> String {
+    let shown = listed.iter().take(MAX_LISTED).cloned().collect::<Vec<_>>().join(",");
+    match listed.len().saturating_sub(MAX_LISTED) {
+        0 => shown,
+        more => format!("{shown} + {more} more..."),
+    }
 }
 
 /// What is shown where there is nothing.

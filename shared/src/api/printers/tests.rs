@@ -1,8 +1,9 @@
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Event, Namespace, Node, PersistentVolume, Pod, Secret, Service, ServiceAccount,
+    ConfigMap, Endpoints, Event, Namespace, Node, PersistentVolume, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1::Event as EventsEvent;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -277,6 +278,40 @@ fn services_should_show_addresses_and_ports() {
     ] {
         let text = format!("{{metadata: {{name: s}}, spec: {spec}, status: {status}}}");
         assert_eq!(cells::<Service>(&text), format!("s|{expected}"));
+    }
+}
+
+#[test]
+fn endpoints_should_show_their_ready_addresses_with_ports() {
+    let table = [
+        ("[]", "<none>"),
+        ("[{notReadyAddresses: [{ip: 10.0.0.1}], ports: [{port: 80}]}]", ""),
+        ("[{addresses: [{ip: 10.0.0.1}, {ip: 'fd00::1'}]}]", "10.0.0.1,fd00::1"),
+        ("[{addresses: [{ip: 10.0.0.1}, {ip: 'fd00::1'}], ports: [{port: 80}]}]", "10.0.0.1:80,[fd00::1]:80"),
+        (
+            "[{addresses: [{ip: 10.0.0.1}, {ip: 10.0.0.2}], ports: [{port: 80}, {port: 443}]}, {addresses: [{ip: 10.0.0.3}]}]",
+            "10.0.0.1:80,10.0.0.2:80,10.0.0.1:443 + 2 more...",
+        ),
+    ];
+    for (subsets, expected) in table {
+        let text = format!("{{metadata: {{name: web}}, subsets: {subsets}}}");
+        assert_eq!(cells::<Endpoints>(&text), format!("web|{expected}|60m"), "{subsets}");
+    }
+}
+
+#[test]
+fn endpoint_slices_should_show_ports_and_addresses() {
+    let table = [
+        ("ports: [], endpoints: []", "<unset>|<unset>"),
+        ("ports: [{port: 80}, {name: web}, {}], endpoints: [{addresses: [10.0.0.1]}]", "80,web,*|10.0.0.1"),
+        (
+            "ports: [{port: 1}, {port: 2}, {port: 3}, {port: 4}], endpoints: [{addresses: [a, b]}, {addresses: [c]}, {addresses: [d, e]}]",
+            "1,2,3 + 1 more...|a,b,c + 2 more...",
+        ),
+    ];
+    for (rest, expected) in table {
+        let text = format!("{{metadata: {{name: web-1}}, addressType: IPv4, {rest}}}");
+        assert_eq!(cells::<EndpointSlice>(&text), format!("web-1|IPv4|{expected}|60m"), "{rest}");
     }
 }
 

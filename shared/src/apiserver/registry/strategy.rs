@@ -1,9 +1,11 @@
 //! What each kind does to an object before it is stored: upstream's strategies
-//! (`pkg/registry/core/*/strategy.go` of kubernetes/kubernetes).
+//! (`pkg/registry/*/*/strategy.go` of kubernetes/kubernetes).
 
 use k8s_openapi::api::core::v1::{
     LoadBalancerStatus, Namespace, NamespaceStatus, Node, Pod, PodStatus, Service, ServiceStatus,
 };
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::object::ApiObject;
 use crate::api::scheme::Kind;
@@ -32,6 +34,9 @@ pub fn prepare_for_create(object: &mut dyn ApiObject) {
     } else if let Some(service) = object.downcast_mut::<Service>() {
         let load_balancer = Some(LoadBalancerStatus::default());
         service.status = Some(ServiceStatus { load_balancer, ..ServiceStatus::default() });
+    } else if let Some(slice) = object.downcast_mut::<EndpointSlice>() {
+        slice.metadata.generation = Some(1);
+        drop_topology(slice);
     }
 }
 
@@ -58,6 +63,29 @@ pub fn prepare_for_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
         new.status.clone_from(&old.status);
     } else if let (Some(new), Some(old)) = (new.downcast_mut::<Service>(), old.downcast_ref::<Service>()) {
         service::prepare_for_update(new, old);
+    } else if let (Some(new), Some(old)) =
+        (new.downcast_mut::<EndpointSlice>(), old.downcast_ref::<EndpointSlice>())
+    {
+        prepare_slice_for_update(new, old);
+    }
+}
+
+/// Counts the generation up where the slice says something else, or bears other labels.
+fn prepare_slice_for_update(new: &mut EndpointSlice, old: &EndpointSlice) {
+    if new.endpoints != old.endpoints {
+        drop_topology(new);
+    }
+    let body = |slice: &EndpointSlice| EndpointSlice { metadata: ObjectMeta::default(), ..slice.clone() };
+    let labels = |slice: &EndpointSlice| slice.metadata.labels.clone().unwrap_or_default();
+    if body(new) != body(old) || labels(new) != labels(old) {
+        new.metadata.generation = Some(old.metadata.generation.unwrap_or(0) + 1);
+    }
+}
+
+/// Clears what the older version of the API wrote and this one only shows.
+fn drop_topology(slice: &mut EndpointSlice) {
+    for endpoint in slice.endpoints.iter_mut().flatten() {
+        endpoint.deprecated_topology = None;
     }
 }
 
@@ -95,7 +123,7 @@ pub fn prepare_for_finalize(new: &mut dyn ApiObject, old: &dyn ApiObject) {
 
 /// Whether an update of an object that does not exist creates it.
 pub fn allows_create_on_update(kind: &Kind) -> bool {
-    matches!(kind.kind, "Event" | "Lease" | "Service")
+    matches!(kind.kind, "Endpoints" | "Event" | "Lease" | "Service")
 }
 
 /// Whether an update may leave out the `resourceVersion`.

@@ -230,6 +230,6 @@ fn addresses_should_be_free_after_the_last_finalizer_of_their_service_went() {
 fn cluster_should_be_bootstrapped_again_on_what_an_earlier_start_left() {
     let (server, _) = crate::apiserver::testing::server();
     for _ in 0..2 {
-        futures::executor::block_on(server.bootstrap(6443)).unwrap();
+        futures::executor::block_on(server.bootstrap("172.18.0.2:6443".parse().unwrap())).unwrap();
     }
 }

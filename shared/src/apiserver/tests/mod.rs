@@ -3,6 +3,7 @@
 mod create;
 mod delete;
 mod discovery;
+mod endpoints;
 mod events;
 mod list;
 mod refusals;
@@ -39,7 +40,7 @@ fn refusal(status: &Status) -> Refusal {
 
 fn api() -> Api {
     let (server, clock) = server();
-    block_on(server.bootstrap(6443)).unwrap();
+    block_on(server.bootstrap("172.18.0.2:6443".parse().unwrap())).unwrap();
     Api { server, clock }
 }
 

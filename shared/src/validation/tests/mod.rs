@@ -1,5 +1,6 @@
 //! Manifests and what is said about them, as tables.
 
+mod endpoints;
 mod kinds;
 mod pods;
 mod updates;

@@ -1,0 +1,106 @@
+//! The static pods of the cluster's own components, laid out as kubeadm lays them out: what stands in the
+//! manifests' directory of each node.
+
+use std::fs;
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use shared::apiserver::{VERSION, admission};
+
+use crate::cluster::{CONTROL_PLANE, ClusterOptions, POD_NETWORK, StoreEngine, node_directory};
+use crate::kubelet::REGISTRY;
+
+/// What stands first in a manifest that the program wrote, and will write again at the next start.
+const GENERATED: &str = "# Written by kijabi at every start. Remove this line to keep your own changes.\n";
+
+/// Writes the manifests of a node's static pods, leaving those alone that someone made their own.
+pub(crate) fn write(node: &str, options: &ClusterOptions, secure_address: SocketAddr) -> Result<()> {
+    let directory = crate::kubelet::manifests(&node_directory(&options.data_dir, node));
+    fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
+    let mut pods = vec![("kube-proxy", kube_proxy(node))];
+    if node == CONTROL_PLANE {
+        pods.extend(control_plane(options, secure_address));
+    }
+    for (name, pod) in pods {
+        let path = directory.join(format!("{name}.yaml"));
+        let text = format!("{GENERATED}{}", shared::yaml::write(&pod));
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        let own = !before.is_empty() && !before.starts_with(GENERATED);
+        if !own && before != text {
+            fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn control_plane(options: &ClusterOptions, secure_address: SocketAddr) -> [(&'static str, Value); 4] {
+    let store = match options.store {
+        StoreEngine::Redb => "redb",
+        StoreEngine::Memory => "memory",
+    };
+    let etcd =
+        vec!["etcd".to_owned(), format!("--engine={store}"), "--auto-compaction-retention=5m".to_owned()];
+    let apiserver = vec![
+        "kube-apiserver".to_owned(),
+        format!("--secure-port={}", secure_address.port()),
+        format!("--bind-address={}", secure_address.ip()),
+        "--service-cluster-ip-range=10.96.0.0/12".to_owned(),
+        "--event-ttl=1h0m0s".to_owned(),
+        format!("--enable-admission-plugins={}", admission::PLUGINS.join(",")),
+    ];
+    let controllers = vec![
+        "kube-controller-manager".to_owned(),
+        "--allocate-node-cidrs=true".to_owned(),
+        format!("--cluster-cidr={POD_NETWORK}"),
+        "--node-cidr-mask-size=24".to_owned(),
+    ];
+    let scheduler = vec!["kube-scheduler".to_owned()];
+    [
+        ("etcd", static_pod("etcd", etcd, "100m", Some("100Mi"))),
+        ("kube-apiserver", static_pod("kube-apiserver", apiserver, "250m", None)),
+        ("kube-controller-manager", static_pod("kube-controller-manager", controllers, "200m", None)),
+        ("kube-scheduler", static_pod("kube-scheduler", scheduler, "100m", None)),
+    ]
+}
+
+/// kube-proxy; kubeadm's is a DaemonSet, whose pods tolerate everything.
+fn kube_proxy(node: &str) -> Value {
+    let command =
+        ["kube-proxy", &format!("--hostname-override={node}"), &format!("--cluster-cidr={POD_NETWORK}")]
+            .map(str::to_owned);
+    let mut pod = static_pod("kube-proxy", command.to_vec(), "", None);
+    pod["metadata"]["labels"] = json!({ "k8s-app": "kube-proxy" });
+    pod["spec"]["tolerations"] = json!([{ "operator": "Exists" }]);
+    pod["spec"]["containers"][0]["resources"] = json!({});
+    pod
+}
+
+/// A manifest with kubeadm's labels, requests and priority.
+fn static_pod(name: &str, command: Vec<String>, cpu: &str, memory: Option<&str>) -> Value {
+    let mut requests = json!({ "cpu": cpu });
+    if let Some(memory) = memory {
+        requests["memory"] = memory.into();
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": "kube-system",
+            "labels": { "component": name, "tier": "control-plane" },
+        },
+        "spec": {
+            "hostNetwork": true,
+            "priorityClassName": "system-node-critical",
+            "priority": 2_000_001_000,
+            "containers": [{
+                "name": name,
+                "image": format!("{REGISTRY}/{name}:{VERSION}"),
+                "imagePullPolicy": "IfNotPresent",
+                "command": command,
+                "resources": { "requests": requests },
+            }],
+        },
+    })
+}

@@ -1,0 +1,180 @@
+//! kube-proxy: watches Services and EndpointSlices and writes a node's rules, by which connections to a
+//! Service reach one of its pods. What is decided is in `shared::proxy`.
+//!
+//! The rules are the node's and not the proxy's, as those of iptables are: where kube-proxy ends they stay
+//! as they are, until the next one writes them anew.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::{Node, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use shared::apiserver::request::ListOptions;
+use shared::client::Client;
+use shared::given::Clock;
+use shared::informer::Change;
+use shared::proxy::affinity::Affinity;
+use shared::proxy::iptables::iptables_save;
+use shared::proxy::route::{Packet, Route, route};
+use shared::proxy::service_port::Cidr;
+use shared::proxy::table::ServiceTable;
+use tokio::sync::mpsc;
+
+use crate::clock::{ClusterClock, SystemEntropy};
+use crate::component_log::ComponentLog;
+use crate::network::{Attempt, ConnectionRule, DialError, Network, Origin, Stage, Verdict};
+use crate::pump::{Tasks, Told, inform};
+
+/// The rules of one node.
+pub struct NodeRules {
+    node: String,
+    address: Ipv4Addr,
+    pod_network: Cidr,
+    clock: Arc<ClusterClock>,
+    written: Mutex<Written>,
+}
+
+struct Written {
+    table: ServiceTable,
+    affinity: Affinity,
+}
+
+impl NodeRules {
+    /// The rules as `iptables-save` would print them on the node.
+    pub fn iptables_save(&self) -> String {
+        iptables_save(&self.written().table)
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn route(&self, packet: &Packet) -> Route {
+        let Written { table, affinity } = &mut *self.written();
+        route(table, affinity, packet, self.clock.now(), &SystemEntropy)
+    }
+}
+
+impl ConnectionRule for NodeRules {
+    fn decide(&self, attempt: &mut Attempt) -> Verdict {
+        let (SocketAddr::V4(destination), IpAddr::V4(source)) = (attempt.target, attempt.source.ip()) else {
+            return Verdict::Continue;
+        };
+        let packet = Packet {
+            protocol: attempt.protocol,
+            source,
+            destination,
+            from_node: attempt.origin == Origin::Node,
+            to_node: *destination.ip() == self.address,
+        };
+        match self.route(&packet) {
+            Route::Untouched => {}
+            Route::Forward { endpoint, masquerade } => {
+                attempt.target = endpoint.into();
+                attempt.masquerade |= masquerade;
+            }
+            Route::Reject => return Verdict::Fail(DialError::Refused),
+            Route::Drop => return Verdict::Drop,
+        }
+        Verdict::Continue
+    }
+}
+
+/// The rules of every node of a cluster.
+#[derive(Default)]
+pub struct ProxyRules {
+    by_node: BTreeMap<String, Arc<NodeRules>>,
+}
+
+impl ProxyRules {
+    /// Puts the rules of a node in its place on the network; they are empty until kube-proxy writes them.
+    pub(crate) fn install(
+        &mut self,
+        network: &Network,
+        node: &str,
+        address: Ipv4Addr,
+        pod_network: Cidr,
+        clock: Arc<ClusterClock>,
+    ) {
+        let table = ServiceTable::new(node, pod_network);
+        let written = Mutex::new(Written { table, affinity: Affinity::default() });
+        let rules = Arc::new(NodeRules { node: node.to_owned(), address, pod_network, clock, written });
+        network.add_node_rule(node, Stage::Translate, rules.clone());
+        self.by_node.insert(node.to_owned(), rules);
+    }
+
+    /// The rules of a node.
+    pub fn of(&self, node: &str) -> Option<&Arc<NodeRules>> {
+        self.by_node.get(node)
+    }
+}
+
+enum Input {
+    Service(Told),
+    EndpointSlice(Told),
+    Node(Told),
+}
+
+/// How many collections have to be read before rules are written.
+const COLLECTIONS: usize = 3;
+
+/// Writes a node's rules until the task is dropped.
+pub(crate) async fn run(client: Client, rules: Arc<NodeRules>, log: ComponentLog) {
+    let (inputs, mut received) = mpsc::unbounded_channel();
+    let mut tasks = Tasks::default();
+    let own =
+        ListOptions { field_selector: format!("metadata.name={}", rules.node), ..ListOptions::default() };
+    let all = ListOptions::default;
+    tasks.spawn(inform::<Service, _>(client.clone(), all(), inputs.clone(), Input::Service));
+    tasks.spawn(inform::<EndpointSlice, _>(client.clone(), all(), inputs.clone(), Input::EndpointSlice));
+    tasks.spawn(inform::<Node, _>(client, own, inputs, Input::Node));
+    // Until everything is known the rules of the proxy before this one stay.
+    let mut table = Some(ServiceTable::new(&rules.node, rules.pod_network));
+    let mut unread = COLLECTIONS;
+    loop {
+        let input = tokio::select! {
+            input = received.recv() => input,
+            never = tasks.watch() => match never {},
+        };
+        let Some(input) = input else { return };
+        if matches!(
+            &input,
+            Input::Service(Told::Synced) | Input::EndpointSlice(Told::Synced) | Input::Node(Told::Synced)
+        ) {
+            unread = unread.saturating_sub(1);
+            if unread == 0
+                && let Some(table) = table.take()
+            {
+                log.info(&format!("\"Syncing iptables rules\" services={}", table.entries().count()));
+                rules.written().table = table;
+            }
+        }
+        match &mut table {
+            Some(table) => write(table, &input),
+            None => write(&mut rules.written().table, &input),
+        }
+    }
+}
+
+fn write(table: &mut ServiceTable, input: &Input) {
+    match input {
+        Input::Service(told) => apply(told, |change, service| match change {
+            Change::Deleted => table.remove_service(service),
+            _ => table.set_service(service),
+        }),
+        Input::EndpointSlice(told) => apply(told, |change, slice| match change {
+            Change::Deleted => table.remove_endpoint_slice(slice),
+            _ => table.set_endpoint_slice(slice),
+        }),
+        Input::Node(told) => apply(told, |_, node| table.set_node(node)),
+    }
+}
+
+fn apply<K: 'static>(told: &Told, mut take: impl FnMut(Change, &K)) {
+    if let Told::Changed(change, object) = told
+        && let Some(object) = object.downcast_ref::<K>()
+    {
+        take(*change, object);
+    }
+}
