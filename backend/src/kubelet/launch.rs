@@ -186,7 +186,9 @@ impl Order<'_> {
         let ip = self.sandbox.ip().to_string();
         let host_ip = self.kubelet.address.to_string();
         let allocatable = self.kubelet.allocatable();
-        let surroundings = Surroundings { pod_ip: &ip, host_ip: &host_ip, allocatable: &allocatable };
+        let services = self.kubelet.services.variables(self.pod).await;
+        let surroundings =
+            Surroundings { pod_ip: &ip, host_ip: &host_ip, services: &services, allocatable: &allocatable };
         let sources = Read::of(self.kubelet, self.pod, self.container).await;
         environment(self.pod, self.container, &surroundings, &sources)
     }
@@ -223,8 +225,10 @@ impl Order<'_> {
     async fn root(&self, image: &'static Builtin) -> Result<PathBuf, String> {
         let root = self.sandbox.directory.join("containers").join(&self.container.name).join("rootfs");
         let (place, container) = (root.clone(), self.container.clone());
+        let names = self.sandbox.names.clone();
         let laid_out = blocking(move || {
             lay_out(image, &place)?;
+            names.write(&place)?;
             termination::prepare(&place, &container)
         });
         let laid_out = laid_out.await?;

@@ -4,19 +4,22 @@
 //! In reading order: [`node`] is what a kubelet has; [`sync_loop`] is its loop, which feeds pod workers
 //! and hands their actions to [`pod`]; that makes the pod's [`sandbox`], fetches [`image`]s, starts
 //! containers ([`launch`], or [`component`] for the control plane's own), asks their probes
-//! ([`prober`]), reads their last words ([`termination`]) and writes reports ([`reporter`]).
+//! ([`prober`]) and runs their hooks ([`hooks`]), both through what [`reach`] offers, reads their last words ([`termination`]) and writes reports ([`reporter`]).
 //! [`registration`] keeps Node and Lease true, [`logs`] answers for output; [`streams`] runs commands in
 //! the containers that [`running`] knows, and attaches clients to them.
 
 mod component;
+mod hooks;
 mod image;
 mod launch;
 mod leftovers;
 mod logs;
+mod names;
 mod node;
 mod pod;
 mod port_forward;
 mod prober;
+mod reach;
 mod registration;
 mod reporter;
 mod running;

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use shared::kubelet::action::{Action, PullError};
+use shared::kubelet::hook::HookKind;
 use shared::kubelet::pod_worker::PodWorker;
 use shared::kubelet::probe::ProbeKind;
 use tokio::sync::mpsc;
@@ -14,11 +15,13 @@ use tokio::sync::mpsc;
 use crate::runtime::{ContainerState, ExitStatus};
 
 use super::component::ended;
+use super::hooks;
 use super::image::Source;
 use super::launch::{Order, Running};
 use super::logs;
 use super::node::Kubelet;
 use super::prober;
+use super::reach::Reach;
 use super::reporter::{self, Identity, Report};
 use super::sandbox::{self, SharedSandbox};
 use super::sync_loop::{Input, Outcome};
@@ -115,6 +118,7 @@ impl PodOnNode {
             Action::Start { container, attempt } => self.start(container, attempt),
             Action::Stop { container, grace } => self.stop(&container, grace),
             Action::Probe { container, attempt, kind } => self.probe(container, attempt, kind),
+            Action::RunHook { container, attempt, kind } => self.run_hook(container, attempt, kind),
             Action::RemoveSandbox => self.remove_sandbox(),
             Action::WriteStatus(status) => self.report(Report::Status(status)),
             Action::Record(note) => self.report(Report::Event(Box::new(note))),
@@ -216,12 +220,30 @@ impl PodOnNode {
         });
     }
 
+    /// What reaches a running container, for what is asked of it beside the loop.
+    fn reach(&self, container: &str) -> Option<Reach> {
+        Some(Reach {
+            kubelet: self.kubelet.clone(),
+            address: self.sandbox.as_ref()?.ip(),
+            container: self.spec(container)?,
+            running: self.running.get(container)?.clone(),
+        })
+    }
+
     fn probe(&self, container: String, attempt: i32, kind: ProbeKind) {
-        let (Some(spec), Some(sandbox)) = (self.spec(&container), self.sandbox.clone()) else { return };
-        let node = self.kubelet.network.clone();
+        let Some(reach) = self.reach(&container) else { return };
         self.spawn(async move {
-            let outcome = prober::ask(&node, sandbox.ip(), &spec, kind).await;
+            let outcome = prober::ask(&reach, kind).await;
             Outcome::Probed { container, attempt, kind, outcome }
+        });
+    }
+
+    fn run_hook(&self, container: String, attempt: i32, kind: HookKind) {
+        let Some(reach) = self.reach(&container) else { return };
+        let pod = self.worker.pod().clone();
+        self.spawn(async move {
+            let outcome = hooks::run(&reach, &pod, kind).await;
+            Outcome::Hooked { container, attempt, kind, outcome }
         });
     }
 

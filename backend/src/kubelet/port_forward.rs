@@ -95,7 +95,7 @@ mod tests {
     async fn node_with_pod() -> (Node, PodNetwork) {
         let node = Node::new(Default::default()).await;
         let identity = PodIdentity { uid: "web-uid".into(), node: NAME.into(), ..PodIdentity::default() };
-        let network = node.kubelet.network.network().unwrap().add_pod(identity, POD_IP).unwrap();
+        let network = node.network.add_pod(identity, POD_IP).unwrap();
         (node, network)
     }
 

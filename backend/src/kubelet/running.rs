@@ -47,22 +47,14 @@ impl RunningContainers {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::kubelet::component::ComponentHandle;
+    use crate::kubelet::Components;
     use crate::kubelet::testing::Node;
-    use crate::kubelet::{Component, Components};
-    use crate::runtime::logs::{LogConfig, LogWriter};
 
     #[tokio::test]
     async fn late_end_of_a_run_should_not_hide_the_next_one() {
         let node = Node::new(Components::default()).await;
-        let clock = node.kubelet.clock_source();
-        let path = node.kubelet.directory.join("log");
-        let log = LogWriter::create(path, LogConfig::default(), clock.clone()).unwrap();
-        let component: Component = Arc::new(|_, _, _| Box::pin(std::future::pending()));
-        let running = Running::Component(ComponentHandle::start(&component, vec![], log, clock));
+        let running = node.endless();
         let containers = RunningContainers::default();
         containers.add("p", "c", 0, running.clone());
         containers.add("p", "c", 1, running);

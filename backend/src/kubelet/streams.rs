@@ -144,3 +144,118 @@ fn no_streams(container: &str) -> String {
          attach to"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use shared::kubelet::probe::{ProbeError, ProbeKind};
+
+    use super::*;
+    use crate::kubelet::Components;
+    use crate::kubelet::image::Source;
+    use crate::kubelet::launch::Order;
+    use crate::kubelet::reach::Reach;
+    use crate::kubelet::testing::Node;
+    use crate::kubelet::{prober, sandbox, services};
+
+    /// A pod with a container `c` of busybox that sleeps, and a container `part` that is a part of this program.
+    async fn running_pod(node: &Node) -> Pod {
+        let command = ["sh", "-c", "echo began; sleep 3600"];
+        let containers = json!([{"name": "c", "image": "busybox", "command": command, "workingDir": "/tmp"}]);
+        let pod = json!({
+            "metadata": {"name": "p", "namespace": "default", "uid": "u"},
+            "spec": {"hostNetwork": true, "containers": containers},
+        });
+        let pod: Pod = serde_json::from_value(pod).unwrap();
+        tokio::spawn(services::follow(node.kubelet.clone()));
+        let sandbox = sandbox::create(&node.kubelet, &pod, "u").unwrap();
+        let container = &pod.spec.as_ref().unwrap().containers[0];
+        let (kubelet, source) = (&*node.kubelet, Source::Api);
+        let order = Order { kubelet, pod: &pod, source, container, sandbox: &sandbox, attempt: 0 };
+        node.kubelet.running.add("u", "c", 0, order.start().await.unwrap());
+        node.kubelet.running.add("u", "part", 0, node.endless());
+        pod
+    }
+
+    fn request(container: &str, command: &[&str]) -> ExecRequest {
+        let command = command.iter().map(|word| (*word).to_owned()).collect();
+        ExecRequest { container: container.into(), command, stdout: true, stderr: true, ..Default::default() }
+    }
+
+    async fn output(session: Session) -> (String, Result<i32, String>) {
+        let mut text = Vec::new();
+        let mut stdout = session.stdout.unwrap();
+        while let Some(bytes) = stdout.recv().await {
+            text.extend(bytes);
+        }
+        (String::from_utf8(text).unwrap(), session.status.await.map(|status| status.code))
+    }
+
+    #[tokio::test]
+    async fn a_command_should_run_beside_the_containers_program() {
+        let node = Node::new(Components::default()).await;
+        let pod = running_pod(&node).await;
+        let exec = async |command: &[&str]| node.kubelet.exec(&pod, request("c", command)).await.unwrap();
+        let run = exec(&["sh", "-c", "echo $((6*7)); hostname; exit 3"]).await;
+        assert_eq!(output(run).await, ("42\nnode-1\n".to_owned(), Ok(3)));
+        assert_eq!(output(exec(&["touch", "/root/file"]).await).await.1, Ok(0));
+        assert_eq!(output(exec(&["ls", "/root"]).await).await, ("file\n".to_owned(), Ok(0)));
+
+        let unknown = exec(&["no-such"]).await.status.await.unwrap_err();
+        let (id, why) = unknown.split_once("\": ").unwrap();
+        assert!(id.starts_with("failed to exec in container: failed to start exec \""), "{id}");
+        assert_eq!(
+            why,
+            "OCI runtime exec failed: exec failed: unable to start container process: exec: \"no-such\": \
+             executable file not found in $PATH: unknown"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_does_not_run_or_has_no_programs_should_be_refused_with_the_reason() {
+        let node = Node::new(Components::default()).await;
+        let pod = running_pod(&node).await;
+        for (container, told) in [
+            ("none", "unable to upgrade connection: container not found (\"none\")"),
+            ("part", "container \"part\" is a part of this program"),
+        ] {
+            let refused = node.kubelet.exec(&pod, request(container, &["ls"])).await.map(drop).unwrap_err();
+            assert!(refused.message.unwrap().starts_with(told));
+            let attach = AttachRequest { container: container.into(), stdout: true, ..Default::default() };
+            let refused = node.kubelet.attach(&pod, attach).await.map(drop).unwrap_err();
+            assert!(refused.message.unwrap().starts_with(told));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_probe_should_be_what_its_command_says() {
+        let node = Node::new(Components::default()).await;
+        let pod = running_pod(&node).await;
+        let Some(Running::Guest(guest)) = node.kubelet.running.get("u", "c").map(|found| found.running)
+        else {
+            panic!("it does not run");
+        };
+        let mut reach = Reach {
+            kubelet: Arc::clone(&node.kubelet),
+            address: node.kubelet.address,
+            container: pod.spec.as_ref().unwrap().containers[0].clone(),
+            running: Running::Guest(guest),
+        };
+        let failed = |output: &str| Err(ProbeError::Failed(output.to_owned()));
+        for (command, expected) in [
+            ("exit 0", Ok(())),
+            ("echo out; echo err >&2; exit 2", failed("out\nerr\n")),
+            ("sleep 60", failed("command \"sh -c sleep 60\" timed out")),
+        ] {
+            let probe = json!({"exec": {"command": ["sh", "-c", command]}, "timeoutSeconds": 1});
+            reach.container.liveness_probe = serde_json::from_value(probe).unwrap();
+            assert_eq!(prober::ask(&reach, ProbeKind::Liveness).await, expected, "{command}");
+        }
+        let probe = json!({"exec": {"command": ["no-such"]}});
+        reach.container.liveness_probe = serde_json::from_value(probe).unwrap();
+        let answer = prober::ask(&reach, ProbeKind::Liveness).await;
+        assert!(matches!(answer, Err(ProbeError::NotAsked(_))), "{answer:?}");
+    }
+}

@@ -13,8 +13,9 @@ use shared::apiserver::request::ListOptions;
 use shared::informer::Change;
 use shared::kubelet::action::{PullError, Pulled, StartError};
 use shared::kubelet::admission::{self, Rejection};
+use shared::kubelet::hook::HookKind;
 use shared::kubelet::mirror;
-use shared::kubelet::probe::ProbeKind;
+use shared::kubelet::probe::{ProbeError, ProbeKind};
 use shared::scheduler::typed::Typed;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -68,7 +69,15 @@ pub(super) enum Outcome {
         /// Which of the container's runs was asked.
         attempt: i32,
         kind: ProbeKind,
-        /// The error is what the probe says.
+        /// What it came to.
+        outcome: Result<(), ProbeError>,
+    },
+    Hooked {
+        container: String,
+        /// Which of the container's runs it was.
+        attempt: i32,
+        kind: HookKind,
+        /// The error is what the container's status says.
         outcome: Result<(), String>,
     },
     /// The container, which of its runs it was, and how it ended.
@@ -315,6 +324,9 @@ impl SyncLoop {
             }
             Outcome::Probed { container, attempt, kind, outcome } => {
                 pod.worker.on_probed(&container, attempt, kind, outcome);
+            }
+            Outcome::Hooked { container, attempt, kind, outcome } => {
+                pod.worker.on_hook(&container, attempt, kind, outcome, now);
             }
             Outcome::Exited(container, attempt, exit) => {
                 let present =

@@ -9,10 +9,13 @@ use shared::client::Client;
 use shared::store::memory::MemoryStore;
 use tempfile::TempDir;
 
-use super::{Components, Kubelet, NodeOptions};
+use super::component::ComponentHandle;
+use super::launch::Running;
+use super::{Component, Components, Kubelet, NodeOptions};
 use crate::clock::{ClusterClock, SystemEntropy};
 use crate::machine;
 use crate::network::Network;
+use crate::runtime::logs::{LogConfig, LogWriter};
 use crate::runtime::{Runtime, RuntimeOptions};
 
 /// The node's name.
@@ -22,7 +25,7 @@ pub(super) const NAME: &str = "node-1";
 pub(super) struct Node {
     pub(super) kubelet: Arc<Kubelet>,
     _directory: TempDir,
-    _network: Network,
+    pub(super) network: Network,
 }
 
 impl Node {
@@ -42,6 +45,21 @@ impl Node {
             network: network.add_node(NAME, address).unwrap(),
             components: Arc::new(components),
         });
-        Node { kubelet, _directory: directory, _network: network }
+        Node { kubelet, _directory: directory, network }
+    }
+
+    /// A container that is a task without an end.
+    pub(super) fn endless(&self) -> Running {
+        let clock = self.kubelet.clock_source();
+        let path = self.kubelet.directory.join("endless.log");
+        let log = LogWriter::create(path, LogConfig::default(), clock.clone()).unwrap();
+        let component: Component = Arc::new(|_| Box::pin(std::future::pending()));
+        Running::Component(ComponentHandle::start(
+            &component,
+            vec![],
+            log,
+            self.kubelet.network.clone(),
+            clock,
+        ))
     }
 }

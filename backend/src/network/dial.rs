@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use shared::proxy::service_port::Protocol;
@@ -12,7 +12,6 @@ use tokio::sync::mpsc;
 use super::bindings::EPHEMERAL_PORTS;
 use super::connection::{Addresses, Connection};
 use super::error::{BindError, DialError};
-use super::names::Resolve;
 use super::pod::{PodIdentity, PodNetwork};
 use super::pressure::Pressure;
 use super::rules::{Attempt, ConnectionRule, Flow, Origin, Rules, Stage, Verdict};
@@ -44,7 +43,6 @@ struct Shared {
     /// The address of each node, by its name.
     nodes: Mutex<BTreeMap<String, Ipv4Addr>>,
     rules: Rules,
-    resolver: RwLock<Option<Arc<dyn Resolve>>>,
     pressure: Arc<Pressure>,
     /// Port of the last connection that left under a node's address.
     node_port: AtomicU16,
@@ -108,15 +106,6 @@ impl Network {
     /// Adds a rule for the connections that leave from one node.
     pub fn add_node_rule(&self, node: &str, stage: Stage, rule: Arc<dyn ConnectionRule>) {
         self.shared.rules.add_to_node(node, stage, rule);
-    }
-
-    /// Sets who answers the names that are not a pod's own.
-    pub fn set_resolver(&self, resolver: Arc<dyn Resolve>) {
-        *self.shared.resolver.write().unwrap_or_else(PoisonError::into_inner) = Some(resolver);
-    }
-
-    pub(super) fn resolver(&self) -> Option<Arc<dyn Resolve>> {
-        self.shared.resolver.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes a connection from a pod or a node: the way of every packet.

@@ -23,6 +23,6 @@ pub use connection::Connection;
 pub use dial::Network;
 pub use error::{BindError, DialError};
 pub use listener::{BoundPort, Listener};
-pub use names::{Resolve, ResolveError};
+pub use names::{PodNames, ResolveError};
 pub use pod::{PodIdentity, PodNetwork};
 pub use rules::{Attempt, ConnectionRule, Flow, Origin, Stage, Verdict};

@@ -9,6 +9,7 @@ use super::connection::{Connection, Link};
 use super::dial::{Network, WeakNetwork};
 use super::error::{BindError, DialError};
 use super::listener::{BoundPort, DEFAULT_BACKLOG, Listener, is_bindable};
+use super::names::PodNames;
 use super::rules::Origin;
 
 /// Connections remembered before ended ones are first swept out.
@@ -27,6 +28,8 @@ pub struct PodIdentity {
     pub node: String,
     /// The pod's host name.
     pub hostname: String,
+    /// What it knows of names.
+    pub names: PodNames,
 }
 
 /// The network that the containers of a pod share, or a node's own. Clones are the same.

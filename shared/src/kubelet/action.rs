@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::PodStatus;
 
 use crate::recorder::Note;
 
+use super::hook::HookKind;
 use super::probe::ProbeKind;
 
 /// One thing to do for a pod. Those that can fail or take time are answered by a call of the
@@ -41,6 +42,15 @@ pub enum Action {
         attempt: i32,
         /// Which probe.
         kind: ProbeKind,
+    },
+    /// Run one of a running container's hooks; answered by `on_hook`.
+    RunHook {
+        /// The container.
+        container: String,
+        /// Which of its runs.
+        attempt: i32,
+        /// Which hook.
+        kind: HookKind,
     },
     /// Take down the pod's network and directories; answered by `on_sandbox_removed`.
     RemoveSandbox,

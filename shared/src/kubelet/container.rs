@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStateWaiting
 use crate::image_reference::Reference;
 
 use super::backoff::Backoff;
+use super::hook::{PostStart, PreStop};
 use super::probe::Probes;
 
 /// Where a container stands.
@@ -89,6 +90,10 @@ pub struct ContainerWork {
     pub probes: Probes,
     /// The probe for whose failure it is to be started anew, with the time that it has to end.
     pub failed_probe: Option<FailedProbe>,
+    /// The hook after its start.
+    pub post_start: PostStart,
+    /// The hook before its stop.
+    pub pre_stop: PreStop,
     /// Whether its definition changed since its image was asked for, so that it must be started anew.
     pub changed: bool,
 }
@@ -110,13 +115,15 @@ impl ContainerWork {
             failure: None,
             probes: Probes::default(),
             failed_probe: None,
+            post_start: PostStart::Done,
+            pre_stop: PreStop::NotRun,
             changed: false,
         }
     }
 
-    /// Whether it runs now.
+    /// Whether it runs now, as far as others are told.
     pub fn is_running(&self) -> bool {
-        matches!(self.stage, Stage::Running { .. })
+        matches!(self.stage, Stage::Running { .. }) && !self.is_held_back()
     }
 
     /// Whether it runs and has started, as far as its probes tell.
@@ -178,12 +185,17 @@ impl ContainerWork {
         self.waiting = None;
         self.failure = None;
         self.failed_probe = None;
+        self.post_start = PostStart::Done;
+        self.pre_stop = PreStop::NotRun;
     }
 
-    /// The container ended.
+    /// The container ended; where that was for its hook's failure, its status says so.
     pub(super) fn exited(&mut self, exit: ContainerStateTerminated) {
         self.ended = Some(exit);
         self.stage = Stage::Exited;
+        if let PostStart::Failed(message) = std::mem::take(&mut self.post_start) {
+            self.wait("PostStartHookError", message);
+        }
     }
 
     /// Its image is now another one: what was tried with the old one is forgotten, and what runs is

@@ -37,6 +37,10 @@ pub(super) fn container_status(container: &Container, work: &ContainerWork, agai
 /// former state; one that is started again at once goes on to show it as the present one.
 fn states(work: &ContainerWork, again: bool) -> (ContainerState, Option<ContainerStateTerminated>) {
     let mut state = ContainerState::default();
+    if work.is_held_back() {
+        state.waiting = Some(creating());
+        return (state, work.last_state.clone());
+    }
     if let Stage::Running { since, .. } = work.stage {
         state.running = Some(ContainerStateRunning { started_at: Some(Time(since)) });
         return (state, work.last_state.clone());

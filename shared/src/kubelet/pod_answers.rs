@@ -10,8 +10,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::action::{PullError, Pulled, StartError};
 use super::container::{FailedProbe, Failure, Stage};
+use super::hook::{HookKind, PostStart};
 use super::pod_worker::{PodWorker, Sandbox};
-use super::probe::{ProbeKind, Probes};
+use super::probe::{ProbeError, ProbeKind, Probes};
 use super::status::restart_policy;
 
 /// The exit code of a container that was made and could not be run, as container runtimes report it.
@@ -104,6 +105,9 @@ impl PodWorker {
                 work.created(&image, image_id);
                 work.container_id = container_id;
                 work.stage = Stage::Running { since: now, stopping: None };
+                if spec.as_ref().is_some_and(|spec| HookKind::PostStart.of(spec).is_some()) {
+                    work.post_start = PostStart::Wanted;
+                }
                 work.probes = spec.map(|spec| Probes::new(&spec, now)).unwrap_or_default();
                 self.note("Normal", "Created", "Container created", Some(container));
                 self.note("Normal", "Started", "Container started", Some(container));
@@ -125,8 +129,14 @@ impl PodWorker {
         }
     }
 
-    /// A probe of a run of a container was answered; the error is its output.
-    pub fn on_probed(&mut self, container: &str, attempt: i32, kind: ProbeKind, outcome: Result<(), String>) {
+    /// A probe of a run of a container was answered. One that could not be asked counts neither way.
+    pub fn on_probed(
+        &mut self,
+        container: &str,
+        attempt: i32,
+        kind: ProbeKind,
+        outcome: Result<(), ProbeError>,
+    ) {
         let Some(index) = self.index(container) else { return };
         let grace = self.spec(index).and_then(|spec| kind.of(spec)?.termination_grace_period_seconds);
         let work = &mut self.containers[index];
@@ -134,12 +144,12 @@ impl PodWorker {
         if !is_wanted || work.restart_count != attempt {
             return;
         }
-        let is_over = work.probes.on_result(kind, outcome.is_ok());
+        let is_over = work.probes.on_result(kind, &outcome);
         if is_over {
             work.failed_probe = Some(FailedProbe { grace: grace.map(SignedDuration::from_secs) });
         }
-        if let Err(output) = outcome {
-            let message = format!("{} probe failed: {output}", kind.word());
+        if let Err(error) = outcome {
+            let message = format!("{} probe {error}", kind.word());
             self.note("Warning", "Unhealthy", &message, Some(container));
         }
         if is_over {

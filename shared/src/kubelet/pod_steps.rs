@@ -10,6 +10,8 @@ use k8s_openapi::api::core::v1::Pod;
 use super::action::Action;
 use super::backoff::{after, in_words};
 use super::container::{ContainerWork, Failure, Stage};
+use super::dns;
+use super::hook::PostStart;
 use super::pod_worker::{Eviction, PodWorker, Sandbox, Step};
 use super::status::{End, is_terminal, restart_policy};
 
@@ -21,7 +23,7 @@ const RETRY: SignedDuration = SignedDuration::from_secs(10);
 const SHOWN: SignedDuration = SignedDuration::from_secs(1);
 
 /// The least time that a container has to end (`minimumGracePeriodInSeconds`).
-const LEAST_GRACE: SignedDuration = SignedDuration::from_secs(2);
+pub(super) const LEAST_GRACE: SignedDuration = SignedDuration::from_secs(2);
 
 const DEADLINE_EXCEEDED: Eviction = Eviction {
     reason: "DeadlineExceeded",
@@ -40,7 +42,7 @@ impl PodWorker {
         if self.end() == End::None {
             self.keep_running(now, step);
         } else {
-            self.wind_down(step);
+            self.wind_down(now, step);
         }
     }
 
@@ -82,6 +84,9 @@ impl PodWorker {
             Sandbox::Failed(until) if until > now => wake(step, until),
             Sandbox::None | Sandbox::Failed(_) => {
                 self.sandbox = Sandbox::Creating;
+                for warning in dns::resolv_conf(&self.pod).1 {
+                    self.note("Warning", dns::DNS_CONFIG_FORMING, &warning, None);
+                }
                 step.actions.push(Action::CreateSandbox);
             }
             Sandbox::Creating | Sandbox::Removing => {}
@@ -98,10 +103,16 @@ impl PodWorker {
             Stage::Pulled { image_id } => self.start(index, image_id, step),
             Stage::Exited if work.restarts(restart_policy(&self.pod)) => self.restart(index, now, step),
             Stage::Running { stopping: None, .. } if work.changed || work.failed_probe.is_some() => {
-                self.stop(index, step);
+                self.stop(index, now, step);
             }
-            Stage::Running { stopping: None, .. } => self.probe(index, now, step),
-            Stage::Pulling | Stage::Starting { .. } | Stage::Running { .. } | Stage::Exited => {}
+            Stage::Running { stopping: None, .. } => match work.post_start {
+                PostStart::Wanted => self.run_post_start(index, step),
+                PostStart::Running => {}
+                PostStart::Failed(_) => self.stop(index, now, step),
+                PostStart::Done => self.probe(index, now, step),
+            },
+            Stage::Running { .. } => self.await_pre_stop(index, now, step),
+            Stage::Pulling | Stage::Starting { .. } | Stage::Exited => {}
         }
     }
 
@@ -203,7 +214,7 @@ impl PodWorker {
     }
 
     /// Stops what runs; when nothing does, takes the sandbox down; when that is gone, lets the pod go.
-    fn wind_down(&mut self, step: &mut Step) {
+    fn wind_down(&mut self, now: Timestamp, step: &mut Step) {
         match self.end() {
             End::Gone => {
                 self.finished = true;
@@ -213,25 +224,25 @@ impl PodWorker {
                 self.sandbox = Sandbox::Removing;
                 step.actions.push(Action::RemoveSandbox);
             }
-            End::Stopping => (0..self.containers.len()).for_each(|index| self.kill(index, step)),
+            End::Stopping => (0..self.containers.len()).for_each(|index| self.kill(index, now, step)),
             End::Stopped | End::None => {}
         }
     }
 
     /// Stops a running container for good; again, if its grace period was shortened meanwhile.
-    fn kill(&mut self, index: usize, step: &mut Step) {
+    fn kill(&mut self, index: usize, now: Timestamp, step: &mut Step) {
         let Stage::Running { stopping, .. } = self.containers[index].stage else { return };
         if stopping.is_some_and(|given| given <= grace(&self.pod)) {
-            return;
+            return self.await_pre_stop(index, now, step);
         }
         if stopping.is_none() {
             let name = self.name(index);
             self.note("Normal", "Killing", &format!("Stopping container {name}"), Some(&name));
         }
-        self.stop(index, step);
+        self.stop(index, now, step);
     }
 
-    fn stop(&mut self, index: usize, step: &mut Step) {
+    fn stop(&mut self, index: usize, now: Timestamp, step: &mut Step) {
         let Stage::Running { since, .. } = self.containers[index].stage else { return };
         let probe = self.containers[index].failed_probe.and_then(|probe| probe.grace);
         let grace = match self.end() {
@@ -239,7 +250,7 @@ impl PodWorker {
             _ => grace(&self.pod),
         };
         self.containers[index].stage = Stage::Running { since, stopping: Some(grace) };
-        step.actions.push(Action::Stop { container: self.name(index), grace });
+        self.stop_with_hook(index, now, step);
     }
 }
 
@@ -251,12 +262,12 @@ fn grace(pod: &Pod) -> SignedDuration {
 }
 
 /// The pod as messages name it, `web_default(1b4e28ba)`.
-fn full_name(pod: &Pod) -> String {
+pub(super) fn full_name(pod: &Pod) -> String {
     let part = |text: &Option<String>| text.clone().unwrap_or_default();
     let metadata = &pod.metadata;
     format!("{}_{}({})", part(&metadata.name), part(&metadata.namespace), part(&metadata.uid))
 }
 
-fn wake(step: &mut Step, at: Timestamp) {
+pub(super) fn wake(step: &mut Step, at: Timestamp) {
     step.wake_at = Some(step.wake_at.map_or(at, |earlier| earlier.min(at)));
 }

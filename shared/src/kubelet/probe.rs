@@ -46,10 +46,22 @@ impl ProbeKind {
     }
 }
 
-/// Whether this node can ask a probe: a request or a connection, not yet a program in the container.
+/// Why a probe did not succeed; printed as the end of the event's sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// The container does not hold what it asks; with its output.
+    #[error("failed: {0}")]
+    Failed(String),
+    /// It could not be asked.
+    #[error("errored and resulted in unknown state: {0}")]
+    NotAsked(String),
+}
+
+/// Whether this node can ask a probe: a request, a connection or a command, not yet a gRPC call.
 fn is_asked(probe: &Probe) -> bool {
     let http = probe.http_get.as_ref();
-    http.is_some_and(|http| http.scheme.as_deref().unwrap_or("HTTP") == "HTTP") || probe.tcp_socket.is_some()
+    let http = http.is_some_and(|http| http.scheme.as_deref().unwrap_or("HTTP") == "HTTP");
+    http || probe.tcp_socket.is_some() || probe.exec.is_some()
 }
 
 /// One probe of one run of a container.
@@ -147,11 +159,13 @@ impl Probes {
     }
 
     /// Takes in a result. Returns whether the container is to be started anew because of it.
-    pub(super) fn on_result(&mut self, kind: ProbeKind, success: bool) -> bool {
+    pub(super) fn on_result(&mut self, kind: ProbeKind, outcome: &Result<(), ProbeError>) -> bool {
         let asked = self.0.iter_mut().find(|work| work.kind == kind && work.asked);
         asked.is_some_and(|work| {
             work.asked = false;
-            work.count(success);
+            if !matches!(outcome, Err(ProbeError::NotAsked(_))) {
+                work.count(outcome.is_ok());
+            }
             work.over
         })
     }
@@ -165,6 +179,10 @@ mod tests {
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn no() -> Result<(), ProbeError> {
+        Err(ProbeError::Failed("no".into()))
     }
 
     fn probes(container: serde_json::Value) -> Probes {
@@ -182,7 +200,7 @@ mod tests {
         for (index, (success, ready)) in results.into_iter().enumerate() {
             let now = at(5 * index as i64);
             assert_eq!(probes.ask(now), (vec![ProbeKind::Readiness], None), "{index}");
-            assert!(!probes.on_result(ProbeKind::Readiness, success), "{index}");
+            assert!(!probes.on_result(ProbeKind::Readiness, &if success { Ok(()) } else { no() }), "{index}");
             assert_eq!(probes.ready(), ready, "{index}");
             assert_eq!(probes.ask(now), (vec![], Some(at(5 * index as i64 + 5))), "{index}");
         }
@@ -194,10 +212,10 @@ mod tests {
         let mut probes =
             probes(json!({"startupProbe": probe, "readinessProbe": probe, "livenessProbe": probe}));
         assert_eq!(probes.ask(at(0)).0, [ProbeKind::Startup]);
-        assert!(!probes.on_result(ProbeKind::Startup, false));
+        assert!(!probes.on_result(ProbeKind::Startup, &no()));
         assert!(!probes.started() && !probes.ready());
         assert_eq!(probes.ask(at(1)).0, [ProbeKind::Startup]);
-        assert!(!probes.on_result(ProbeKind::Startup, true));
+        assert!(!probes.on_result(ProbeKind::Startup, &Ok(())));
         assert!(probes.started() && !probes.ready());
         assert_eq!(probes.ask(at(1)).0, [ProbeKind::Liveness, ProbeKind::Readiness]);
     }
@@ -211,7 +229,7 @@ mod tests {
         let over: Vec<bool> = (3..5)
             .map(|second| {
                 assert_eq!(probes.ask(at(second)).0, [ProbeKind::Liveness]);
-                probes.on_result(ProbeKind::Liveness, false)
+                probes.on_result(ProbeKind::Liveness, &no())
             })
             .collect();
         assert_eq!(over, [false, true]);
@@ -219,8 +237,18 @@ mod tests {
     }
 
     #[test]
+    fn probe_that_could_not_be_asked_should_not_count() {
+        let probe = json!({"exec": {"command": ["no-such"]}, "periodSeconds": 1, "failureThreshold": 1});
+        let mut probes = probes(json!({"livenessProbe": probe}));
+        assert_eq!(probes.ask(at(0)).0, [ProbeKind::Liveness]);
+        assert!(!probes.on_result(ProbeKind::Liveness, &Err(ProbeError::NotAsked("no such command".into()))));
+        assert_eq!(probes.ask(at(1)).0, [ProbeKind::Liveness]);
+        assert!(probes.on_result(ProbeKind::Liveness, &no()));
+    }
+
+    #[test]
     fn what_cannot_be_asked_should_not_hold_a_container_up() {
-        let probes = probes(json!({"readinessProbe": {"exec": {"command": ["true"]}}}));
+        let probes = probes(json!({"readinessProbe": {"grpc": {"port": 80}}}));
         assert!(probes.ready());
     }
 }

@@ -58,7 +58,6 @@ const NO_PROBE: &str = "probes of this kind are not run yet; the container count
 const NO_SECURITY: &str =
     "this setting has no effect yet; a container is a WebAssembly sandbox without users or capabilities";
 const NO_DRIVER: &str = "volumes of this kind are not mounted yet; no node here has a driver for them";
-const NO_INPUT: &str = "containers have no standard input or terminal yet";
 const NO_AFFINITY: &str = "affinity between pods is not considered in scheduling yet";
 const NO_RESTART_RULE: &str = "restart policies of single containers have no effect yet; the pod's holds";
 const NO_STORAGE_LIMIT: &str = "ephemeral storage is neither reserved nor limited yet";
@@ -67,19 +66,17 @@ const NO_STORAGE_LIMIT: &str = "ephemeral storage is neither reserved nor limite
 pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     field("spec.initContainers", "init containers are not run yet; the other containers start without them"),
     field("spec.ephemeralContainers", "ephemeral containers are not run yet"),
-    field("spec.containers[*].livenessProbe.exec", NO_PROBE),
     field("spec.containers[*].livenessProbe.grpc", NO_PROBE),
     value("spec.containers[*].livenessProbe.httpGet.scheme", "HTTP", NO_PROBE),
-    field("spec.containers[*].readinessProbe.exec", NO_PROBE),
     field("spec.containers[*].readinessProbe.grpc", NO_PROBE),
     value("spec.containers[*].readinessProbe.httpGet.scheme", "HTTP", NO_PROBE),
-    field("spec.containers[*].startupProbe.exec", NO_PROBE),
     field("spec.containers[*].startupProbe.grpc", NO_PROBE),
     value("spec.containers[*].startupProbe.httpGet.scheme", "HTTP", NO_PROBE),
-    field("spec.containers[*].lifecycle", "lifecycle hooks are not run yet"),
+    field(
+        "spec.containers[*].lifecycle.stopSignal",
+        "a WebAssembly program cannot tell signals apart; it ends as by SIGTERM",
+    ),
     field("spec.containers[*].workingDir", "containers start in / yet"),
-    field("spec.containers[*].stdin", NO_INPUT),
-    field("spec.containers[*].tty", NO_INPUT),
     field("spec.containers[*].restartPolicy", NO_RESTART_RULE),
     field("spec.containers[*].restartPolicyRules", NO_RESTART_RULE),
     field("spec.containers[*].resizePolicy", "containers are not resized in place yet"),
@@ -161,13 +158,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
         "containers have no users of their own, so that there are none to keep apart from the host's",
     ),
     field("spec.shareProcessNamespace", "containers do not see each other's processes"),
-    field("spec.hostAliases", "/etc/hosts is not written yet"),
-    value("spec.dnsPolicy", "ClusterFirst", "containers have no resolver settings of their own yet"),
-    field("spec.dnsConfig", "containers have no resolver settings of their own yet"),
-    field("spec.hostname", "the pod's name is its host name yet"),
-    field("spec.hostnameOverride", "the pod's name is its host name yet"),
-    field("spec.subdomain", "pods have no names in the DNS yet"),
-    field("spec.setHostnameAsFQDN", "pods have no names in the DNS yet"),
     field("spec.imagePullSecrets", "images are pulled without credentials yet"),
     field("spec.automountServiceAccountToken", "tokens are not mounted yet"),
     field("spec.runtimeClassName", "every container runs in the same WebAssembly runtime"),
@@ -207,7 +197,7 @@ fn found(kind: &str, root: &Value, is_fine: impl Fn(&Unsupported) -> bool) -> Ve
 
 /// Where in `root` the entry's field is set.
 fn matches(root: &Value, entry: &Unsupported) -> Vec<Path> {
-    let mut names = entry.pattern.split('.');
+    let mut names = names(entry.pattern);
     let Some(first) = names.next() else { return Vec::new() };
     let mut reached = vec![(Path::root(first), root.get(first))];
     for name in names {
@@ -219,6 +209,15 @@ fn matches(root: &Value, entry: &Unsupported) -> Vec<Path> {
         (None, None) => is_set(value),
     };
     reached.into_iter().filter(|(_, value)| value.is_some_and(asks)).map(|(path, _)| path).collect()
+}
+
+/// The steps of a pattern; a dot in a key parts none.
+fn names(pattern: &'static str) -> impl Iterator<Item = &'static str> {
+    let mut in_key = false;
+    pattern.split(move |c| {
+        in_key = c == '[' || (in_key && c != ']');
+        c == '.' && !in_key
+    })
 }
 
 /// One step of a pattern: `name`, `name[*]` or `name[key]`.
@@ -308,8 +307,13 @@ mod tests {
     #[test]
     fn other_kinds_should_be_told_which_of_their_fields_have_no_effect() {
         let taints = json!([{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoExecute"}]);
-        let cases: [(&str, Value, &[&str]); 6] = [
+        let cases: [(&str, Value, &[&str]); 7] = [
             ("Service", json!({"spec": {"ports": [{"port": 80}]}}), &["spec"]),
+            (
+                "Service",
+                json!({"metadata": {"annotations": {"service.kubernetes.io/topology-mode": "Auto"}}}),
+                &["metadata.annotations[service.kubernetes.io/topology-mode]"],
+            ),
             ("ServiceAccount", json!({"imagePullSecrets": [{"name": "a"}]}), &["imagePullSecrets"]),
             ("ServiceAccount", json!({"automountServiceAccountToken": false}), &[]),
             ("Secret", json!({"type": "kubernetes.io/service-account-token"}), &["type"]),
@@ -339,9 +343,9 @@ mod tests {
     fn mirror_pods_may_use_the_hosts_namespaces() {
         let pod = json!({
             "metadata": {"annotations": {MIRROR_ANNOTATION: "x"}},
-            "spec": {"containers": [{"name": "a"}], "hostNetwork": true, "hostAliases": [{"ip": "10.0.0.1"}]},
+            "spec": {"containers": [{"name": "a"}], "hostNetwork": true, "shareProcessNamespace": true},
         });
-        assert_eq!(found(pod), ["spec.hostAliases"]);
+        assert_eq!(found(pod), ["spec.shareProcessNamespace"]);
     }
 
     #[test]

@@ -111,7 +111,7 @@ async fn a_reader_should_hear_of_other_things_while_it_waits_for_input() {
     while stdout.recv().await.unwrap() != "read hello\n" {}
     drop(stdin);
     while stdout.recv().await.unwrap() != "end\n" {}
-    drop(stdout);
+    assert_eq!(read(Some(stdout)).await, "");
     assert_eq!(status.await.unwrap().code, 0);
 }
 

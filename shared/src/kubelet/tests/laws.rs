@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::kubelet::action::{Action, PullError, Pulled, StartError};
+use crate::kubelet::hook::HookKind;
 use crate::kubelet::pod_worker::PodWorker;
+use crate::kubelet::probe::ProbeError;
 
 /// What may happen next, if it can.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +57,10 @@ impl Node {
         let probe = json!({"tcpSocket": {"port": 80}, "failureThreshold": 2, "periodSeconds": 7});
         let containers = json!([
             {"name": "a", "image": "x"},
-            {"name": "b", "image": "x", "livenessProbe": probe, "readinessProbe": probe},
+            {
+                "name": "b", "image": "x", "livenessProbe": probe, "readinessProbe": probe,
+                "lifecycle": {"postStart": {"sleep": {"seconds": 1}}, "preStop": {"sleep": {"seconds": 1}}},
+            },
         ]);
         let spec = json!({"containers": containers, "restartPolicy": policy});
         let api: Pod = serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": spec})).unwrap();
@@ -100,6 +105,10 @@ impl Node {
             Action::Probe { container, .. } => {
                 assert!(self.running.contains(container), "probed though it does not run");
                 assert!(!deleting, "probed after deletion began");
+            }
+            Action::RunHook { container, kind, .. } => {
+                assert!(self.running.contains(container), "a hook of what does not run");
+                assert!(!deleting || *kind == HookKind::PreStop, "a start hook after deletion began");
             }
             Action::RemoveSandbox => {
                 assert!(self.running.is_empty(), "sandbox removed under a running container");
@@ -181,8 +190,12 @@ impl Node {
                 );
             }
             Action::Stop { container, .. } => self.exit(&container, 143),
-            Action::Probe { container, attempt, kind } => {
+            Action::RunHook { container, attempt, kind } => {
                 let outcome = if well { Ok(()) } else { Err("no".into()) };
+                self.worker.on_hook(&container, attempt, kind, outcome, self.now);
+            }
+            Action::Probe { container, attempt, kind } => {
+                let outcome = if well { Ok(()) } else { Err(ProbeError::Failed("no".into())) };
                 self.worker.on_probed(&container, attempt, kind, outcome);
             }
             Action::WriteStatus(_) | Action::Record(_) | Action::DeletePod => unreachable!(),
@@ -207,7 +220,7 @@ proptest! {
         let mut node = Node::new(policy);
         happenings.into_iter().for_each(|happening| node.happens(happening));
         node.happens(Happening::Delete { grace: 30 });
-        for _ in 0..20 {
+        for _ in 0..40 {
             node.happens(Happening::Answer { which: 0, well: true });
         }
         prop_assert!(node.worker.is_finished());

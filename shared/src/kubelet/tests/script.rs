@@ -6,7 +6,8 @@
 //! What happens: `new POLICY CONTAINER…`, `refused REASON MESSAGE`, `static CONTAINER…`, `sandbox IP`, `no-sandbox MESSAGE`,
 //! `removed`, `pulling C`, `pulled C`, `not-pulled C REASON MESSAGE`, `started C`,
 //! `not-started C REASON MESSAGE`, `exited C CODE`, `image C IMAGE`, `deadline SECONDS`,
-//! `has-probe C KIND PERIOD`, `probed C ATTEMPT KIND ok` (or an output), `delete GRACE`, `vanished`, `lost-write`, `overwritten`, `phase PHASE`, `new-kubelet` and `-` for
+//! `has-probe C KIND PERIOD`, `probed C ATTEMPT KIND ok` (or an output, or `errored` and why), `has-hook C post-start`
+//! (or `pre-stop`), `hooked C ATTEMPT pre-stop ok` (or a message), `delete GRACE`, `vanished`, `lost-write`, `overwritten`, `phase PHASE`, `new-kubelet` and `-` for
 //! nothing.
 
 use std::fmt::Write;
@@ -18,9 +19,10 @@ use serde_json::json;
 
 use crate::kubelet::action::{Action, PullError, Pulled, StartError};
 use crate::kubelet::admission::Rejection;
+use crate::kubelet::hook::HookKind;
 use crate::kubelet::mirror;
 use crate::kubelet::pod_worker::PodWorker;
-use crate::kubelet::probe::ProbeKind;
+use crate::kubelet::probe::{ProbeError, ProbeKind};
 
 const HOST_IP: &str = "172.18.0.3";
 
@@ -106,8 +108,16 @@ impl Play {
                 let error = StartError { reason: words[2].to_owned().leak(), message: text(3) };
                 worker.on_started(words[1], Err(error), now);
             }
-            "probed" => {
+            "hooked" => {
                 let outcome = if words[4] == "ok" { Ok(()) } else { Err(text(4)) };
+                worker.on_hook(words[1], words[2].parse().unwrap(), hook(words[3]), outcome, now);
+            }
+            "probed" => {
+                let outcome = match words[4] {
+                    "ok" => Ok(()),
+                    "errored" => Err(ProbeError::NotAsked(text(5))),
+                    _ => Err(ProbeError::Failed(text(4))),
+                };
                 worker.on_probed(words[1], words[2].parse().unwrap(), kind(words[3]), outcome);
             }
             "exited" => worker.on_exited(words[1], exit(words[2].parse().unwrap(), now)),
@@ -139,6 +149,16 @@ impl Play {
                     ProbeKind::Startup => container.startup_probe = probe,
                     ProbeKind::Liveness => container.liveness_probe = probe,
                     ProbeKind::Readiness => container.readiness_probe = probe,
+                }
+            }
+            "has-hook" => {
+                let container =
+                    spec.containers.iter_mut().find(|container| container.name == words[1]).unwrap();
+                let lifecycle = container.lifecycle.get_or_insert_default();
+                let handler = serde_json::from_value(json!({"sleep": {"seconds": 1}})).unwrap();
+                match hook(words[2]) {
+                    HookKind::PostStart => lifecycle.post_start = handler,
+                    HookKind::PreStop => lifecycle.pre_stop = handler,
                 }
             }
             "deadline" => spec.active_deadline_seconds = Some(words[1].parse().unwrap()),
@@ -190,6 +210,18 @@ fn kind(word: &str) -> ProbeKind {
     all.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(word)).unwrap()
 }
 
+fn hook(word: &str) -> HookKind {
+    let all = [HookKind::PostStart, HookKind::PreStop];
+    all.into_iter().find(|kind| hook_word(*kind) == word).unwrap()
+}
+
+fn hook_word(kind: HookKind) -> &'static str {
+    match kind {
+        HookKind::PostStart => "post-start",
+        HookKind::PreStop => "pre-stop",
+    }
+}
+
 fn exit(exit_code: i32, now: Timestamp) -> ContainerStateTerminated {
     let reason = if exit_code == 0 { "Completed" } else { "Error" };
     ContainerStateTerminated {
@@ -209,6 +241,9 @@ fn in_short(action: &Action) -> String {
         Action::Start { container, attempt } => format!("start {container} {attempt}"),
         Action::Probe { container, attempt, kind } => {
             format!("probe {container} {attempt} {}", kind.word().to_lowercase())
+        }
+        Action::RunHook { container, attempt, kind } => {
+            format!("hook {container} {attempt} {}", hook_word(*kind))
         }
         Action::Stop { container, grace } => format!("stop {container} {}s", grace.as_secs()),
         Action::Record(note) => format!("{} {}: {}", note.type_, note.reason, note.message),

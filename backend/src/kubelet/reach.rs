@@ -1,0 +1,172 @@
+//! What reaches a running container from its kubelet: requests over the pod network, and commands in it. Probes
+//! and hooks are made of them.
+//!
+//! Follows `pkg/probe/http/request.go` and `pkg/probe/util.go` of kubernetes/kubernetes, and `RunInContainer` in
+//! `pkg/kubelet/kuberuntime/kuberuntime_container.go`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Request, header};
+use bytes::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::{Container, HTTPGetAction, HTTPHeader};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::network::PodNetwork;
+
+use super::launch::Running;
+use super::node::Kubelet;
+use super::streams::ExecRequest;
+
+/// The most that is kept of what a command prints (`maxReadLength` in `pkg/probe/exec/exec.go`).
+const LONGEST_OUTPUT: usize = 10 * 1024;
+
+/// A running container, and the way to it.
+pub(super) struct Reach {
+    pub(super) kubelet: Arc<Kubelet>,
+    /// The pod's address.
+    pub(super) address: Ipv4Addr,
+    pub(super) container: Container,
+    pub(super) running: Running,
+}
+
+/// How a command ended.
+pub(super) struct Ended {
+    /// Its exit code.
+    pub(super) code: i32,
+    /// The beginning of what it printed, errors after the rest.
+    pub(super) output: String,
+    /// Of that, the errors.
+    pub(super) errors: String,
+}
+
+impl Reach {
+    /// Runs a command in the container to its end; dropping the future ends it. The error says why it could not
+    /// be started.
+    pub(super) async fn run(&self, command: &[String]) -> Result<Ended, String> {
+        let Running::Guest(guest) = &self.running else {
+            return Err("the container is a part of this program, in which nothing can be run".into());
+        };
+        let (command, name) = (command.to_vec(), self.container.name.clone());
+        let request =
+            ExecRequest { container: name, command, stdout: true, stderr: true, ..ExecRequest::default() };
+        let session = self.kubelet.start_exec(guest, &request).await;
+        let session = session.map_err(|error| format!("failed to exec in container: {error}"))?;
+        let (mut output, errors, status) =
+            tokio::join!(read(session.stdout), read(session.stderr), session.status);
+        output.push_str(&errors);
+        Ok(Ended { code: status?.code, output, errors })
+    }
+
+    /// The status code with which the container answers a request. The error is the sentence of Go's client.
+    pub(super) async fn get(
+        &self,
+        action: &HTTPGetAction,
+        user_agent: &'static str,
+        limit: Option<Duration>,
+    ) -> Result<u16, String> {
+        let path = action.path.as_deref().filter(|path| !path.is_empty()).unwrap_or("/");
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let number = port(&self.container, &action.port)?;
+        let address = address(self.address, action.host.as_deref(), number);
+        let url = match &address {
+            Ok(address) => format!("http://{address}{path}"),
+            Err(_) => format!("http://{}:{number}{path}", action.host.as_deref().unwrap_or_default()),
+        };
+        let failed = |error: String| format!("Get {url:?}: {error}");
+        let address = address.map_err(failed)?;
+        let headers = action.http_headers.as_deref().unwrap_or_default();
+        let answer = send(&self.kubelet.network, address, request(address, &path, user_agent, headers)?);
+        let Some(limit) = limit else { return answer.await.map_err(failed) };
+        match timeout(limit, answer).await {
+            Ok(code) => code.map_err(failed),
+            Err(_) => {
+                let late = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
+                Err(failed(late.into()))
+            }
+        }
+    }
+}
+
+async fn read(receiver: Option<mpsc::Receiver<Bytes>>) -> String {
+    let mut text = Vec::new();
+    if let Some(mut receiver) = receiver {
+        while let Some(bytes) = receiver.recv().await {
+            let room = LONGEST_OUTPUT.saturating_sub(text.len()).min(bytes.len());
+            text.extend_from_slice(&bytes[..room]);
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// A port by number, or by the name that the container gave it.
+pub(super) fn port(container: &Container, port: &IntOrString) -> Result<u16, String> {
+    let number = match port {
+        IntOrString::Int(number) => Some(*number),
+        IntOrString::String(name) => {
+            let ports = container.ports.iter().flatten();
+            let named = ports.into_iter().find(|port| port.name.as_deref() == Some(name));
+            named.map(|port| port.container_port).or_else(|| name.parse().ok())
+        }
+    };
+    let valid = number.and_then(|number| u16::try_from(number).ok()).filter(|number| *number > 0);
+    valid.ok_or_else(|| match port {
+        IntOrString::Int(number) => format!("invalid port number: {number}"),
+        IntOrString::String(name) => format!("couldn't find port: {name:?}"),
+    })
+}
+
+/// The pod's address, or the one that is named.
+pub(super) fn address(pod: Ipv4Addr, host: Option<&str>, port: u16) -> Result<SocketAddr, String> {
+    let ip = match host.filter(|host| !host.is_empty()) {
+        None => IpAddr::V4(pod),
+        Some(host) => host.parse().map_err(|_| format!("dial tcp: lookup {host}: no such host"))?,
+    };
+    Ok(SocketAddr::new(ip, port))
+}
+
+fn request(
+    address: SocketAddr,
+    path: &str,
+    user_agent: &'static str,
+    headers: &[HTTPHeader],
+) -> Result<Request<Body>, String> {
+    let mut request =
+        Request::get(path).body(Body::empty()).map_err(|error| format!("invalid path {path:?}: {error}"))?;
+    let own = request.headers_mut();
+    own.insert(header::USER_AGENT, HeaderValue::from_static(user_agent));
+    own.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    own.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if let Ok(host) = HeaderValue::from_str(&address.to_string()) {
+        own.insert(header::HOST, host);
+    }
+    for HTTPHeader { name, value } in headers {
+        let invalid = || format!("invalid header {name:?}");
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+        own.insert(name, HeaderValue::from_str(value).map_err(|_| invalid())?);
+    }
+    Ok(request)
+}
+
+/// The status code of the answer.
+async fn send(node: &PodNetwork, address: SocketAddr, request: Request<Body>) -> Result<u16, String> {
+    let connection = node.dial(address).await.map_err(|error| error.told(address))?;
+    let text = |error: hyper::Error| error.to_string();
+    let (mut sender, driver) = http1::handshake(TokioIo::new(connection)).await.map_err(text)?;
+    let answer = sender.send_request(request);
+    tokio::pin!(driver, answer);
+    tokio::select! {
+        answer = &mut answer => answer.map(|answer| answer.status().as_u16()).map_err(text),
+        ended = &mut driver => match ended {
+            // What was read before the end is still to be had.
+            Ok(()) => answer.await.map(|answer| answer.status().as_u16()).map_err(text),
+            Err(error) => Err(text(error)),
+        },
+    }
+}
