@@ -54,13 +54,9 @@ async fn world() -> World {
     let merge = ("content-type", "application/merge-patch+json");
     let status = format!(r#"{{"status": {{"podIP": "{POD_IP}"}}}}"#);
     front.answer(request(&format!("PATCH {POD}/status"), &[merge], status)).await;
-    let identity = PodIdentity {
-        namespace: "default".into(),
-        name: "web".into(),
-        node: "node-1".into(),
-        hostname: "web".into(),
-        ..PodIdentity::default()
-    };
+    let (_, web) = front.answer(request(&format!("GET {POD}"), &[], "")).await;
+    let uid = web["metadata"]["uid"].as_str().unwrap().to_owned();
+    let identity = PodIdentity { uid, node: "node-1".into(), ..PodIdentity::default() };
     let pod = front.network.add_pod(identity, POD_IP).unwrap();
     World { front, pod, _directory: directory }
 }
