@@ -30,7 +30,7 @@ use crate::cluster::API_SERVER_PORT;
 use crate::component_log::ComponentLog;
 use crate::kubelet::{Component, ComponentContext, Components};
 use crate::network::{Listener, PodNetwork};
-use crate::{proxy, scheduler};
+use crate::{dns, proxy, scheduler};
 
 /// What the components are made of.
 pub(crate) struct Parts {
@@ -54,6 +54,7 @@ pub(crate) fn components(parts: &Arc<Parts>) -> Components {
     components.add("kube-apiserver", component(parts, kube_apiserver));
     components.add("kube-controller-manager", component(parts, kube_controller_manager));
     components.add("kube-scheduler", component(parts, kube_scheduler));
+    components.add("coredns/coredns", component(parts, coredns));
     add_node_components(&mut components, parts);
     components
 }
@@ -187,6 +188,14 @@ async fn kube_scheduler(parts: Arc<Parts>, container: Container) {
     let user = User::new("system:kube-scheduler", &[]);
     let client = Client::new(parts.context.server.clone(), user, "kube-scheduler");
     scheduler::run(client, parts.clock.clone(), parts.context.decisions.clone(), container.log).await;
+}
+
+/// The cluster's DNS, at its pod's address.
+async fn coredns(parts: Arc<Parts>, container: Container) {
+    let groups = ["system:serviceaccounts", "system:serviceaccounts:kube-system"];
+    let user = User::new("system:serviceaccount:kube-system:coredns", &groups);
+    let client = Client::new(parts.context.server.clone(), user, "coredns");
+    dns::run(client, container.network, container.log).await;
 }
 
 /// The rules of the node that its container is on.

@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod component_log;
 mod control_plane;
 mod controller_manager;
+mod dns;
 pub mod images;
 pub mod kubelet;
 pub mod machine;

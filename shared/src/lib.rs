@@ -9,6 +9,7 @@ pub mod apiserver;
 pub mod client;
 pub mod controllers;
 pub mod defaults;
+pub mod dns;
 pub mod given;
 pub mod image_reference;
 pub mod informer;

@@ -18,6 +18,7 @@ pub struct Kubectl {
     kubeconfig: PathBuf,
     home: PathBuf,
     namespace: Option<String>,
+    environment: Vec<(&'static str, &'static str)>,
 }
 
 /// How a command ended.
@@ -34,7 +35,33 @@ pub struct Output {
 impl Kubectl {
     /// kubectl with this kubeconfig and its home below this folder.
     pub fn new(kubeconfig: &Path, folder: &Path) -> Kubectl {
-        Kubectl { kubeconfig: kubeconfig.into(), home: folder.join("home"), namespace: None }
+        let home = folder.join("home");
+        Kubectl { kubeconfig: kubeconfig.into(), home, namespace: None, environment: Vec::new() }
+    }
+
+    /// The same with a variable set.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &'static str) -> Kubectl {
+        self.environment.push((name, value));
+        self
+    }
+
+    /// Runs a command line in a pseudo terminal, at which somebody types this text.
+    ///
+    /// # Panics
+    /// When `script`, which makes the terminal, cannot be started or does not end.
+    pub async fn run_in_terminal(&self, line: &str, typed: &str) -> Output {
+        let own = self.command(line);
+        let quoted: Vec<String> = std::iter::once(own.as_std().get_program())
+            .chain(own.as_std().get_args())
+            .map(|word| format!("'{}'", word.to_string_lossy()))
+            .collect();
+        let mut command = Command::new("script");
+        command.args(["-q", "-e", "-c", &quoted.join(" "), "/dev/null"]);
+        self.surround(&mut command);
+        let outcome = tokio::time::timeout(LIMIT, finish(command, typed)).await;
+        let outcome = outcome.unwrap_or_else(|_| panic!("kubectl {line} did not end"));
+        outcome.unwrap_or_else(|error| panic!("script of kubectl {line}: {error:#}"))
     }
 
     /// The same with a namespace of its own, which is made.
@@ -113,24 +140,34 @@ impl Kubectl {
     }
 
     async fn output(&self, line: &str, stdin: &str) -> Result<Output> {
-        let mut child = self.command(line).spawn()?;
-        let mut pipe = child.stdin.take().context("no stdin")?;
-        pipe.write_all(stdin.as_bytes()).await?;
-        drop(pipe);
-        let output = child.wait_with_output().await?;
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ok(Output { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code() })
+        finish(self.command(line), stdin).await
     }
 
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(workspace::program("KUBECTL", "kubectl"));
-        command.env("KUBECONFIG", &self.kubeconfig).env("HOME", &self.home).kill_on_drop(true);
         if let Some(namespace) = &self.namespace {
             command.args(["--namespace", namespace]);
         }
-        command.args(words(line)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(words(line));
+        self.surround(&mut command);
         command
     }
+
+    fn surround(&self, command: &mut Command) {
+        command.env("KUBECONFIG", &self.kubeconfig).env("HOME", &self.home).kill_on_drop(true);
+        command.envs(self.environment.iter().copied());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
+}
+
+async fn finish(mut command: Command, stdin: &str) -> Result<Output> {
+    let mut child = command.spawn()?;
+    let mut pipe = child.stdin.take().context("no stdin")?;
+    pipe.write_all(stdin.as_bytes()).await?;
+    drop(pipe);
+    let output = child.wait_with_output().await?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Output { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code() })
 }
 
 /// A command that goes on; it is killed when this is dropped.

@@ -21,7 +21,9 @@ use shared::apiserver::user::Caller;
 
 use super::query::Query;
 use super::reply::Failure;
-use super::{Context, body, discovery, encode, log, negotiation, port_forward, proxy, remote_command, watch};
+use super::{
+    Context, body, discovery, encode, log, negotiation, port_forward, proxy, remote_command, warning, watch,
+};
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -115,7 +117,11 @@ async fn resource(
     };
     let answer = asking.answer(request).await?;
     match answer.reply {
-        Reply::Watch(stream) => Ok(watch::respond(view, stream, &query, upgrade)?),
+        Reply::Watch(stream) => {
+            let mut response = watch::respond(view, stream, &query, upgrade)?;
+            warning::add(response.headers_mut(), &answer.warnings);
+            Ok(response)
+        }
         reply => Ok(encode::respond(view, reply, &answer.warnings)),
     }
 }

@@ -17,8 +17,9 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 const QUEUED: usize = 16;
 /// How often the other side is asked for a sign of life.
 const PING_PERIOD: Duration = Duration::from_secs(20);
-/// How long it may be silent while it is listened to.
-const SILENCE_LIMIT: Duration = Duration::from_secs(120);
+/// How long it may be silent while it is listened to (`--streaming-connection-idle-timeout` of the kubelet). So
+/// long, since one that is held up, as by a pager, gives no sign of life; the network tells of one that is gone.
+const SILENCE_LIMIT: Duration = Duration::from_secs(4 * 3600);
 /// How long the other side has to take leave.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// The most bytes that are read at once.

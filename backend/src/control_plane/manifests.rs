@@ -7,10 +7,14 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use shared::apiserver::{VERSION, admission};
+use shared::dns::PORT;
 
 use crate::cluster::{CONTROL_PLANE, ClusterOptions, POD_NETWORK, StoreEngine, node_directory};
+use crate::dns::{HEALTH_PORT, READY_PORT};
 use crate::kubelet::REGISTRY;
 
+/// The version of CoreDNS that is followed, as kubeadm's image has it.
+const COREDNS_VERSION: &str = "v1.14.3";
 /// What stands first in a manifest that the program wrote, and will write again at the next start.
 const GENERATED: &str = "# Written by kijabi at every start. Remove this line to keep your own changes.\n";
 
@@ -21,6 +25,7 @@ pub(crate) fn write(node: &str, options: &ClusterOptions, secure_address: Socket
     let mut pods = vec![("kube-proxy", kube_proxy(node))];
     if node == CONTROL_PLANE {
         pods.extend(control_plane(options, secure_address));
+        pods.push(("coredns", coredns()));
     }
     for (name, pod) in pods {
         let path = directory.join(format!("{name}.yaml"));
@@ -73,6 +78,39 @@ fn kube_proxy(node: &str) -> Value {
     pod["metadata"]["labels"] = json!({ "k8s-app": "kube-proxy" });
     pod["spec"]["tolerations"] = json!([{ "operator": "Exists" }]);
     pod["spec"]["containers"][0]["resources"] = json!({});
+    pod
+}
+
+/// CoreDNS, on a network of its own, so that the Service `kube-dns` leads to it; kubeadm's is a Deployment, whose
+/// settings lie in a ConfigMap.
+fn coredns() -> Value {
+    let command = ["coredns", &format!("-dns.port={PORT}")].map(str::to_owned);
+    let mut pod = static_pod("coredns", command.to_vec(), "100m", Some("70Mi"));
+    pod["metadata"]["labels"] = json!({ "k8s-app": "kube-dns" });
+    let port = |name: &str, port: u16| json!({ "name": name, "containerPort": port, "protocol": "TCP" });
+    let spec = &mut pod["spec"];
+    spec["hostNetwork"] = false.into();
+    spec["dnsPolicy"] = "Default".into();
+    spec["priorityClassName"] = "system-cluster-critical".into();
+    spec["priority"] = 2_000_000_000.into();
+    spec["tolerations"] = json!([
+        { "key": "CriticalAddonsOnly", "operator": "Exists" },
+        { "key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule" },
+    ]);
+    let container = &mut spec["containers"][0];
+    container["image"] = format!("{REGISTRY}/coredns/coredns:{COREDNS_VERSION}").into();
+    container["ports"] = json!([
+        port("dns-tcp", PORT),
+        port("liveness-probe", HEALTH_PORT),
+        port("readiness-probe", READY_PORT),
+    ]);
+    container["livenessProbe"] = json!({
+        "httpGet": { "path": "/health", "port": "liveness-probe" },
+        "initialDelaySeconds": 60,
+        "timeoutSeconds": 5,
+        "failureThreshold": 5,
+    });
+    container["readinessProbe"] = json!({ "httpGet": { "path": "/ready", "port": "readiness-probe" } });
     pod
 }
 

@@ -128,7 +128,7 @@ impl Order<'_> {
             working_dir: Some(self.working_dir(image)),
             mounts,
             tty: self.container.tty.unwrap_or(false),
-            hostname: self.sandbox.hostname.clone(),
+            hostname: self.sandbox.names.hostname.clone(),
             pod: self.sandbox.network.clone(),
         };
         let spec = ContainerSpec {
@@ -225,8 +225,10 @@ impl Order<'_> {
     async fn root(&self, image: &'static Builtin) -> Result<PathBuf, String> {
         let root = self.sandbox.directory.join("containers").join(&self.container.name).join("rootfs");
         let (place, container) = (root.clone(), self.container.clone());
+        let names = self.sandbox.names.clone();
         let laid_out = blocking(move || {
             lay_out(image, &place)?;
+            names.write(&place)?;
             termination::prepare(&place, &container)
         });
         let laid_out = laid_out.await?;

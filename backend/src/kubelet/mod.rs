@@ -14,6 +14,7 @@ mod image;
 mod launch;
 mod leftovers;
 mod logs;
+mod names;
 mod node;
 mod pod;
 mod port_forward;

@@ -21,8 +21,12 @@ impl Kubelet {
     /// # Errors
     /// 500 where it does not, with upstream's sentence.
     pub fn pod_network(&self, pod: &Pod) -> Result<PodNetwork, Box<Status>> {
-        let at = |ip| self.network.network()?.pod(ip);
-        let found = pod_ip(pod).and_then(at).filter(|found| is_of(found, pod));
+        if pod.spec.as_ref().and_then(|spec| spec.host_network).unwrap_or(false) {
+            return Ok(self.network.clone());
+        }
+        let found = pod_ip(pod).and_then(|ip| self.network.network()?.pod(ip));
+        // Its address may be another one's by now.
+        let found = found.filter(|found| found.identity().uid == logs::node_uid(pod));
         found.ok_or_else(|| {
             let part = |text: &Option<String>| text.clone().unwrap_or_default();
             let full_name = format!("{}_{}", part(&pod.metadata.name), part(&pod.metadata.namespace));
@@ -58,14 +62,6 @@ fn pod_ip(pod: &Pod) -> Option<Ipv4Addr> {
     pod.status.as_ref()?.pod_ip.as_deref()?.parse().ok()
 }
 
-/// Whether an address is still the pod's; the node's own is that of all pods on its network.
-fn is_of(network: &PodNetwork, pod: &Pod) -> bool {
-    let of_host = pod.spec.as_ref().and_then(|spec| spec.host_network).unwrap_or(false);
-    let identity = network.identity();
-    let (namespace, name) = (pod.metadata.namespace.as_deref(), pod.metadata.name.as_deref());
-    of_host || (Some(identity.namespace.as_str()) == namespace && Some(identity.name.as_str()) == name)
-}
-
 fn not_connected(uid: &str, port: u16, why: DialError) -> String {
     let sandbox = format!("{:x}", Sha256::digest(uid));
     let netns = format!("/var/run/netns/cni-{uid}");
@@ -89,7 +85,7 @@ mod tests {
 
     fn pod(name: &str) -> Pod {
         let pod = json!({
-            "metadata": { "name": name, "namespace": "default", "uid": "1-2" },
+            "metadata": { "name": name, "namespace": "default", "uid": format!("{name}-uid") },
             "spec": { "containers": [], "nodeName": NAME },
             "status": { "podIP": POD_IP.to_string() },
         });
@@ -98,8 +94,7 @@ mod tests {
 
     async fn node_with_pod() -> (Node, PodNetwork) {
         let node = Node::new(Default::default()).await;
-        let identity =
-            PodIdentity { namespace: "default".into(), name: "web".into(), ..PodIdentity::default() };
+        let identity = PodIdentity { uid: "web-uid".into(), node: NAME.into(), ..PodIdentity::default() };
         let network = node.network.add_pod(identity, POD_IP).unwrap();
         (node, network)
     }
@@ -122,7 +117,7 @@ mod tests {
         let (node, _network) = node_with_pod().await;
         let refused = node.kubelet.port_forward(&pod("web"), 8080).await.err().unwrap();
         let message = refused.message.unwrap();
-        let sandbox = format!("{:x}", Sha256::digest("1-2"));
+        let sandbox = format!("{:x}", Sha256::digest("web-uid"));
         assert!(
             message.starts_with(&format!("error forwarding port 8080 to pod {sandbox}, uid : ")),
             "{message}"

@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::network::{PodIdentity, PodNetwork};
 
+use super::names::NameFiles;
 use super::node::Kubelet;
 
 /// What the containers of a pod share.
@@ -18,8 +19,8 @@ use super::node::Kubelet;
 pub(super) struct Sandbox {
     /// The pod's network.
     pub(super) network: PodNetwork,
-    /// The pod's host name.
-    pub(super) hostname: String,
+    /// The files by which its programs know names.
+    pub(super) names: NameFiles,
     /// The pod's directory on the node.
     pub(super) directory: PathBuf,
     /// Where each volume lies, by its name.
@@ -34,29 +35,41 @@ pub(super) fn create(kubelet: &Kubelet, pod: &Pod, uid: &str) -> Result<Sandbox,
     let volumes = make_volumes(pod, &directory)?;
     let spec = pod.spec.as_ref();
     let host_network = spec.and_then(|spec| spec.host_network).unwrap_or(false);
-    let name = pod.metadata.name.clone().unwrap_or_default();
-    let hostname = if host_network { kubelet.name().to_owned() } else { name.clone() };
-    let identity = PodIdentity {
-        namespace: pod.metadata.namespace.clone().unwrap_or_default(),
-        name,
-        uid: uid.to_owned(),
-        node: kubelet.name().to_owned(),
-        hostname: hostname.clone(),
-    };
-    let network = match host_network {
-        true => kubelet.network.shared_with(identity),
-        false => pod_network(kubelet, identity)?,
-    };
-    Ok(Sandbox { network, hostname, directory, volumes, host_network })
+    let (network, names) =
+        if host_network { node_network(kubelet, pod, uid) } else { pod_network(kubelet, pod, uid)? };
+    Ok(Sandbox { network, names, directory, volumes, host_network })
 }
 
-fn pod_network(kubelet: &Kubelet, identity: PodIdentity) -> Result<PodNetwork, String> {
+fn identity(kubelet: &Kubelet, pod: &Pod, uid: &str, names: &NameFiles) -> PodIdentity {
+    PodIdentity {
+        namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+        name: pod.metadata.name.clone().unwrap_or_default(),
+        uid: uid.to_owned(),
+        node: kubelet.name().to_owned(),
+        hostname: names.hostname.clone(),
+        names: names.names.clone(),
+    }
+}
+
+/// A network of the pod's own.
+fn pod_network(kubelet: &Kubelet, pod: &Pod, uid: &str) -> Result<(PodNetwork, NameFiles), String> {
     let address = kubelet.take_address()?;
-    let network = kubelet.network.network().ok_or("the pod network is gone")?;
-    network.add_pod(identity, address).map_err(|error| {
+    let made = NameFiles::of_pod(pod, address).and_then(|names| {
+        let network = kubelet.network.network().ok_or("the pod network is gone")?;
+        let network = network.add_pod(identity(kubelet, pod, uid, &names), address);
+        let network = network.map_err(|error| format!("failed to set up the pod's network: {error}"))?;
+        Ok((network, names))
+    });
+    if made.is_err() {
         kubelet.release_address(address);
-        format!("failed to set up the pod's network: {error}")
-    })
+    }
+    made
+}
+
+/// The node's own network, which all pods with `hostNetwork` share.
+fn node_network(kubelet: &Kubelet, pod: &Pod, uid: &str) -> (PodNetwork, NameFiles) {
+    let names = NameFiles::of_node(pod, kubelet.name(), kubelet.address);
+    (kubelet.network.shared_with(identity(kubelet, pod, uid, &names)), names)
 }
 
 fn make_volumes(pod: &Pod, directory: &Path) -> Result<BTreeMap<String, PathBuf>, String> {

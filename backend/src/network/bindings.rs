@@ -3,30 +3,32 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use tokio::sync::mpsc;
-
-use super::connection::Connection;
 use super::error::BindError;
 
 /// Ports that the system hands out, as Linux's `ip_local_port_range`.
 pub(super) const EPHEMERAL_PORTS: std::ops::RangeInclusive<u16> = 32768..=60999;
 
-/// A socket that holds a port; it listens once it has a backlog.
-struct Binding {
+/// A socket that holds a port; what comes to it goes to its inbox once it has one.
+struct Binding<Inbox> {
     id: u64,
     address: Ipv4Addr,
-    backlog: Option<mpsc::Sender<Connection>>,
+    inbox: Option<Inbox>,
 }
 
-/// The port table of a pod.
-#[derive(Default)]
-pub(super) struct Bindings {
-    ports: BTreeMap<u16, Vec<Binding>>,
+/// The port table of a pod, for one protocol.
+pub(super) struct Bindings<Inbox> {
+    ports: BTreeMap<u16, Vec<Binding<Inbox>>>,
     last_id: u64,
     last_ephemeral: u16,
 }
 
-impl Bindings {
+impl<Inbox> Default for Bindings<Inbox> {
+    fn default() -> Self {
+        Self { ports: BTreeMap::new(), last_id: 0, last_ephemeral: 0 }
+    }
+}
+
+impl<Inbox: Clone> Bindings<Inbox> {
     /// Takes a port, or any free one for port 0. Returns the port and a number to release it by.
     pub(super) fn bind(&mut self, address: Ipv4Addr, port: u16) -> Result<(u16, u64), BindError> {
         let port = match port {
@@ -35,16 +37,14 @@ impl Bindings {
         };
         let port = port.ok_or(BindError::AddressInUse)?;
         self.last_id += 1;
-        self.ports.entry(port).or_default().push(Binding { id: self.last_id, address, backlog: None });
+        self.ports.entry(port).or_default().push(Binding { id: self.last_id, address, inbox: None });
         Ok((port, self.last_id))
     }
 
-    /// Gives a bound port its backlog.
-    pub(super) fn listen(&mut self, port: u16, id: u64, backlog: mpsc::Sender<Connection>) {
+    /// Gives a bound port its inbox: a backlog of connections, or a queue of datagrams.
+    pub(super) fn listen(&mut self, port: u16, id: u64, inbox: &Inbox) {
         let bindings = self.ports.get_mut(&port).into_iter().flatten();
-        bindings
-            .filter(|binding| binding.id == id)
-            .for_each(|binding| binding.backlog = Some(backlog.clone()));
+        bindings.filter(|binding| binding.id == id).for_each(|binding| binding.inbox = Some(inbox.clone()));
     }
 
     pub(super) fn release(&mut self, port: u16, id: u64) {
@@ -56,11 +56,11 @@ impl Bindings {
         }
     }
 
-    /// The backlog of whoever listens at this address, itself or by the wildcard.
-    pub(super) fn listener(&self, address: Ipv4Addr, port: u16) -> Option<mpsc::Sender<Connection>> {
+    /// The inbox of whoever listens at this address, itself or by the wildcard.
+    pub(super) fn listener(&self, address: Ipv4Addr, port: u16) -> Option<Inbox> {
         let bindings = self.ports.get(&port)?.iter();
         let mut heard = bindings.filter(|binding| overlap(binding.address, address));
-        heard.find_map(|binding| binding.backlog.clone())
+        heard.find_map(|binding| binding.inbox.clone())
     }
 
     /// A port for an outgoing connection that nothing is bound to. Two connections may share one, as their
@@ -69,7 +69,7 @@ impl Bindings {
         self.next_ephemeral(|bindings, port| !bindings.ports.contains_key(&port))
     }
 
-    /// Forgets every listener; what waits in their backlogs is dropped with them.
+    /// Forgets every listener; what waits for them is dropped with them.
     pub(super) fn clear(&mut self) {
         self.ports.clear();
     }

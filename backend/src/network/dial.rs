@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use shared::proxy::service_port::Protocol;
@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 
 use super::bindings::EPHEMERAL_PORTS;
 use super::connection::{Addresses, Connection};
+use super::datagram::Datagram;
 use super::error::{BindError, DialError};
-use super::names::Resolve;
 use super::pod::{PodIdentity, PodNetwork};
 use super::pressure::Pressure;
 use super::rules::{Attempt, ConnectionRule, Flow, Origin, Rules, Stage, Verdict};
@@ -44,7 +44,6 @@ struct Shared {
     /// The address of each node, by its name.
     nodes: Mutex<BTreeMap<String, Ipv4Addr>>,
     rules: Rules,
-    resolver: RwLock<Option<Arc<dyn Resolve>>>,
     pressure: Arc<Pressure>,
     /// Port of the last connection that left under a node's address.
     node_port: AtomicU16,
@@ -110,21 +109,12 @@ impl Network {
         self.shared.rules.add_to_node(node, stage, rule);
     }
 
-    /// Sets who answers the names that are not a pod's own.
-    pub fn set_resolver(&self, resolver: Arc<dyn Resolve>) {
-        *self.shared.resolver.write().unwrap_or_else(PoisonError::into_inner) = Some(resolver);
-    }
-
-    pub(super) fn resolver(&self) -> Option<Arc<dyn Resolve>> {
-        self.shared.resolver.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Makes a connection from a pod or a node: the way of every packet.
     ///
     /// # Errors
     /// As a socket: refused, unreachable, timed out.
     pub async fn dial(&self, from: &PodNetwork, to: SocketAddr) -> Result<Connection, DialError> {
-        self.connect(from, attempt(from, to)?).await
+        self.connect(from, attempt(from, Protocol::Tcp, to)?).await
     }
 
     /// Makes a connection that comes from beyond the cluster, from `source`, and enters at a node.
@@ -137,8 +127,44 @@ impl Network {
         source: SocketAddr,
         to: SocketAddr,
     ) -> Result<Connection, DialError> {
-        let attempt = Attempt { origin: Origin::Outside, source, ..attempt(node, to)? };
+        let attempt = Attempt { origin: Origin::Outside, source, ..attempt(node, Protocol::Tcp, to)? };
         self.connect(node, attempt).await
+    }
+
+    /// Where a datagram goes; `None` where it is dropped on its way.
+    ///
+    /// # Errors
+    /// As [`Network::dial`].
+    pub(super) fn route_datagram(
+        &self,
+        from: &PodNetwork,
+        to: SocketAddr,
+    ) -> Result<Option<SocketAddr>, DialError> {
+        let mut attempt = attempt(from, Protocol::Udp, to)?;
+        match self.decide(&mut attempt) {
+            Verdict::Continue => Ok(Some(attempt.target)),
+            Verdict::Fail(error) => Err(error),
+            Verdict::Drop => Ok(None),
+        }
+    }
+
+    /// Hands a datagram to whoever has a target's port. Its sender is seen under its own address, also where
+    /// a connection would be masqueraded.
+    ///
+    /// # Errors
+    /// Where nobody has the port, or the address.
+    pub(super) fn deliver(
+        &self,
+        from: &PodNetwork,
+        bound: SocketAddrV4,
+        target: SocketAddr,
+        datagram: impl FnOnce(SocketAddrV4) -> Datagram,
+    ) -> Result<(), DialError> {
+        let (server, target) = self.find(from, target)?;
+        let inbox = server.datagrams().listener(*target.ip(), target.port()).ok_or(DialError::Refused)?;
+        let own = if target.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { from.ip() };
+        inbox.put(datagram(SocketAddrV4::new(own, bound.port())));
+        Ok(())
     }
 
     async fn connect(&self, from: &PodNetwork, mut attempt: Attempt) -> Result<Connection, DialError> {
@@ -248,7 +274,7 @@ impl Network {
 }
 
 /// A connection as it leaves its socket. The wildcard as a target means loopback, as on Linux.
-fn attempt(from: &PodNetwork, to: SocketAddr) -> Result<Attempt, DialError> {
+fn attempt(from: &PodNetwork, protocol: Protocol, to: SocketAddr) -> Result<Attempt, DialError> {
     if to.port() == 0 {
         return Err(DialError::InvalidAddress);
     }
@@ -261,7 +287,7 @@ fn attempt(from: &PodNetwork, to: SocketAddr) -> Result<Attempt, DialError> {
         client: from.identity().clone(),
         node: from.identity().node.clone(),
         origin: from.origin(),
-        protocol: Protocol::Tcp,
+        protocol,
         source: SocketAddrV4::new(source, 0).into(),
         dialled: target,
         target,

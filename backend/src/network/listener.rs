@@ -35,7 +35,7 @@ impl BoundPort {
     /// Begins to listen.
     pub fn listen(self, backlog: usize) -> Listener {
         let (sender, incoming) = mpsc::channel(backlog.clamp(1, MAX_BACKLOG));
-        self.pod.bindings().listen(self.address.port(), self.id, sender);
+        self.pod.bindings().listen(self.address.port(), self.id, &sender);
         Listener { port: self, incoming, next: None }
     }
 }

@@ -6,6 +6,7 @@
 
 mod bindings;
 mod connection;
+pub mod datagram;
 mod dial;
 mod error;
 mod listener;
@@ -20,9 +21,10 @@ pub mod wasi;
 mod tests;
 
 pub use connection::Connection;
+pub use datagram::{Datagram, DatagramPort};
 pub use dial::Network;
 pub use error::{BindError, DialError};
 pub use listener::{BoundPort, Listener};
-pub use names::{Resolve, ResolveError};
+pub use names::{PodNames, ResolveError};
 pub use pod::{PodIdentity, PodNetwork};
 pub use rules::{Attempt, ConnectionRule, Flow, Origin, Stage, Verdict};

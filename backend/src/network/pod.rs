@@ -4,11 +4,15 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use tokio::sync::mpsc;
+
 use super::bindings::Bindings;
 use super::connection::{Connection, Link};
+use super::datagram::{DatagramPort, Inbox};
 use super::dial::{Network, WeakNetwork};
 use super::error::{BindError, DialError};
 use super::listener::{BoundPort, DEFAULT_BACKLOG, Listener, is_bindable};
+use super::names::PodNames;
 use super::rules::Origin;
 
 /// Connections remembered before ended ones are first swept out.
@@ -27,6 +31,8 @@ pub struct PodIdentity {
     pub node: String,
     /// The pod's host name.
     pub hostname: String,
+    /// What it knows of names.
+    pub names: PodNames,
 }
 
 /// The network that the containers of a pod share, or a node's own. Clones are the same.
@@ -42,7 +48,8 @@ struct Namespace {
     ip: Ipv4Addr,
     /// Whether it is a node's own.
     of_node: bool,
-    bindings: Mutex<Bindings>,
+    bindings: Mutex<Bindings<mpsc::Sender<Connection>>>,
+    datagrams: Mutex<Bindings<Inbox>>,
     connections: Mutex<Connections>,
 }
 
@@ -56,8 +63,8 @@ struct Connections {
 
 impl PodNetwork {
     pub(super) fn new(network: WeakNetwork, identity: PodIdentity, ip: Ipv4Addr, of_node: bool) -> Self {
-        let (bindings, connections) = Default::default();
-        let shared = Arc::new(Namespace { network, ip, of_node, bindings, connections });
+        let (bindings, datagrams, connections) = Default::default();
+        let shared = Arc::new(Namespace { network, ip, of_node, bindings, datagrams, connections });
         Self { identity: Arc::new(identity), shared }
     }
 
@@ -91,14 +98,29 @@ impl PodNetwork {
     /// # Errors
     /// When the port is taken, the address is not the pod's, or the pod was removed.
     pub fn bind(&self, address: SocketAddrV4) -> Result<BoundPort, BindError> {
+        self.check_bindable(address)?;
+        let (port, id) = self.bindings().bind(*address.ip(), address.port())?;
+        Ok(BoundPort::new(self.clone(), SocketAddrV4::new(*address.ip(), port), id))
+    }
+
+    /// Takes a UDP port of the pod, as [`PodNetwork::bind`] takes one of TCP.
+    ///
+    /// # Errors
+    /// As [`PodNetwork::bind`].
+    pub fn bind_datagrams(&self, address: SocketAddrV4) -> Result<DatagramPort, BindError> {
+        self.check_bindable(address)?;
+        let (port, id) = self.datagrams().bind(*address.ip(), address.port())?;
+        let address = SocketAddrV4::new(*address.ip(), port);
+        let (bound, inbox) = DatagramPort::new(self.clone(), address, id);
+        self.datagrams().listen(port, id, &inbox);
+        Ok(bound)
+    }
+
+    fn check_bindable(&self, address: SocketAddrV4) -> Result<(), BindError> {
         if !is_bindable(*address.ip(), self.shared.ip) {
             return Err(BindError::AddressNotAvailable);
         }
-        if self.connections().removed {
-            return Err(BindError::PodRemoved);
-        }
-        let (port, id) = self.bindings().bind(*address.ip(), address.port())?;
-        Ok(BoundPort::new(self.clone(), SocketAddrV4::new(*address.ip(), port), id))
+        if self.connections().removed { Err(BindError::PodRemoved) } else { Ok(()) }
     }
 
     /// Binds a port and listens on it.
@@ -117,8 +139,12 @@ impl PodNetwork {
         self.network().ok_or(DialError::Unreachable)?.dial(self, to).await
     }
 
-    pub(super) fn bindings(&self) -> MutexGuard<'_, Bindings> {
+    pub(super) fn bindings(&self) -> MutexGuard<'_, Bindings<mpsc::Sender<Connection>>> {
         self.shared.bindings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn datagrams(&self) -> MutexGuard<'_, Bindings<Inbox>> {
+        self.shared.datagrams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers a connection until it ends. `false` when the pod was removed.
@@ -142,6 +168,7 @@ impl PodNetwork {
         let links = std::mem::take(&mut connections.links);
         drop(connections);
         self.bindings().clear();
+        self.datagrams().clear();
         links.iter().filter_map(Weak::upgrade).for_each(|link| link.reset());
     }
 

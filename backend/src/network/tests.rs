@@ -202,23 +202,6 @@ async fn rules_of_a_node_should_count_there_and_masquerading_should_hide_the_cli
     }
 }
 
-#[tokio::test]
-async fn names_of_the_pod_itself_should_resolve_and_others_not() {
-    let network = Network::new();
-    let identity = PodIdentity { hostname: "web-0".into(), ..PodIdentity::default() };
-    let pod = network.add_pod(identity, ONE).unwrap();
-    let cases = [
-        ("localhost", Ok(vec![LOOPBACK.into()])),
-        ("web-0", Ok(vec![ONE.into()])),
-        ("10.1.2.3", Ok(vec![Ipv4Addr::new(10, 1, 2, 3).into()])),
-        ("example.com", Err(ResolveError::NotFound)),
-        ("not a name", Err(ResolveError::Invalid)),
-    ];
-    for (name, expected) in cases {
-        assert_eq!(pod.resolve(name).await, expected, "{name}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_should_carry_a_hundred_megabytes_a_second() {
     const MEGABYTES: usize = 256;

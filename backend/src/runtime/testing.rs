@@ -74,7 +74,8 @@ impl Cluster {
 
     /// A pod with the address 10.244.1.`last`.
     pub(super) fn pod(&self, last: u8) -> PodNetwork {
-        let identity = PodIdentity { hostname: format!("pod-{last}"), ..PodIdentity::default() };
+        let (hostname, node) = (format!("pod-{last}"), "node-1".to_owned());
+        let identity = PodIdentity { hostname, node, ..PodIdentity::default() };
         self.network.add_pod(identity, Ipv4Addr::new(10, 244, 1, last)).unwrap()
     }
 

@@ -1,6 +1,7 @@
 //! What must exist in a cluster before anyone asks for it: the four namespaces, their default
-//! accounts, and the `kubernetes` Service with its endpoints, which are the API server itself
-//! (`pkg/controlplane`, `pkg/controlplane/reconcilers/endpointsadapter.go` of kubernetes/kubernetes).
+//! accounts, the `kubernetes` Service with its endpoints, which are the API server itself
+//! (`pkg/controlplane`, `pkg/controlplane/reconcilers/endpointsadapter.go` of kubernetes/kubernetes), and the
+//! Service and the account of its DNS (`cmd/kubeadm/app/phases/addons/dns/manifests.go`).
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::api::object::ApiObject;
 use crate::api::status;
 use crate::controllers::endpoint_slice::SERVICE_NAME;
 use crate::controllers::endpoint_slice_mirroring::SKIP_MIRROR;
+use crate::dns;
 
 use super::request::{Operation, Reply, Request};
 use super::user::{Caller, MASTERS, User};
@@ -54,7 +56,9 @@ impl ApiServer {
             found.endpoints = wanted.endpoints;
             found.ports = wanted.ports;
         })
-        .await
+        .await?;
+        self.create_missing(account("coredns", "kube-system")).await?;
+        self.create_missing(dns_service()).await.map(drop)
     }
 
     /// Creates an object unless it is there; whether it was missing.
@@ -85,11 +89,12 @@ fn own_caller() -> Caller {
 
 /// The account that pods of a namespace run as where they name none.
 pub fn default_account(namespace: &str) -> ServiceAccount {
-    let metadata = ObjectMeta {
-        name: Some("default".into()),
-        namespace: Some(namespace.into()),
-        ..ObjectMeta::default()
-    };
+    account("default", namespace)
+}
+
+fn account(name: &str, namespace: &str) -> ServiceAccount {
+    let metadata =
+        ObjectMeta { name: Some(name.into()), namespace: Some(namespace.into()), ..ObjectMeta::default() };
     ServiceAccount { metadata, ..ServiceAccount::default() }
 }
 
@@ -164,5 +169,41 @@ fn kubernetes_endpoint_slice(address: SocketAddr) -> EndpointSlice {
         address_type: if address.is_ipv6() { "IPv6" } else { "IPv4" }.into(),
         endpoints: Some(vec![endpoint]),
         ports: Some(vec![port]),
+    }
+}
+
+/// The Service of the cluster's DNS, without the metrics that it has upstream.
+fn dns_service() -> Service {
+    let labels = [
+        ("k8s-app", "kube-dns"),
+        ("kubernetes.io/cluster-service", "true"),
+        ("kubernetes.io/name", "CoreDNS"),
+    ];
+    let texts = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        pairs.collect::<BTreeMap<_, _>>()
+    };
+    let port = |name: &str, protocol: &str| ServicePort {
+        name: Some(name.into()),
+        port: i32::from(dns::PORT),
+        protocol: Some(protocol.into()),
+        target_port: Some(IntOrString::Int(i32::from(dns::PORT))),
+        ..ServicePort::default()
+    };
+    Service {
+        metadata: ObjectMeta {
+            name: Some("kube-dns".into()),
+            namespace: Some("kube-system".into()),
+            labels: Some(texts(&labels)),
+            ..ObjectMeta::default()
+        },
+        spec: Some(ServiceSpec {
+            cluster_ip: Some(dns::CLUSTER_DNS.into()),
+            ports: Some(vec![port("dns", "UDP"), port("dns-tcp", "TCP")]),
+            selector: Some(texts(&labels[..1])),
+            type_: Some("ClusterIP".into()),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
     }
 }

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::action::Action;
 use super::backoff::{after, in_words};
 use super::container::{ContainerWork, Failure, Stage};
+use super::dns;
 use super::hook::PostStart;
 use super::pod_worker::{Eviction, PodWorker, Sandbox, Step};
 use super::status::{End, is_terminal, restart_policy};
@@ -83,6 +84,9 @@ impl PodWorker {
             Sandbox::Failed(until) if until > now => wake(step, until),
             Sandbox::None | Sandbox::Failed(_) => {
                 self.sandbox = Sandbox::Creating;
+                for warning in dns::resolv_conf(&self.pod).1 {
+                    self.note("Warning", dns::DNS_CONFIG_FORMING, &warning, None);
+                }
                 step.actions.push(Action::CreateSandbox);
             }
             Sandbox::Creating | Sandbox::Removing => {}

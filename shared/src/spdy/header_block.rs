@@ -17,6 +17,9 @@ const WINDOW_BYTES: usize = 32 * 1024;
 const MAX_BLOCK_BYTES: usize = 16 * 1024;
 /// The most headers in a block.
 const MAX_HEADERS: u32 = 64;
+/// An empty stored block, by which deflate says that all so far is to be handed out. Go's reader goes on to
+/// read beyond a block that does not end so, and fails for good.
+const FLUSH: [u8; 5] = [0, 0, 0, 0xff, 0xff];
 /// The most bytes of a stored block of deflate.
 const MAX_STORED_BYTES: usize = 0xffff;
 
@@ -147,6 +150,7 @@ impl Deflater {
             block.put_u16_le(!length);
             block.put_slice(part);
         }
+        block.put_slice(&FLUSH);
         block
     }
 }

@@ -31,6 +31,14 @@ fn inflater_should_read_what_zlib_wrote_block_after_block() {
 }
 
 #[test]
+fn block_should_end_with_a_flush_as_go_needs_it() {
+    let mut deflater = Deflater::default();
+    for _ in 0..2 {
+        assert!(deflater.deflate(&Headers::default()).ends_with(&[0, 0, 0, 0xff, 0xff]));
+    }
+}
+
+#[test]
 fn inflater_should_read_more_than_its_window_holds() {
     let (mut inflater, mut deflater) = (Inflater::default(), Deflater::default());
     for number in 0..20 {

@@ -158,13 +158,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
         "containers have no users of their own, so that there are none to keep apart from the host's",
     ),
     field("spec.shareProcessNamespace", "containers do not see each other's processes"),
-    field("spec.hostAliases", "/etc/hosts is not written yet"),
-    value("spec.dnsPolicy", "ClusterFirst", "containers have no resolver settings of their own yet"),
-    field("spec.dnsConfig", "containers have no resolver settings of their own yet"),
-    field("spec.hostname", "the pod's name is its host name yet"),
-    field("spec.hostnameOverride", "the pod's name is its host name yet"),
-    field("spec.subdomain", "pods have no names in the DNS yet"),
-    field("spec.setHostnameAsFQDN", "pods have no names in the DNS yet"),
     field("spec.imagePullSecrets", "images are pulled without credentials yet"),
     field("spec.automountServiceAccountToken", "tokens are not mounted yet"),
     field("spec.runtimeClassName", "every container runs in the same WebAssembly runtime"),
@@ -204,7 +197,7 @@ fn found(kind: &str, root: &Value, is_fine: impl Fn(&Unsupported) -> bool) -> Ve
 
 /// Where in `root` the entry's field is set.
 fn matches(root: &Value, entry: &Unsupported) -> Vec<Path> {
-    let mut names = entry.pattern.split('.');
+    let mut names = names(entry.pattern);
     let Some(first) = names.next() else { return Vec::new() };
     let mut reached = vec![(Path::root(first), root.get(first))];
     for name in names {
@@ -216,6 +209,15 @@ fn matches(root: &Value, entry: &Unsupported) -> Vec<Path> {
         (None, None) => is_set(value),
     };
     reached.into_iter().filter(|(_, value)| value.is_some_and(asks)).map(|(path, _)| path).collect()
+}
+
+/// The steps of a pattern; a dot in a key parts none.
+fn names(pattern: &'static str) -> impl Iterator<Item = &'static str> {
+    let mut in_key = false;
+    pattern.split(move |c| {
+        in_key = c == '[' || (in_key && c != ']');
+        c == '.' && !in_key
+    })
 }
 
 /// One step of a pattern: `name`, `name[*]` or `name[key]`.
@@ -305,8 +307,13 @@ mod tests {
     #[test]
     fn other_kinds_should_be_told_which_of_their_fields_have_no_effect() {
         let taints = json!([{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoExecute"}]);
-        let cases: [(&str, Value, &[&str]); 6] = [
+        let cases: [(&str, Value, &[&str]); 7] = [
             ("Service", json!({"spec": {"ports": [{"port": 80}]}}), &["spec"]),
+            (
+                "Service",
+                json!({"metadata": {"annotations": {"service.kubernetes.io/topology-mode": "Auto"}}}),
+                &["metadata.annotations[service.kubernetes.io/topology-mode]"],
+            ),
             ("ServiceAccount", json!({"imagePullSecrets": [{"name": "a"}]}), &["imagePullSecrets"]),
             ("ServiceAccount", json!({"automountServiceAccountToken": false}), &[]),
             ("Secret", json!({"type": "kubernetes.io/service-account-token"}), &["type"]),
@@ -336,9 +343,9 @@ mod tests {
     fn mirror_pods_may_use_the_hosts_namespaces() {
         let pod = json!({
             "metadata": {"annotations": {MIRROR_ANNOTATION: "x"}},
-            "spec": {"containers": [{"name": "a"}], "hostNetwork": true, "hostAliases": [{"ip": "10.0.0.1"}]},
+            "spec": {"containers": [{"name": "a"}], "hostNetwork": true, "shareProcessNamespace": true},
         });
-        assert_eq!(found(pod), ["spec.hostAliases"]);
+        assert_eq!(found(pod), ["spec.shareProcessNamespace"]);
     }
 
     #[test]

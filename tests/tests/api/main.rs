@@ -9,6 +9,7 @@ mod objects;
 mod patches;
 mod pods;
 mod refusals;
+mod streams;
 mod watches;
 
 use std::sync::Arc;

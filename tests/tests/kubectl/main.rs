@@ -7,6 +7,7 @@ mod asking;
 mod logs;
 mod nodes;
 mod pods;
+mod streams;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ pub mod applets;
 pub mod reactor;
 pub mod shell;
 pub mod stream;
+pub mod tar;
 
 use std::io::{self, ErrorKind, IsTerminal};
 use std::rc::Rc;

@@ -48,7 +48,8 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         ["connect", address] => network::connect(address),
         ["half-close", address] => network::half_close(address),
         ["lookup", name] => network::lookup(name),
-        ["udp"] => network::udp(),
+        ["udp-server", address] => network::udp_server(address),
+        ["udp", address, word] => network::udp(address, word),
         _ => Err(io::ErrorKind::InvalidInput.into()),
     }
 }

@@ -83,6 +83,24 @@ pub(crate) fn lookup(name: &str) -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) fn udp() -> io::Result<()> {
-    UdpSocket::bind("0.0.0.0:0").map(drop)
+pub(crate) fn udp_server(address: &str) -> io::Result<()> {
+    let socket = UdpSocket::bind(address)?;
+    println!("listening on {}", socket.local_addr()?);
+    let mut buffer = vec![0; 65536];
+    loop {
+        let (length, peer) = socket.recv_from(&mut buffer)?;
+        println!("from {}", peer.ip());
+        socket.send_to(&buffer[..length].to_ascii_uppercase(), peer)?;
+    }
+}
+
+/// Sends a word to `address` and prints what comes back, and from where.
+pub(crate) fn udp(address: &str, word: &str) -> io::Result<()> {
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    socket.connect(address)?;
+    socket.send(word.as_bytes())?;
+    let mut buffer = [0; 1024];
+    let (length, peer) = socket.recv_from(&mut buffer)?;
+    println!("{} from {peer}", String::from_utf8_lossy(&buffer[..length]));
+    Ok(())
 }

@@ -4,6 +4,7 @@ mod audit;
 mod methods;
 mod patches;
 mod proxy;
+mod streams;
 mod tables;
 
 use std::sync::Arc;
@@ -22,12 +23,14 @@ use tower::ServiceExt as _;
 
 use super::{Context, router};
 use crate::clock::{ClusterClock, SystemEntropy};
+use crate::kubelet::Nodes;
 use crate::network::Network;
 
 /// A bootstrapped API server and its router.
 struct Front {
     server: ApiServer,
     network: Network,
+    nodes: Arc<Nodes>,
     router: Router,
 }
 
@@ -38,10 +41,10 @@ async fn front() -> Front {
 async fn front_over(store: Arc<dyn Store>) -> Front {
     let server = ApiServer::new(store, Arc::new(ClusterClock::default()), Arc::new(SystemEntropy));
     server.bootstrap(([172, 18, 0, 2], 6443).into()).await.unwrap();
-    let network = Network::new();
+    let (network, nodes) = (Network::new(), Arc::<Nodes>::default());
     let context = Context {
         server: server.clone(),
-        nodes: Arc::default(),
+        nodes: nodes.clone(),
         network: network.clone(),
         host: network.add_node("control-plane", [172, 18, 0, 2].into()).unwrap(),
         proxies: Arc::default(),
@@ -49,7 +52,7 @@ async fn front_over(store: Arc<dyn Store>) -> Front {
         openapi: Arc::default(),
         secure_address: "127.0.0.1:6443".into(),
     };
-    Front { server, network, router: router(context, Router::new()) }
+    Front { server, network, nodes, router: router(context, Router::new()) }
 }
 
 /// A request of the administrator; `line` is method and path.

@@ -1,4 +1,4 @@
-//! `wasi:sockets/ip-name-lookup`: a guest's `getaddrinfo`, answered by its pod's names and the cluster's resolver.
+//! `wasi:sockets/ip-name-lookup`: a guest's `getaddrinfo`, answered as `names` says.
 
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::vec;
 
 use futures::future::BoxFuture;
+use shared::dns::search::LookupError;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi::async_trait;
@@ -49,8 +50,12 @@ fn usable(mut addresses: Vec<IpAddr>) -> vec::IntoIter<IpAddr> {
 
 fn resolve_code(error: ResolveError) -> ErrorCode {
     match error {
-        ResolveError::NotFound => ErrorCode::NameUnresolvable,
-        ResolveError::Temporary => ErrorCode::TemporaryResolverFailure,
+        ResolveError::Lookup(LookupError::NotFound) => ErrorCode::NameUnresolvable,
+        ResolveError::Lookup(LookupError::Temporary) => ErrorCode::TemporaryResolverFailure,
+        ResolveError::Lookup(LookupError::Refused(reason)) => {
+            tracing::debug!(reason, "a name server refused to answer");
+            ErrorCode::PermanentResolverFailure
+        }
         ResolveError::Invalid => ErrorCode::InvalidArgument,
     }
 }

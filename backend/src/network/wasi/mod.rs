@@ -1,5 +1,5 @@
 //! `wasi:sockets` on the pod network: each interface of WASI 0.2 answered here instead of by the host.
-//! UDP sockets cannot be created yet and say so; a cluster is IPv4 only and says so too.
+//! A cluster is IPv4 only, and sockets of IPv6 say so.
 //!
 //! wasmtime-wasi's bindings name its own resource types, which cannot be made elsewhere; a handle is only a
 //! number, so the table holds types of this module under the same numbers.
@@ -14,7 +14,6 @@ mod udp;
 
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::sockets;
-use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 
 use super::pod::PodNetwork;
 
@@ -56,7 +55,7 @@ impl HasData for PodSocketsData {
 /// When one of the interfaces is linked already.
 pub fn add_to_linker<T>(linker: &mut Linker<T>) -> wasmtime::Result<()>
 where
-    T: WithPodSockets + WasiSocketsView + 'static,
+    T: WithPodSockets + 'static,
 {
     let options = sockets::network::LinkOptions::default();
     sockets::network::add_to_linker::<T, PodSocketsData>(linker, &options, T::pod_sockets)?;
@@ -65,8 +64,7 @@ where
     sockets::tcp_create_socket::add_to_linker::<T, PodSocketsData>(linker, T::pod_sockets)?;
     sockets::tcp::add_to_linker::<T, PodSocketsData>(linker, T::pod_sockets)?;
     sockets::udp_create_socket::add_to_linker::<T, PodSocketsData>(linker, T::pod_sockets)?;
-    // Only its resource types are used: no UDP socket can be created.
-    sockets::udp::add_to_linker::<T, WasiSockets>(linker, T::sockets)
+    sockets::udp::add_to_linker::<T, PodSocketsData>(linker, T::pod_sockets)
 }
 
 /// The handle of a bindings type as a borrowed handle of the type that the table holds.

@@ -1,12 +1,13 @@
-//! Options of a TCP socket. Between pods of one process they change nothing; they are kept so that a program
+//! Options of a socket. Between pods of one process they change nothing; they are kept so that a program
 //! reads what it set.
 
 use wasmtime_wasi::p2::bindings::sockets::network::ErrorCode;
 
+use crate::network::datagram::QUEUE_BYTES;
 use crate::network::listener::DEFAULT_BACKLOG;
 use crate::network::pipe::DEFAULT_CAPACITY_BYTES;
 
-/// The options, with Linux's defaults.
+/// The options of a TCP socket, with Linux's defaults.
 pub(super) struct TcpOptions {
     pub(super) backlog: u64,
     pub(super) keep_alive: bool,
@@ -29,6 +30,23 @@ impl Default for TcpOptions {
             hop_limit: 64,
             receive_buffer_bytes: DEFAULT_CAPACITY_BYTES as u64,
             send_buffer_bytes: DEFAULT_CAPACITY_BYTES as u64,
+        }
+    }
+}
+
+/// The options of a UDP socket, with Linux's defaults.
+pub(super) struct UdpOptions {
+    pub(super) hop_limit: u8,
+    pub(super) receive_buffer_bytes: u64,
+    pub(super) send_buffer_bytes: u64,
+}
+
+impl Default for UdpOptions {
+    fn default() -> Self {
+        Self {
+            hop_limit: 64,
+            receive_buffer_bytes: QUEUE_BYTES as u64,
+            send_buffer_bytes: QUEUE_BYTES as u64,
         }
     }
 }

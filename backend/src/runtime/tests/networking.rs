@@ -95,7 +95,7 @@ async fn names_and_datagrams_should_be_answered_honestly() {
     let cases = [
         ("lookup localhost", 0, "127.0.0.1:80\n"),
         ("lookup pod-250", 0, "10.244.1.250:80\n"),
-        ("udp", 1, "error: Unsupported\n"),
+        ("udp 10.244.1.250:53 hello", 1, "error: ConnectionRefused\n"),
     ];
     for (arguments, code, expected) in cases {
         let (status, log) = cluster.run(arguments).await;
@@ -149,4 +149,16 @@ async fn bulk_should_flow_between_guests() {
     assert_eq!(client.handle.wait().await.code, 0);
     assert_eq!(server.handle.wait().await.code, 0);
     assert!(server.log().await.contains("received 100 MB"));
+}
+
+#[tokio::test]
+async fn guests_should_send_datagrams_to_each_other() {
+    let cluster = Cluster::new().await;
+    let (one, two) = (cluster.pod(2), cluster.pod(3));
+    let server = cluster.start(cluster.spec("server", &one, "udp-server 0.0.0.0:53"));
+    server.logged("listening on 0.0.0.0:53").await;
+    let client = cluster.start(cluster.spec("client", &two, "udp 10.244.1.2:53 hello"));
+    assert_eq!(client.handle.wait().await.code, 0);
+    assert_eq!(client.log().await, "HELLO from 10.244.1.2:53\n");
+    server.logged("from 10.244.1.3").await;
 }

@@ -1,6 +1,6 @@
 //! The controller over the real chain.
 
-use k8s_openapi::api::core::v1::Event;
+use k8s_openapi::api::core::v1::{EndpointAddress, Event};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -62,8 +62,6 @@ impl Pump<EndpointsController> {
         shown.collect::<Vec<_>>().join(" ")
     }
 }
-
-use k8s_openapi::api::core::v1::EndpointAddress;
 
 #[test]
 fn endpoints_should_name_pods_and_say_who_keeps_them() {

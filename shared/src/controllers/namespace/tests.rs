@@ -1,6 +1,7 @@
 //! The end of namespaces, over the real chain.
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Endpoints, Namespace, Secret, ServiceAccount};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::json;
 
@@ -22,6 +23,9 @@ fn team() -> Pump<NamespaceController> {
     pump.create(ServiceAccount { metadata: metadata("default"), ..ServiceAccount::default() });
     pump.create(Secret { metadata: metadata("password"), ..Secret::default() });
     pump.create(config_map("settings"));
+    pump.create(Endpoints { metadata: metadata("web"), subsets: None });
+    let address_type = "IPv4".to_owned();
+    pump.create(EndpointSlice { metadata: metadata("web-1"), address_type, ..EndpointSlice::default() });
     pump.run();
     pump
 }
@@ -41,6 +45,8 @@ fn terminating_namespace_should_lose_its_content_and_then_itself() {
     assert!(pump.list::<Secret>("team").is_empty());
     assert!(pump.list::<ConfigMap>("team").is_empty());
     assert!(pump.list::<ServiceAccount>("team").is_empty());
+    assert!(pump.list::<Endpoints>("team").is_empty());
+    assert!(pump.list::<EndpointSlice>("team").is_empty());
 }
 
 #[test]

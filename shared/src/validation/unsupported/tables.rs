@@ -7,11 +7,17 @@ const NOTHING_COLLECTS: &str = "nothing is deleted with its owner yet; there is 
 /// Fields that every kind has.
 const EVERY_KIND: &[Unsupported] = &[host("metadata.ownerReferences", NOTHING_COLLECTS)];
 
-const SERVICE: &[Unsupported] = &[field(
-    "spec",
-    "services carry no traffic yet: nothing answers at their addresses, and pods learn of them neither by \
-     name nor by variables",
-)];
+const SERVICE: &[Unsupported] = &[
+    field(
+        "spec",
+        "services carry no traffic yet: nothing answers at their addresses, and pods learn of them neither \
+         by name nor by variables",
+    ),
+    field(
+        "metadata.annotations[service.kubernetes.io/topology-mode]",
+        "endpoints bear no hints for it; set spec.trafficDistribution",
+    ),
+];
 
 const SERVICE_ACCOUNT: &[Unsupported] = &[
     field("imagePullSecrets", "images are pulled without credentials yet"),

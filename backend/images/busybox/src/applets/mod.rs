@@ -1,5 +1,6 @@
 //! The tools, each with the options that containers' commands use. An option that is not there is refused.
 
+mod archive;
 mod clock;
 mod conditions;
 mod copies;
@@ -11,6 +12,7 @@ mod flags;
 mod launch;
 mod lines;
 mod list;
+mod lookup;
 mod network;
 mod output;
 mod search;
@@ -69,13 +71,14 @@ applets! {
     "find" "[PATH]... [-name PATTERN] [-type f|d]" copies::find;
     "grep" "[-ivnclqowEFhr] [-A N] [-B N] PATTERN [FILE]..." search::grep;
     "head" "[-n N] [-c N] [FILE]..." lines::head;
-    "hostname" "[-i]" system::hostname;
+    "hostname" "[-ifs]" system::hostname;
     "id" "[-u] [-g] [-n]" system::id;
     "kill" "(not possible here)" system::kill;
     "ls" "[-1alh] [FILE]..." list::ls;
     "mkdir" "[-p] DIRECTORY..." files::mkdir;
     "mv" "SOURCE... DEST" copies::mv;
     "nproc" "" system::nproc;
+    "nslookup" "HOST" lookup::nslookup;
     "printenv" "[NAME]..." launch::printenv;
     "printf" "FORMAT [ARG]..." output::printf;
     "ps" "(not possible here)" system::ps;
@@ -89,6 +92,7 @@ applets! {
     "sort" "[-nruf] [-k N] [-t CHAR] [FILE]..." filters::sort;
     "sync" "" output::yes_it_is;
     "tail" "[-n N] [-c N] [-f] [FILE]..." lines::tail;
+    "tar" "-c|-x|-t [-v] [-f FILE] [-C DIR] [FILE]... (without compression)" archive::tar;
     "tee" "[-a] [FILE]..." filters::tee;
     "test" "EXPRESSION" conditions::test;
     "timeout" "SECONDS PROG ARGS" launch::timeout;

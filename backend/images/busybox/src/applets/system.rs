@@ -13,11 +13,23 @@ fn name(shell: &Shell) -> String {
     file.filter(|text| !text.is_empty()).or_else(variable).unwrap_or_else(|| "localhost".to_owned())
 }
 
+/// The first name of the line of `/etc/hosts` that knows a name: with its domain, if it has one.
+fn whole_name(hosts: &str, name: &str) -> String {
+    let lines = hosts.lines().filter(|line| !line.starts_with('#'));
+    let mut names = lines.map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>());
+    let line = names.find(|names| names.contains(&name));
+    line.and_then(|names| names.first().copied()).unwrap_or(name).to_owned()
+}
+
 pub(super) async fn hostname(shell: &mut Shell, arguments: &[String]) -> io::Result<u8> {
     let flags = Flags::read(arguments, "isf")?;
     let name = name(shell);
     let text = match flags.has('i') {
         true => (name.as_str(), 0_u16).to_socket_addrs()?.next().map(|address| address.ip().to_string()),
+        false if flags.has('f') => {
+            Some(whole_name(&std::fs::read_to_string("/etc/hosts").unwrap_or_default(), &name))
+        }
+        false if flags.has('s') => name.split('.').next().map(str::to_owned),
         false => Some(name),
     };
     shell.print(&format!("{}\n", text.unwrap_or_default())).await?;
@@ -79,4 +91,17 @@ pub(super) async fn ps(shell: &mut Shell, _: &[String]) -> io::Result<u8> {
 async fn refuse(shell: &Shell, tool: &str, reason: &str) -> io::Result<u8> {
     shell.complain(&format!("{tool}: {reason}")).await;
     Ok(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_name_should_be_told_with_its_domain_where_it_has_one() {
+        let hosts = "# web\n127.0.0.1\tlocalhost\n10.244.1.2\tweb.webs.default.svc.cluster.local\tweb\n";
+        assert_eq!(whole_name(hosts, "web"), "web.webs.default.svc.cluster.local");
+        assert_eq!(whole_name(hosts, "localhost"), "localhost");
+        assert_eq!(whole_name(hosts, "db"), "db");
+    }
 }

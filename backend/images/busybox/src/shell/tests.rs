@@ -280,3 +280,41 @@ fn only_so_many_commands_that_ended_should_be_remembered() {
     let numbers: Vec<u32> = jobs.iter().map(|job| job.number).collect();
     assert_eq!((numbers.len(), numbers[0], numbers.last()), (REMEMBERED_JOBS + 1, 3, Some(&299)));
 }
+
+#[test]
+fn tar_should_carry_trees_as_kubectl_cp_does() {
+    let long = "n".repeat(60);
+    let made = format!("mkdir -p d/{long}/{long} out; echo one >d/a; echo two >d/{long}/{long}/b; ");
+    check(&[
+        (&format!("{made} tar cf - d | tar xmf - -C out; cat out/d/a out/d/{long}/{long}/b"), "one\ntwo\n"),
+        (&format!("{made} tar -C d -cf x.tar a; tar tf x.tar; wc -c <x.tar"), "a\n2048\n"),
+        (&format!("{made} tar cf - d | tar -xmf - -C out d/a; ls out/d"), "a\n"),
+        (
+            &format!(
+                "{made} tar cf - d | tar --no-same-permissions --no-same-owner -xmf - -C out; cat out/d/a"
+            ),
+            "one\n",
+        ),
+    ]);
+    let absolute = sh("echo one >a; mkdir out; tar cf - $PWD/a | tar xf - -C out; cat out$PWD/a");
+    assert_eq!(
+        (absolute.stdout.as_str(), absolute.stderr.as_str()),
+        ("one\n", "tar: removing leading '/' from member names\n")
+    );
+}
+
+#[test]
+fn tar_should_refuse_what_leads_out_and_what_is_no_archive() {
+    let out = sh("mkdir in; cd in; echo x >../a; tar cf - ../a | tar xf - ; ls ..");
+    assert_eq!(out.stderr, "tar: ../a: name with '..' skipped\n");
+    let cases = [
+        ("echo nothing | tar xf -", "tar: short read"),
+        ("head -c 512 /dev/zero | tr '\\0' x | tar xf -", "tar: invalid tar header checksum"),
+        ("tar f -", "tar: one of -c, -x and -t is needed"),
+        ("tar xzf a.tgz", "tar: compression is not supported here"),
+    ];
+    for (script, expected) in cases {
+        let ran = sh(script);
+        assert!(ran.stderr.starts_with(expected) && ran.code == 1, "{script}: {} {}", ran.code, ran.stderr);
+    }
+}

@@ -1,0 +1,176 @@
+//! CoreDNS: watches Namespaces, Services and EndpointSlices, and answers for them on port 53 of its pod. What it
+//! answers is decided in `shared::dns`.
+//!
+//! Follows CoreDNS with kubeadm's Corefile (`cmd/kubeadm/app/phases/addons/dns/manifests.go` of
+//! kubernetes/kubernetes): the plugins `errors`, `health`, `ready`, `kubernetes` and `loadbalance`. Nobody else is
+//! asked, since containers have no way out of the cluster.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use shared::apiserver::request::ListOptions;
+use shared::client::Client;
+use shared::dns::PORT;
+use shared::dns::message::Transport;
+use shared::dns::server::serve;
+use shared::dns::zone::Zone;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::component_log::ComponentLog;
+use crate::network::{BindError, Connection, Listener, PodNetwork};
+use crate::pump::{Tasks, Told, inform};
+
+/// Where `/health` is.
+pub(crate) const HEALTH_PORT: u16 = 8080;
+/// Where `/ready` is.
+pub(crate) const READY_PORT: u16 = 8181;
+/// How many collections have to be read before anything is answered.
+const COLLECTIONS: usize = 3;
+/// How many clients are served at once; the others wait.
+const MOST_CLIENTS: usize = 1000;
+/// How long a client may be silent.
+const IDLE_LIMIT: Duration = Duration::from_secs(10);
+
+/// What the tasks of the server share.
+#[derive(Clone)]
+struct Server {
+    zone: Arc<RwLock<Zone>>,
+    log: ComponentLog,
+}
+
+/// Serves until the task is dropped, or its pod's network is gone.
+pub(crate) async fn run(client: Client, network: PodNetwork, log: ComponentLog) {
+    if let Err(error) = run_on(client, &network, log.clone()).await {
+        log.error(&format!("cannot serve at {}: {error}", network.ip()));
+    }
+}
+
+async fn run_on(client: Client, network: &PodNetwork, log: ComponentLog) -> Result<(), BindError> {
+    let (inputs, mut received) = mpsc::unbounded_channel();
+    let mut tasks = Tasks::default();
+    let everything = ListOptions::default;
+    tasks.spawn(inform::<Namespace, _>(client.clone(), everything(), inputs.clone(), |told| told));
+    tasks.spawn(inform::<Service, _>(client.clone(), everything(), inputs.clone(), |told| told));
+    tasks.spawn(inform::<EndpointSlice, _>(client.clone(), everything(), inputs, |told| told));
+    let server = Server { zone: Arc::new(RwLock::new(Zone::new(network.ip()))), log };
+    tasks.spawn(serve_status(listen(network, HEALTH_PORT)?, "/health"));
+    let mut unsynced = COLLECTIONS;
+    loop {
+        tokio::select! {
+            told = received.recv() => match told {
+                Some(Told::Changed(change, object)) => {
+                    let now = client.server().clock().now();
+                    let serial = u32::try_from(now.as_second()).unwrap_or_default();
+                    let mut zone = server.zone.write().unwrap_or_else(PoisonError::into_inner);
+                    zone.apply(change, &object, serial);
+                }
+                Some(Told::Synced) if unsynced > 0 => {
+                    unsynced -= 1;
+                    if unsynced == 0 {
+                        server.log.info(&format!(".:{PORT}"));
+                        tasks.spawn(serve_names(listen(network, PORT)?, server.clone()));
+                        tasks.spawn(serve_status(listen(network, READY_PORT)?, "/ready"));
+                    }
+                }
+                Some(Told::Synced) => {}
+                None => return Ok(()),
+            },
+            never = tasks.watch() => match never {},
+        }
+    }
+}
+
+fn listen(network: &PodNetwork, port: u16) -> Result<Listener, BindError> {
+    network.listen(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))
+}
+
+/// Answers questions over streams.
+async fn serve_names(mut listener: Listener, server: Server) {
+    let places = Arc::new(Semaphore::new(MOST_CLIENTS));
+    let mut clients = Tasks::default();
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let connection = tokio::select! {
+            connection = listener.accept() => connection,
+            never = clients.watch() => match never {},
+        };
+        let Ok(connection) = connection else { return };
+        let server = server.clone();
+        clients.spawn(async move {
+            // A client that goes away or is silent is no matter for anybody else.
+            let _ = server.serve_client(connection).await;
+            drop(place);
+        });
+    }
+}
+
+impl Server {
+    /// Answers a client's questions, one after the other.
+    async fn serve_client(&self, mut client: Connection) -> std::io::Result<()> {
+        loop {
+            let request = tokio::time::timeout(IDLE_LIMIT, read_message(&mut client)).await??;
+            let Some(bytes) = self.answer(&request, client.peer_address()) else { return Ok(()) };
+            let length = u16::try_from(bytes.len()).map_err(std::io::Error::other)?;
+            let message = [&length.to_be_bytes()[..], &bytes].concat();
+            tokio::time::timeout(IDLE_LIMIT, client.write_all(&message)).await??;
+        }
+    }
+
+    fn answer(&self, request: &[u8], peer: std::net::SocketAddr) -> Option<Vec<u8>> {
+        let served = {
+            let zone = self.zone.read().unwrap_or_else(PoisonError::into_inner);
+            serve(&zone, request, Transport::Tcp)?
+        };
+        if let Some(note) = served.note {
+            self.log.info(&format!("{peer} - {note}"));
+        }
+        Some(served.bytes)
+    }
+}
+
+async fn read_message(client: &mut Connection) -> std::io::Result<Vec<u8>> {
+    let length = client.read_u16().await?;
+    let mut message = vec![0; usize::from(length)];
+    client.read_exact(&mut message).await?;
+    Ok(message)
+}
+
+/// Says over HTTP that the server lives, or is ready, by being there at all.
+async fn serve_status(mut listener: Listener, path: &'static str) {
+    let mut clients = Tasks::default();
+    loop {
+        let connection = tokio::select! {
+            connection = listener.accept() => connection,
+            never = clients.watch() => match never {},
+        };
+        let Ok(connection) = connection else { return };
+        clients.spawn(async move {
+            let answer = service_fn(move |request| status(request, path));
+            let server = hyper::server::conn::http1::Builder::new();
+            let served = server.serve_connection(TokioIo::new(connection), answer);
+            // Who does not speak HTTP, or not in time, gets no answer.
+            let _ = tokio::time::timeout(IDLE_LIMIT, served).await;
+        });
+    }
+}
+
+async fn status(request: Request<Incoming>, path: &str) -> Result<Response<Full<Bytes>>, Infallible> {
+    let is_it = request.uri().path() == path;
+    let body = if is_it { "OK" } else { "404 page not found\n" };
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = if is_it { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests;
