@@ -146,10 +146,11 @@ impl Output {
         Output { target: Target::Log(log.clone(), source, attached), terminal }
     }
 
-    /// Shows what was typed; what a client has no room for is not shown.
+    /// Shows what was typed, unless a client has no room: the rest is for the program, which may have leave
+    /// to print already.
     pub(super) fn echo(&self, bytes: Vec<u8>) {
-        if !bytes.is_empty() {
-            // The program that this would disturb learns of it when it prints itself.
+        if !bytes.is_empty() && self.has_room().is_ok_and(|room| room) {
+            // Where this fails, the program learns of it when it prints itself.
             let _ = self.put(bytes.into());
         }
     }
