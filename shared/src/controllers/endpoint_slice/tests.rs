@@ -80,8 +80,10 @@ impl Pump<EndpointSliceController> {
 
 /// A cluster with a Service, and slices of at most so many endpoints.
 pub(super) fn pump(max: usize, more: &Value) -> Pump<EndpointSliceController> {
-    let pump = Pump::new(EndpointSliceController { max, ..EndpointSliceController::default() });
+    let mut pump = Pump::new(EndpointSliceController { max, ..EndpointSliceController::default() });
     pump.create(node("node-1", "a"));
+    // The cluster's own Services have had theirs.
+    pump.run();
     pump.create(service(more));
     pump
 }

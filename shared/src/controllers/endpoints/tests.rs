@@ -17,7 +17,9 @@ fn service(spec: Value) -> Service {
 }
 
 fn pump(spec: Value) -> Pump<EndpointsController> {
-    let pump = Pump::new(EndpointsController::default());
+    let mut pump = Pump::new(EndpointsController::default());
+    // The cluster's own Services have had theirs.
+    pump.run();
     pump.create(service(spec));
     pump
 }
