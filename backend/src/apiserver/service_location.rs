@@ -33,7 +33,8 @@ pub(super) async fn address(
     let server = asking.context.server.clone();
     let own = Client::new(server, User::new("system:apiserver", &[MASTERS]), "kube-apiserver");
     let endpoints = own.get::<Endpoints>(place.namespace, name).await?;
-    let addresses = endpoints.downcast_ref::<Endpoints>().map(|all| addresses(all, &port)).unwrap_or_default();
+    let addresses =
+        endpoints.downcast_ref::<Endpoints>().map(|all| addresses(all, &port)).unwrap_or_default();
     let count = u64::try_from(addresses.len()).unwrap_or(u64::MAX).max(1);
     let chosen = usize::try_from(SystemEntropy.next_u64() % count).unwrap_or_default();
     addresses.get(chosen).copied().ok_or_else(|| {
@@ -59,8 +60,10 @@ fn port_name(service: &Service, port: &str) -> Result<String, Box<Status>> {
 fn addresses(endpoints: &Endpoints, port: &str) -> Vec<SocketAddr> {
     let mut found = Vec::new();
     for subset in endpoints.subsets.iter().flatten() {
-        let named = |own: &&k8s_openapi::api::core::v1::EndpointPort| own.name.as_deref().unwrap_or_default() == port;
-        let Some(number) = subset.ports.iter().flatten().find(named).and_then(|own| u16::try_from(own.port).ok())
+        let named =
+            |own: &&k8s_openapi::api::core::v1::EndpointPort| own.name.as_deref().unwrap_or_default() == port;
+        let Some(number) =
+            subset.ports.iter().flatten().find(named).and_then(|own| u16::try_from(own.port).ok())
         else {
             continue;
         };

@@ -158,7 +158,7 @@ mod tests {
     use crate::kubelet::launch::Order;
     use crate::kubelet::reach::Reach;
     use crate::kubelet::testing::Node;
-    use crate::kubelet::{prober, sandbox, services};
+    use crate::kubelet::{prober, sandbox};
 
     /// A pod with a container `c` of busybox that sleeps, and a container `part` that is a part of this program.
     async fn running_pod(node: &Node) -> Pod {
@@ -169,7 +169,6 @@ mod tests {
             "spec": {"hostNetwork": true, "containers": containers},
         });
         let pod: Pod = serde_json::from_value(pod).unwrap();
-        tokio::spawn(services::follow(node.kubelet.clone()));
         let sandbox = sandbox::create(&node.kubelet, &pod, "u").unwrap();
         let container = &pod.spec.as_ref().unwrap().containers[0];
         let (kubelet, source) = (&*node.kubelet, Source::Api);

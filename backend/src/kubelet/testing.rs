@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::component::ComponentHandle;
 use super::launch::Running;
-use super::{Component, Components, Kubelet, NodeOptions};
+use super::{Component, Components, Kubelet, NodeOptions, services};
 use crate::clock::{ClusterClock, SystemEntropy};
 use crate::machine;
 use crate::network::Network;
@@ -45,6 +45,8 @@ impl Node {
             network: network.add_node(NAME, address).unwrap(),
             components: Arc::new(components),
         });
+        // Containers wait until it is known which Services there are.
+        kubelet.spawn(services::follow(kubelet.clone()));
         Node { kubelet, _directory: directory, network }
     }
 

@@ -177,7 +177,14 @@ impl ServiceLoadBalancerController {
         }
     }
 
-    fn note(&mut self, service: &Service, type_: &'static str, reason: &str, message: String, now: Timestamp) {
+    fn note(
+        &mut self,
+        service: &Service,
+        type_: &'static str,
+        reason: &str,
+        message: String,
+        now: Timestamp,
+    ) {
         let regarding = ObjectReference {
             api_version: Some("v1".into()),
             kind: Some("Service".into()),
@@ -281,7 +288,8 @@ mod tests {
         pump.run();
         let found = ["one", "wished", "two", "other", "inner"].map(|name| address_of(&pump, name));
         let given = |address: &str| Some(address.to_owned());
-        let expected = [given("172.18.255.200"), given("172.18.255.201"), given("172.18.255.202"), None, None];
+        let expected =
+            [given("172.18.255.200"), given("172.18.255.201"), given("172.18.255.202"), None, None];
         assert_eq!(found, expected);
         pump.delete::<Service>("default", "one");
         pump.run();

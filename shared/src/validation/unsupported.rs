@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn other_kinds_should_be_told_which_of_their_fields_have_no_effect() {
         let taints = json!([{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoExecute"}]);
-        let cases: [(&str, Value, &[&str]); 7] = [
+        let cases: [(&str, Value, &[&str]); 8] = [
             ("Service", json!({"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}}), &[]),
             (
                 "Service",

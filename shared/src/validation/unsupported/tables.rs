@@ -8,7 +8,11 @@ const NOTHING_COLLECTS: &str = "nothing is deleted with its owner yet; there is 
 const EVERY_KIND: &[Unsupported] = &[host("metadata.ownerReferences", NOTHING_COLLECTS)];
 
 const SERVICE: &[Unsupported] = &[
-    only("spec.type", "NodePort", "the port answers within the cluster alone; from this machine use kubectl port-forward"),
+    only(
+        "spec.type",
+        "NodePort",
+        "the port answers within the cluster alone; from this machine use kubectl port-forward",
+    ),
     only(
         "spec.type",
         "LoadBalancer",
