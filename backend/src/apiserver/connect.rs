@@ -14,6 +14,7 @@ use axum::response::Response;
 use hyper::upgrade::OnUpgrade;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+use shared::api::object::SharedObject;
 use shared::api::scheme::Verb;
 use shared::api::status;
 use shared::apiserver::request::{Operation, Reply, Request};
@@ -42,6 +43,17 @@ pub(super) async fn pod(
     name: &str,
     verb: Verb,
 ) -> Result<Pod, Box<Status>> {
+    let pod = object(asking, place, name, verb).await?.downcast_ref::<Pod>().cloned();
+    pod.ok_or_else(|| Box::new(status::internal("a pod that is none")))
+}
+
+/// The object of that name, once the chain lets the caller in.
+pub(super) async fn object(
+    asking: &Asking<'_>,
+    place: &ResourcePath<'_>,
+    name: &str,
+    verb: Verb,
+) -> Result<SharedObject, Box<Status>> {
     let request = Request {
         kind: place.kind,
         namespace: place.namespace.to_owned(),
@@ -49,11 +61,10 @@ pub(super) async fn pod(
         subresource: place.subresource,
         operation: Operation::Connect(verb),
     };
-    let Reply::Connect(object) = asking.answer(request).await?.reply else {
-        return Err(Box::new(status::internal("no object to connect to")));
-    };
-    let pod = object.downcast_ref::<Pod>().cloned();
-    pod.ok_or_else(|| Box::new(status::internal("a pod that is none")))
+    match asking.answer(request).await?.reply {
+        Reply::Connect(object) => Ok(object),
+        _ => Err(Box::new(status::internal("no object to connect to"))),
+    }
 }
 
 /// The verb of a method that can open a stream.

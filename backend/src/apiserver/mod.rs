@@ -37,6 +37,7 @@ mod query;
 mod remote_command;
 mod reply;
 mod resource;
+mod service_location;
 mod spdy;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! `pods/proxy`: HTTP to a port of a pod, through the pod network.
+//! `pods/proxy` and `services/proxy`: HTTP to a port of a pod, through the pod network.
 //!
 //! Follows `pkg/registry/core/pod/rest/subresources.go` of kubernetes/kubernetes and
 //! `pkg/util/proxy` of kubernetes/apimachinery.
@@ -23,7 +23,7 @@ use shared::apiserver::request_info::ResourcePath;
 use super::identity::PAGE_USER;
 use super::reply::Failure;
 use super::resource::Asking;
-use super::{Context, connect, tunnel};
+use super::{Context, connect, service_location, tunnel};
 
 /// What concerns one connection and is not passed on (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -38,19 +38,23 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
-/// Any method on `…/pods/NAME[:PORT]/proxy/PATH`.
+/// Any method on `…/pods/NAME[:PORT]/proxy/PATH`, and on the same of a Service.
 pub(super) async fn handle(
     asking: &Asking<'_>,
     place: &ResourcePath<'_>,
     parts: Parts,
     body: Body,
 ) -> Result<Response, Failure> {
-    let (scheme, name, port) = split_name(place.name)?;
-    let pod = connect::pod(asking, place, name, verb(&parts.method)).await?;
+    let of_service = place.kind.kind == "Service";
+    let (scheme, name, port) = split_name(place.name, if of_service { "service" } else { "pod" })?;
+    let verb = verb(&parts.method);
+    let address = match of_service {
+        true => service_location::address(asking, place, name, port, verb).await?,
+        false => address(&connect::pod(asking, place, name, verb).await?, port)?,
+    };
     if scheme == "https" {
-        return Err(status::service_unavailable("TLS to pods is not supported by the pod proxy").into());
+        return Err(status::service_unavailable("TLS to pods is not supported by the proxy").into());
     }
-    let address = address(&pod, port)?;
     let upgrades = tunnel::wanted(&parts.headers);
     if let Some(location) = slash_added(place, &parts).filter(|_| !upgrades) {
         return Ok(redirect(&location));
@@ -102,7 +106,7 @@ fn verb(method: &Method) -> Verb {
 }
 
 /// `[scheme:]name[:port]`, as `SplitSchemeNamePort` upstream.
-fn split_name(text: &str) -> Result<(&str, &str, Option<&str>), Box<Status>> {
+fn split_name<'a>(text: &'a str, what: &str) -> Result<(&'a str, &'a str, Option<&'a str>), Box<Status>> {
     let parts: Vec<&str> = text.split(':').collect();
     match parts.as_slice() {
         [name] => Ok(("", name, None)),
@@ -110,7 +114,7 @@ fn split_name(text: &str) -> Result<(&str, &str, Option<&str>), Box<Status>> {
         [scheme @ ("http" | "https"), name, port] => {
             Ok((scheme, name, Some(port).filter(|port| !port.is_empty()).copied()))
         }
-        _ => Err(Box::new(status::bad_request(format!("invalid pod request {text:?}")))),
+        _ => Err(Box::new(status::bad_request(format!("invalid {what} request {text:?}")))),
     }
 }
 

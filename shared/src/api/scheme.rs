@@ -302,7 +302,10 @@ pub static KINDS: &[Kind] = &[
     Kind {
         short_names: &["svc"],
         categories: &["all"],
-        subresources: &[STATUS],
+        subresources: &[
+            Subresource { name: "proxy", kind: Some(("", "v1", "ServiceProxyOptions")), verbs: PROXY_VERBS },
+            STATUS,
+        ],
         storage_prefix: "services/specs",
         ..kind::<Service>("service", true)
     },

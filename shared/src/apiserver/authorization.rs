@@ -103,7 +103,7 @@ static RULES: &[Rule] = &[
         subject: CONTROLLERS,
         verbs: &[Patch, Update],
         group: "",
-        resources: &["nodes", "nodes/status", "pods/status"],
+        resources: &["nodes", "nodes/status", "pods/status", "services", "services/status"],
     },
     Rule {
         subject: CONTROLLERS,

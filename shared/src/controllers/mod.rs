@@ -22,6 +22,7 @@ pub mod endpoints;
 pub mod namespace;
 pub mod node_ipam;
 pub mod service_account;
+pub mod service_load_balancer;
 
 mod own_writes;
 mod pod_endpoint;
@@ -71,6 +72,7 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(endpoint_slice::EndpointSliceController::default()),
         Box::new(endpoint_slice_mirroring::EndpointSliceMirroringController::default()),
         Box::new(endpoints::EndpointsController::default()),
+        Box::new(service_load_balancer::ServiceLoadBalancerController::default()),
     ]
 }
 

@@ -307,8 +307,13 @@ mod tests {
     #[test]
     fn other_kinds_should_be_told_which_of_their_fields_have_no_effect() {
         let taints = json!([{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoExecute"}]);
-        let cases: [(&str, Value, &[&str]); 7] = [
-            ("Service", json!({"spec": {"ports": [{"port": 80}]}}), &["spec"]),
+        let cases: [(&str, Value, &[&str]); 8] = [
+            ("Service", json!({"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}}), &[]),
+            (
+                "Service",
+                json!({"spec": {"type": "NodePort", "ports": [{"port": 80, "protocol": "SCTP"}]}}),
+                &["spec.type", "spec.ports[0].protocol"],
+            ),
             (
                 "Service",
                 json!({"metadata": {"annotations": {"service.kubernetes.io/topology-mode": "Auto"}}}),

@@ -8,11 +8,19 @@ const NOTHING_COLLECTS: &str = "nothing is deleted with its owner yet; there is 
 const EVERY_KIND: &[Unsupported] = &[host("metadata.ownerReferences", NOTHING_COLLECTS)];
 
 const SERVICE: &[Unsupported] = &[
-    field(
-        "spec",
-        "services carry no traffic yet: nothing answers at their addresses, and pods learn of them neither \
-         by name nor by variables",
+    only(
+        "spec.type",
+        "NodePort",
+        "the port answers within the cluster alone; from this machine use kubectl port-forward",
     ),
+    only(
+        "spec.type",
+        "LoadBalancer",
+        "the address answers within the cluster alone; from this machine use kubectl port-forward",
+    ),
+    field("spec.loadBalancerClass", "only load balancers without a class get an address"),
+    field("spec.healthCheckNodePort", "no health check is served there yet"),
+    only("spec.ports[*].protocol", "SCTP", "the pod network carries TCP and UDP"),
     field(
         "metadata.annotations[service.kubernetes.io/topology-mode]",
         "endpoints bear no hints for it; set spec.trafficDistribution",
