@@ -168,7 +168,10 @@ impl AsyncRead for Input {
         let Some(pipe) = &self.pipe else { return Poll::Ready(Ok(())) };
         std::task::ready!(pipe.poll_readable(context));
         match pipe.try_read(buffer.remaining())? {
-            Some(bytes) => Poll::Ready(Ok(buffer.put_slice(&bytes))),
+            Some(bytes) => {
+                buffer.put_slice(&bytes);
+                Poll::Ready(Ok(()))
+            }
             None => {
                 context.waker().wake_by_ref();
                 Poll::Pending

@@ -276,7 +276,7 @@ mod tests {
         let pod = json!({"spec": {
             "containers": [
                 {"name": "a", "ports": [{"containerPort": 1, "protocol": "TCP"}, {"containerPort": 2, "protocol": "UDP"}]},
-                {"name": "b", "livenessProbe": {"exec": {"command": ["true"]}}, "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
+                {"name": "b", "livenessProbe": {"grpc": {"port": 80}}, "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
             ],
             "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}],
             "securityContext": {}, "hostNetwork": true, "hostUsers": false, "dnsPolicy": "ClusterFirst", "priority": 0,
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(
             found(pod),
             [
-                "spec.containers[1].livenessProbe.exec",
+                "spec.containers[1].livenessProbe.grpc",
                 "spec.containers[1].resources.limits[ephemeral-storage]",
                 "spec.containers[0].ports[1].protocol",
                 "spec.volumes[1].configMap",
