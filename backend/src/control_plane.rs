@@ -200,13 +200,13 @@ async fn coredns(parts: Arc<Parts>, container: Container) {
 
 /// The rules of the node that its container is on.
 async fn kube_proxy(parts: Arc<Parts>, container: Container) {
-    let node = &container.network.identity().node;
-    let Some(rules) = parts.context.proxies.of(node) else {
+    let node = container.network.identity().node.clone();
+    let Some(rules) = parts.context.proxies.of(&node) else {
         return container.log.error(&format!("node {node:?} has no rules to write"));
     };
     let user = User::new("system:kube-proxy", &[]);
     let client = Client::new(parts.context.server.clone(), user, "kube-proxy");
-    proxy::run(client, rules.clone(), container.log).await;
+    proxy::run(client, rules.clone(), container.network, container.log).await;
 }
 
 /// Whether the API server answers at the page's door.

@@ -6,7 +6,7 @@
 //! asked, since containers have no way out of the cluster.
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::component_log::ComponentLog;
-use crate::network::{BindError, Connection, Listener, PodNetwork};
+use crate::network::{BindError, Connection, DatagramPort, Listener, PodNetwork};
 use crate::pump::{Tasks, Told, inform};
 
 /// Where `/health` is.
@@ -79,6 +79,8 @@ async fn run_on(client: Client, network: &PodNetwork, log: ComponentLog) -> Resu
                     if unsynced == 0 {
                         server.log.info(&format!(".:{PORT}"));
                         tasks.spawn(serve_names(listen(network, PORT)?, server.clone()));
+                        let datagrams = network.bind_datagrams(any(PORT))?;
+                        tasks.spawn(serve_datagrams(datagrams, server.clone()));
                         tasks.spawn(serve_status(listen(network, READY_PORT)?, "/ready"));
                     }
                 }
@@ -91,7 +93,23 @@ async fn run_on(client: Client, network: &PodNetwork, log: ComponentLog) -> Resu
 }
 
 fn listen(network: &PodNetwork, port: u16) -> Result<Listener, BindError> {
-    network.listen(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))
+    network.listen(any(port))
+}
+
+fn any(port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)
+}
+
+/// Answers questions that fit into datagrams.
+async fn serve_datagrams(mut port: DatagramPort, server: Server) {
+    while let Some(question) = port.receive().await {
+        let peer = question.from.into();
+        if let Some(answer) = server.answer(&question.data, peer, Transport::Udp)
+            && let Err(error) = port.send(peer, &answer.into())
+        {
+            tracing::debug!(%peer, %error, "an answer of the DNS found nobody");
+        }
+    }
 }
 
 /// Answers questions over streams.
@@ -119,17 +137,19 @@ impl Server {
     async fn serve_client(&self, mut client: Connection) -> std::io::Result<()> {
         loop {
             let request = tokio::time::timeout(IDLE_LIMIT, read_message(&mut client)).await??;
-            let Some(bytes) = self.answer(&request, client.peer_address()) else { return Ok(()) };
+            let Some(bytes) = self.answer(&request, client.peer_address(), Transport::Tcp) else {
+                return Ok(());
+            };
             let length = u16::try_from(bytes.len()).map_err(std::io::Error::other)?;
             let message = [&length.to_be_bytes()[..], &bytes].concat();
             tokio::time::timeout(IDLE_LIMIT, client.write_all(&message)).await??;
         }
     }
 
-    fn answer(&self, request: &[u8], peer: std::net::SocketAddr) -> Option<Vec<u8>> {
+    fn answer(&self, request: &[u8], peer: SocketAddr, transport: Transport) -> Option<Vec<u8>> {
         let served = {
             let zone = self.zone.read().unwrap_or_else(PoisonError::into_inner);
-            serve(&zone, request, Transport::Tcp)?
+            serve(&zone, request, transport)?
         };
         if let Some(note) = served.note {
             self.log.info(&format!("{peer} - {note}"));

@@ -4,6 +4,10 @@
 //! The rules are the node's and not the proxy's, as those of iptables are: where kube-proxy ends they stay
 //! as they are, until the next one writes them anew.
 
+mod health;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,8 +27,9 @@ use tokio::sync::mpsc;
 
 use crate::clock::{ClusterClock, SystemEntropy};
 use crate::component_log::ComponentLog;
-use crate::network::{Attempt, ConnectionRule, DialError, Network, Origin, Stage, Verdict};
+use crate::network::{Attempt, ConnectionRule, DialError, Network, Origin, PodNetwork, Stage, Verdict};
 use crate::pump::{Tasks, Told, inform};
+use health::HealthServer;
 
 /// The rules of one node.
 pub struct NodeRules {
@@ -120,7 +125,8 @@ enum Input {
 const COLLECTIONS: usize = 3;
 
 /// Writes a node's rules until the task is dropped.
-pub(crate) async fn run(client: Client, rules: Arc<NodeRules>, log: ComponentLog) {
+pub(crate) async fn run(client: Client, rules: Arc<NodeRules>, node: PodNetwork, log: ComponentLog) {
+    let mut health = HealthServer::new(node, log.clone());
     let (inputs, mut received) = mpsc::unbounded_channel();
     let mut tasks = Tasks::default();
     let own =
@@ -146,13 +152,17 @@ pub(crate) async fn run(client: Client, rules: Arc<NodeRules>, log: ComponentLog
             if unread == 0
                 && let Some(table) = table.take()
             {
-                log.info(&format!("\"Syncing iptables rules\" services={}", table.entries().count()));
+                log.info(&format!("\"Syncing iptables rules\" servicePorts={}", table.entries().count()));
                 rules.written().table = table;
             }
         }
         match &mut table {
             Some(table) => write(table, &input),
-            None => write(&mut rules.written().table, &input),
+            None => {
+                let table = &mut rules.written().table;
+                write(table, &input);
+                health.set(table.health_checks());
+            }
         }
     }
 }

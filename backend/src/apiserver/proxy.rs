@@ -247,11 +247,11 @@ mod tests {
 
     #[test]
     fn names_should_be_split_as_upstream_splits_them() {
-        assert_eq!(split_name("web").ok(), Some(("", "web", None)));
-        assert_eq!(split_name("web:80").ok(), Some(("", "web", Some("80"))));
-        assert_eq!(split_name("http:web:").ok(), Some(("http", "web", None)));
-        assert_eq!(split_name("https:web:metrics").ok(), Some(("https", "web", Some("metrics"))));
-        assert!(split_name("ftp:web:21").is_err());
+        assert_eq!(split_name("web", "pod").ok(), Some(("", "web", None)));
+        assert_eq!(split_name("web:80", "pod").ok(), Some(("", "web", Some("80"))));
+        assert_eq!(split_name("http:web:", "pod").ok(), Some(("http", "web", None)));
+        assert_eq!(split_name("https:web:metrics", "pod").ok(), Some(("https", "web", Some("metrics"))));
+        assert!(split_name("ftp:web:21", "pod").is_err());
     }
 
     #[test]

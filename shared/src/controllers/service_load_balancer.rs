@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn another_controller_should_leave_addresses_as_they_are() {
         let mut pump = Pump::new(ServiceLoadBalancerController::default());
-        ["a", "b"].map(|name| pump.create(service(name, json!({}))));
+        ["a", "b"].iter().for_each(|name| pump.create(service(name, json!({}))));
         pump.run();
         pump.delete::<Service>("default", "a");
         pump.run();

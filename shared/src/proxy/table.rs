@@ -1,7 +1,7 @@
 //! What a node knows of Services and their endpoints, kept true by changes: only the Service that a change
 //! is about is computed anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use k8s_openapi::api::core::v1::{Node, Service};
@@ -26,6 +26,17 @@ pub struct Entry {
     pub port: ServicePort,
     /// Its endpoints.
     pub usable: Usable,
+}
+
+/// What a load balancer asks a node about a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Namespace of the Service.
+    pub namespace: String,
+    /// Name of the Service.
+    pub service: String,
+    /// How many of its pods on this node are ready.
+    pub local_endpoints: usize,
 }
 
 /// How a connection reaches a Service's port.
@@ -144,6 +155,21 @@ impl ServiceTable {
     pub fn at_node_port(&self, port: u16, protocol: Protocol) -> Option<(&ServicePortName, &Entry)> {
         let name = self.by_node_port.get(&(port, protocol))?;
         Some((name, self.entries.get(name)?))
+    }
+
+    /// The health checks of Services whose connections from outside stay on their node, by port.
+    pub fn health_checks(&self) -> BTreeMap<u16, HealthCheck> {
+        let mut checks: BTreeMap<u16, (HealthCheck, BTreeSet<Ipv4Addr>)> = BTreeMap::new();
+        for (name, entry) in &self.entries {
+            let Some(port) = entry.port.health_check_node_port else { continue };
+            let (check, here) = checks.entry(port).or_insert_with(|| {
+                let (namespace, service) = (name.namespace.clone(), name.service.clone());
+                (HealthCheck { namespace, service, local_endpoints: 0 }, BTreeSet::new())
+            });
+            here.extend(entry.usable.local.iter().filter(|at| at.ready).map(|at| *at.address.ip()));
+            check.local_endpoints = here.len();
+        }
+        checks.into_iter().map(|(port, (check, _))| (port, check)).collect()
     }
 
     /// All ports, by name.

@@ -9,4 +9,5 @@ mod many;
 mod network;
 mod restart;
 mod scheduling;
+mod services;
 mod start;

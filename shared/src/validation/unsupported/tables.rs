@@ -19,7 +19,6 @@ const SERVICE: &[Unsupported] = &[
         "the address answers within the cluster alone; from this machine use kubectl port-forward",
     ),
     field("spec.loadBalancerClass", "only load balancers without a class get an address"),
-    field("spec.healthCheckNodePort", "no health check is served there yet"),
     only("spec.ports[*].protocol", "SCTP", "the pod network carries TCP and UDP"),
     field(
         "metadata.annotations[service.kubernetes.io/topology-mode]",
