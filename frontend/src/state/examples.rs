@@ -18,4 +18,14 @@ macro_rules! examples {
     };
 }
 
-examples!("pod", "service", "shared-volume", "config", "node-selector", "too-big", "job", "crash-loop", "stress");
+examples!(
+    "pod",
+    "service",
+    "shared-volume",
+    "config",
+    "node-selector",
+    "too-big",
+    "job",
+    "crash-loop",
+    "stress"
+);
