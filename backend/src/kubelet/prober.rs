@@ -1,7 +1,9 @@
 //! Asks a container's probes, from its node through the pod network or by a command in the container.
 //!
-//! Follows `pkg/probe/http`, `pkg/probe/tcp` and `pkg/probe/exec` and `pkg/kubelet/prober/prober.go` of
+//! Follows `pkg/probe/http`, `tcp`, `exec` and `grpc`, and `pkg/kubelet/prober/prober.go` of
 //! kubernetes/kubernetes. A probe that may take so long takes real seconds, whatever the cluster's clock says.
+
+mod grpc;
 
 use std::time::Duration;
 
@@ -18,12 +20,14 @@ const USER_AGENT: &str = "kube-probe/1.37";
 pub(super) async fn ask(reach: &Reach, kind: ProbeKind) -> Result<(), ProbeError> {
     let Some(probe) = kind.of(&reach.container) else { return Ok(()) };
     let limit = limit(probe);
-    match (&probe.exec, &probe.http_get, &probe.tcp_socket) {
-        (Some(action), ..) => run(reach, action, limit).await,
-        (_, Some(action), _) => get(reach, action, limit).await.map_err(ProbeError::Failed),
-        (_, _, Some(action)) => connect(reach, action, limit).await.map_err(ProbeError::Failed),
+    let asked = match (&probe.exec, &probe.http_get, &probe.tcp_socket, &probe.grpc) {
+        (Some(action), ..) => return run(reach, action, limit).await,
+        (_, Some(action), ..) => get(reach, action, limit).await,
+        (_, _, Some(action), _) => connect(reach, action, limit).await,
+        (_, _, _, Some(action)) => grpc::check(reach, action, limit).await,
         _ => Ok(()),
-    }
+    };
+    asked.map_err(ProbeError::Failed)
 }
 
 /// Runs a command; a program that takes too long is ended.
@@ -68,6 +72,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::apiserver::tls::Certificates;
     use crate::kubelet::Components;
     use crate::kubelet::testing::Node;
     use crate::network::PodIdentity;
@@ -132,6 +137,29 @@ mod tests {
         ] {
             assert_eq!(ask_one_that_answers(Some(code), probe.clone()).await, expected, "{code}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_request_with_tls_should_be_answered_whatever_the_certificate() {
+        let node = Node::new(Components::default()).await;
+        let certificates = tempfile::tempdir().unwrap();
+        let own = Certificates::load_or_create(certificates.path(), Ipv4Addr::LOCALHOST.into()).unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(own.server_config().unwrap());
+        let pod = node.network.add_pod(PodIdentity::default(), POD).unwrap();
+        let mut listener = pod.listen(SocketAddrV4::new(POD, 443)).unwrap();
+        tokio::spawn(async move {
+            let mut connection = acceptor.accept(listener.accept().await.unwrap()).await.unwrap();
+            let mut request = [0; 1024];
+            connection.read(&mut request).await.unwrap();
+            connection.write_all(b"HTTP/1.1 204 x\r\n\r\n").await.unwrap();
+        });
+        let reach = Reach {
+            kubelet: node.kubelet.clone(),
+            address: POD,
+            container: container(json!({"httpGet": {"port": 443, "scheme": "HTTPS"}})),
+            running: node.endless(),
+        };
+        assert_eq!(ask(&reach, ProbeKind::Readiness).await, Ok(()));
     }
 
     #[tokio::test]

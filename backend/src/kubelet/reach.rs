@@ -4,6 +4,8 @@
 //! Follows `pkg/probe/http/request.go` and `pkg/probe/util.go` of kubernetes/kubernetes, and `RunInContainer` in
 //! `pkg/kubelet/kuberuntime/kuberuntime_container.go`.
 
+mod tls;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::{Container, HTTPGetAction, HTTPHeader};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -75,14 +78,17 @@ impl Reach {
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         let number = port(&self.container, &action.port)?;
         let address = address(self.address, action.host.as_deref(), number);
+        let with_tls = action.scheme.as_deref() == Some("HTTPS");
+        let scheme = if with_tls { "https" } else { "http" };
         let url = match &address {
-            Ok(address) => format!("http://{address}{path}"),
-            Err(_) => format!("http://{}:{number}{path}", action.host.as_deref().unwrap_or_default()),
+            Ok(address) => format!("{scheme}://{address}{path}"),
+            Err(_) => format!("{scheme}://{}:{number}{path}", action.host.as_deref().unwrap_or_default()),
         };
         let failed = |error: String| format!("Get {url:?}: {error}");
         let address = address.map_err(failed)?;
         let headers = action.http_headers.as_deref().unwrap_or_default();
-        let answer = send(&self.kubelet.network, address, request(address, &path, user_agent, headers)?);
+        let request = request(address, &path, user_agent, headers)?;
+        let answer = send(&self.kubelet.network, address, with_tls, request);
         let Some(limit) = limit else { return answer.await.map_err(failed) };
         match timeout(limit, answer).await {
             Ok(code) => code.map_err(failed),
@@ -155,10 +161,25 @@ fn request(
 }
 
 /// The status code of the answer.
-async fn send(node: &PodNetwork, address: SocketAddr, request: Request<Body>) -> Result<u16, String> {
+async fn send(
+    node: &PodNetwork,
+    address: SocketAddr,
+    with_tls: bool,
+    request: Request<Body>,
+) -> Result<u16, String> {
     let connection = node.dial(address).await.map_err(|error| error.told(address))?;
+    match with_tls {
+        true => exchange(tls::connect(connection, address).await?, request).await,
+        false => exchange(connection, request).await,
+    }
+}
+
+async fn exchange<S>(stream: S, request: Request<Body>) -> Result<u16, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let text = |error: hyper::Error| error.to_string();
-    let (mut sender, driver) = http1::handshake(TokioIo::new(connection)).await.map_err(text)?;
+    let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
     let answer = sender.send_request(request);
     tokio::pin!(driver, answer);
     tokio::select! {

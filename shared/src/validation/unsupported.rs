@@ -54,7 +54,6 @@ const fn host(pattern: &'static str, sentence: &'static str) -> Unsupported {
     Unsupported { fine_in_mirrors: true, ..field(pattern, sentence) }
 }
 
-const NO_PROBE: &str = "probes of this kind are not run yet; the container counts as healthy while it runs";
 const NO_SECURITY: &str =
     "this setting has no effect yet; a container is a WebAssembly sandbox without users or capabilities";
 const NO_DRIVER: &str = "volumes of this kind are not mounted yet; no node here has a driver for them";
@@ -66,12 +65,6 @@ const NO_STORAGE_LIMIT: &str = "ephemeral storage is neither reserved nor limite
 pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     field("spec.initContainers", "init containers are not run yet; the other containers start without them"),
     field("spec.ephemeralContainers", "ephemeral containers are not run yet"),
-    field("spec.containers[*].livenessProbe.grpc", NO_PROBE),
-    value("spec.containers[*].livenessProbe.httpGet.scheme", "HTTP", NO_PROBE),
-    field("spec.containers[*].readinessProbe.grpc", NO_PROBE),
-    value("spec.containers[*].readinessProbe.httpGet.scheme", "HTTP", NO_PROBE),
-    field("spec.containers[*].startupProbe.grpc", NO_PROBE),
-    value("spec.containers[*].startupProbe.httpGet.scheme", "HTTP", NO_PROBE),
     field(
         "spec.containers[*].lifecycle.stopSignal",
         "a WebAssembly program cannot tell signals apart; it ends as by SIGTERM",
@@ -276,7 +269,7 @@ mod tests {
         let pod = json!({"spec": {
             "containers": [
                 {"name": "a", "ports": [{"containerPort": 1, "protocol": "TCP"}, {"containerPort": 2, "protocol": "UDP"}]},
-                {"name": "b", "livenessProbe": {"grpc": {"port": 80}}, "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
+                {"name": "b", "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
             ],
             "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}],
             "securityContext": {}, "hostNetwork": true, "hostUsers": false, "dnsPolicy": "ClusterFirst", "priority": 0,
@@ -284,7 +277,6 @@ mod tests {
         assert_eq!(
             found(pod),
             [
-                "spec.containers[1].livenessProbe.grpc",
                 "spec.containers[1].resources.limits[ephemeral-storage]",
                 "spec.containers[0].ports[1].protocol",
                 "spec.volumes[1].configMap",
