@@ -5,6 +5,7 @@
 //! kubernetes/kubernetes): the plugins `errors`, `health`, `ready`, `kubernetes` and `loadbalance`. Nobody else is
 //! asked, since containers have no way out of the cluster.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -34,8 +35,6 @@ use crate::pump::{Tasks, Told, inform};
 pub(crate) const HEALTH_PORT: u16 = 8080;
 /// Where `/ready` is.
 pub(crate) const READY_PORT: u16 = 8181;
-/// How many collections have to be read before anything is answered.
-const COLLECTIONS: usize = 3;
 /// How many clients are served at once; the others wait.
 const MOST_CLIENTS: usize = 1000;
 /// How long a client may be silent.
@@ -59,24 +58,24 @@ async fn run_on(client: Client, network: &PodNetwork, log: ComponentLog) -> Resu
     let (inputs, mut received) = mpsc::unbounded_channel();
     let mut tasks = Tasks::default();
     let everything = ListOptions::default;
-    tasks.spawn(inform::<Namespace, _>(client.clone(), everything(), inputs.clone(), |told| told));
-    tasks.spawn(inform::<Service, _>(client.clone(), everything(), inputs.clone(), |told| told));
-    tasks.spawn(inform::<EndpointSlice, _>(client.clone(), everything(), inputs, |told| told));
+    let of = |kind: &'static str| move |told| (kind, told);
+    tasks.spawn(inform::<Namespace, _>(client.clone(), everything(), inputs.clone(), of("Namespace")));
+    tasks.spawn(inform::<Service, _>(client.clone(), everything(), inputs.clone(), of("Service")));
+    tasks.spawn(inform::<EndpointSlice, _>(client.clone(), everything(), inputs, of("EndpointSlice")));
     let server = Server { zone: Arc::new(RwLock::new(Zone::new(network.ip()))), log };
     tasks.spawn(serve_status(listen(network, HEALTH_PORT)?, "/health"));
-    let mut unsynced = COLLECTIONS;
+    let mut unread = BTreeSet::from(["Namespace", "Service", "EndpointSlice"]);
     loop {
         tokio::select! {
             told = received.recv() => match told {
-                Some(Told::Changed(change, object)) => {
+                Some((_, Told::Changed(change, object))) => {
                     let now = client.server().clock().now();
                     let serial = u32::try_from(now.as_second()).unwrap_or_default();
                     let mut zone = server.zone.write().unwrap_or_else(PoisonError::into_inner);
                     zone.apply(change, &object, serial);
                 }
-                Some(Told::Synced) if unsynced > 0 => {
-                    unsynced -= 1;
-                    if unsynced == 0 {
+                Some((kind, Told::Synced)) => {
+                    if unread.remove(kind) && unread.is_empty() {
                         server.log.info(&format!(".:{PORT}"));
                         tasks.spawn(serve_names(listen(network, PORT)?, server.clone()));
                         let datagrams = network.bind_datagrams(any(PORT))?;
@@ -84,7 +83,6 @@ async fn run_on(client: Client, network: &PodNetwork, log: ComponentLog) -> Resu
                         tasks.spawn(serve_status(listen(network, READY_PORT)?, "/ready"));
                     }
                 }
-                Some(Told::Synced) => {}
                 None => return Ok(()),
             },
             never = tasks.watch() => match never {},

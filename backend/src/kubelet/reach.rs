@@ -4,7 +4,7 @@
 //! Follows `pkg/probe/http/request.go` and `pkg/probe/util.go` of kubernetes/kubernetes, and `RunInContainer` in
 //! `pkg/kubelet/kuberuntime/kuberuntime_container.go`.
 
-mod tls;
+pub(super) mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -169,7 +169,7 @@ async fn send(
 ) -> Result<u16, String> {
     let connection = node.dial(address).await.map_err(|error| error.told(address))?;
     match with_tls {
-        true => exchange(tls::connect(connection, address).await?, request).await,
+        true => exchange(tls::connect(connection, address, &[]).await?, request).await,
         false => exchange(connection, request).await,
     }
 }

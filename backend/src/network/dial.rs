@@ -202,13 +202,28 @@ impl Network {
             && let Some(entered) = self.node_at(attempt.target)
             && entered != attempt.node
         {
-            if attempt.origin == Origin::Node {
-                attempt.origin = Origin::Outside;
-            }
-            attempt.node = entered;
+            self.enter_node(attempt, entered);
             return self.shared.rules.decide(attempt);
         }
         verdict
+    }
+
+    /// A connection comes to another node than it left from, under the address that it has by then.
+    fn enter_node(&self, attempt: &mut Attempt, entered: String) {
+        let left = std::mem::replace(&mut attempt.node, entered);
+        if std::mem::take(&mut attempt.masquerade) {
+            if let Some(address) = self.address_of(&left) {
+                attempt.source.set_ip(address.into());
+            }
+            attempt.left_as = Some(left);
+        }
+        if attempt.origin == Origin::Node || attempt.left_as.is_some() {
+            attempt.origin = Origin::Outside;
+        }
+    }
+
+    fn address_of(&self, node: &str) -> Option<Ipv4Addr> {
+        self.shared.nodes.lock().unwrap_or_else(PoisonError::into_inner).get(node).copied()
     }
 
     /// The node whose address this is.
@@ -240,7 +255,11 @@ impl Network {
         }
         match attempt.origin {
             Origin::Outside | Origin::Pod if !attempt.masquerade => {
-                let port = if attempt.source.port() == 0 { own_port()? } else { attempt.source.port() };
+                let port = match attempt.source.port() {
+                    0 if attempt.left_as.is_some() => self.next_node_port(),
+                    0 => own_port()?,
+                    chosen => chosen,
+                };
                 Ok(SocketAddr::new(attempt.source.ip(), port))
             }
             _ => {
@@ -255,7 +274,7 @@ impl Network {
         if server.origin() == Origin::Pod && server.identity().node == node {
             return Some(bridge_address(server.ip()));
         }
-        self.shared.nodes.lock().unwrap_or_else(PoisonError::into_inner).get(node).copied()
+        self.address_of(node)
     }
 
     fn next_node_port(&self) -> u16 {
@@ -292,6 +311,7 @@ fn attempt(from: &PodNetwork, protocol: Protocol, to: SocketAddr) -> Result<Atte
         dialled: target,
         target,
         masquerade: false,
+        left_as: None,
         delay: Duration::ZERO,
     })
 }

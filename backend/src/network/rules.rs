@@ -41,6 +41,8 @@ pub struct Attempt {
     /// Whether it leaves under the node's address instead of its own; a rule of [`Stage::Translate`] may
     /// say so.
     pub masquerade: bool,
+    /// The node under whose address it left already, where it enters another one.
+    pub left_as: Option<String>,
     /// How long it takes to be made; a rule of [`Stage::Fault`] may add to it.
     pub delay: Duration,
 }

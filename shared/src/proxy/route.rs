@@ -88,7 +88,7 @@ fn way<'a>(entry: &'a Entry, access: Access, packet: &Packet, from_pod: bool) ->
     }
     if access == Access::Cluster {
         return Ok(match port.internal_local {
-            true => Way { endpoints: &usable.local, masquerade: false },
+            true => Way { endpoints: &usable.local, masquerade: !from_pod },
             false => Way { endpoints: &usable.cluster, masquerade: !from_pod },
         });
     }

@@ -153,6 +153,7 @@ fn what_becomes_of_a_connection_should_be_as_policy_and_endpoints_say() {
         (&json!({}), &[there], "node", SERVICE, "10.244.2.3:6380 masqueraded"),
         (&json!({}), &[here], "10.244.1.2", SERVICE, "10.244.1.2:6380 masqueraded"),
         (&local, &[here, there], POD, SERVICE, "10.244.1.2:6380"),
+        (&local, &[here], "node", SERVICE, "10.244.1.2:6380 masqueraded"),
         (&local, &[there], POD, SERVICE, "Drop"),
         (&local, &[], POD, SERVICE, "Reject"),
         (&local, &["10.244.1.2 node-1 st", there], POD, SERVICE, "10.244.1.2:6380"),
@@ -223,6 +224,18 @@ fn table_should_be_the_same_whatever_came_before() {
     assert_eq!(world.goes(POD, SERVICE), "Untouched", "the address is another one now");
     let found = [world.goes(POD, "10.96.0.8:6379"), world.goes(POD, "10.96.0.8:6379")];
     assert_eq!(found, ["10.244.1.2:6380", "10.244.2.3:6380"], "in two slices is not twice");
+    let ports =
+        |name| json!({ "type": "NodePort", "ports": [{ "name": name, "port": 1, "nodePort": 30079 }] });
+    let other = |mut service: Service, name: &str| {
+        service.metadata.name = Some(name.to_owned());
+        service
+    };
+    let (old, new) = (other(service(ports("a")), "old"), other(service(ports("b")), "a-new"));
+    world.table.set_service(&old);
+    world.table.set_service(&new);
+    world.table.remove_service(&old);
+    assert_eq!(world.goes(POD, "172.18.0.3:30079"), "Reject", "the port is another Service's now");
+    world.table.remove_service(&new);
     world.table.remove_endpoint_slice(&slice("db-a", &[]));
     world.table.remove_endpoint_slice(&slice("db-b", &[]));
     assert_eq!(world.goes(POD, "10.96.0.8:6379"), "Reject");
