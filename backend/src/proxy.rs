@@ -20,7 +20,7 @@ use shared::given::Clock;
 use shared::informer::Change;
 use shared::proxy::affinity::Affinity;
 use shared::proxy::iptables::iptables_save;
-use shared::proxy::route::{Packet, Route, route};
+use shared::proxy::route::{Packet, Route, route, still_leads};
 use shared::proxy::service_port::Cidr;
 use shared::proxy::table::ServiceTable;
 use tokio::sync::mpsc;
@@ -61,18 +61,25 @@ impl NodeRules {
     }
 }
 
-impl ConnectionRule for NodeRules {
-    fn decide(&self, attempt: &mut Attempt) -> Verdict {
+impl NodeRules {
+    /// A connection as the rules see it; they know none of IPv6.
+    fn packet(&self, attempt: &Attempt) -> Option<Packet> {
         let (SocketAddr::V4(destination), IpAddr::V4(source)) = (attempt.target, attempt.source.ip()) else {
-            return Verdict::Continue;
+            return None;
         };
-        let packet = Packet {
+        Some(Packet {
             protocol: attempt.protocol,
             source,
             destination,
             from_node: attempt.origin == Origin::Node,
             to_node: *destination.ip() == self.address,
-        };
+        })
+    }
+}
+
+impl ConnectionRule for NodeRules {
+    fn decide(&self, attempt: &mut Attempt) -> Verdict {
+        let Some(packet) = self.packet(attempt) else { return Verdict::Continue };
         match self.route(&packet) {
             Route::Untouched => {}
             Route::Forward { endpoint, masquerade } => {
@@ -83,6 +90,13 @@ impl ConnectionRule for NodeRules {
             Route::Drop => return Verdict::Drop,
         }
         Verdict::Continue
+    }
+
+    fn still_leads(&self, attempt: &Attempt, before: SocketAddr) -> bool {
+        match (self.packet(attempt), before) {
+            (Some(packet), SocketAddr::V4(before)) => still_leads(&self.written().table, &packet, before),
+            _ => true,
+        }
     }
 }
 

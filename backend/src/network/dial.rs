@@ -131,7 +131,8 @@ impl Network {
         self.connect(node, attempt).await
     }
 
-    /// Where a datagram goes; `None` where it is dropped on its way.
+    /// Where a datagram goes: where those before it went, as long as that is right; `None` where it is dropped
+    /// on its way.
     ///
     /// # Errors
     /// As [`Network::dial`].
@@ -139,8 +140,12 @@ impl Network {
         &self,
         from: &PodNetwork,
         to: SocketAddr,
+        before: Option<SocketAddr>,
     ) -> Result<Option<SocketAddr>, DialError> {
         let mut attempt = attempt(from, Protocol::Udp, to)?;
+        if let Some(before) = before.filter(|before| self.shared.rules.still_lead(&attempt, *before)) {
+            return Ok(Some(before));
+        }
         match self.decide(&mut attempt) {
             Verdict::Continue => Ok(Some(attempt.target)),
             Verdict::Fail(error) => Err(error),
@@ -215,9 +220,9 @@ impl Network {
             if let Some(address) = self.address_of(&left) {
                 attempt.source.set_ip(address.into());
             }
-            attempt.left_as = Some(left);
+            attempt.masqueraded = true;
         }
-        if attempt.origin == Origin::Node || attempt.left_as.is_some() {
+        if attempt.origin == Origin::Node || attempt.masqueraded {
             attempt.origin = Origin::Outside;
         }
     }
@@ -256,7 +261,7 @@ impl Network {
         match attempt.origin {
             Origin::Outside | Origin::Pod if !attempt.masquerade => {
                 let port = match attempt.source.port() {
-                    0 if attempt.left_as.is_some() => self.next_node_port(),
+                    0 if attempt.masqueraded => self.next_node_port(),
                     0 => own_port()?,
                     chosen => chosen,
                 };
@@ -281,6 +286,11 @@ impl Network {
         let count = self.shared.node_port.fetch_add(1, Ordering::Relaxed);
         let ports = EPHEMERAL_PORTS.end() - EPHEMERAL_PORTS.start() + 1;
         EPHEMERAL_PORTS.start() + count % ports
+    }
+
+    /// What all of the network may buffer.
+    pub(super) fn pressure(&self) -> Arc<Pressure> {
+        self.shared.pressure.clone()
     }
 
     fn downgrade(&self) -> WeakNetwork {
@@ -311,7 +321,7 @@ fn attempt(from: &PodNetwork, protocol: Protocol, to: SocketAddr) -> Result<Atte
         dialled: target,
         target,
         masquerade: false,
-        left_as: None,
+        masqueraded: false,
         delay: Duration::ZERO,
     })
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::affinity::Affinity;
 use super::iptables::iptables_save;
-use super::route::{Packet, Route, route};
+use super::route::{Packet, Route, route, still_leads};
 use super::service_port::Protocol;
 use super::table::ServiceTable;
 use crate::given::Entropy;
@@ -173,6 +173,29 @@ fn what_becomes_of_a_connection_should_be_as_policy_and_endpoints_say() {
         let mut world = World::new((*spec).clone(), endpoints);
         assert_eq!(world.goes(from, to), *expected, "{spec} with {endpoints:?}: from {from} to {to}");
     }
+}
+
+#[test]
+fn datagrams_should_go_on_to_an_endpoint_while_the_service_has_it() {
+    let mut world = World::new(json!({}), &["10.244.1.2 node-1"]);
+    let packet = |world: &World, to: &str| {
+        let packet = Packet {
+            protocol: Protocol::Tcp,
+            source: POD.parse().unwrap(),
+            destination: to.parse().unwrap(),
+            from_node: false,
+            to_node: false,
+        };
+        still_leads(&world.table, &packet, "10.244.1.2:6380".parse().unwrap())
+    };
+    assert!(packet(&world, SERVICE));
+    assert!(!packet(&world, "10.96.0.7:80"), "that is no Service's port");
+    world.table.set_endpoint_slice(&slice("db-a", &["10.244.1.2 node-1 s", "10.244.2.3 node-2"]));
+    assert!(!packet(&world, SERVICE), "it is not ready any more");
+    world.table.set_endpoint_slice(&slice("db-a", &["10.244.1.2 node-1"]));
+    assert!(packet(&world, SERVICE));
+    world.table.remove_service(&service(json!({})));
+    assert!(!packet(&world, SERVICE), "the Service is gone");
 }
 
 #[test]
