@@ -187,7 +187,7 @@ mod tests {
             container: serde_json::from_value::<Container>(json!({ "name": "a" })).unwrap(),
             running: node.endless(),
         };
-        let action = GRPCAction { port, service: Some(service.to_owned()) };
+        let action = GRPCAction { port, service: Some(service.to_owned()), ..GRPCAction::default() };
         check(&reach, &action, Duration::from_secs(10)).await
     }
 
