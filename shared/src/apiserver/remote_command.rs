@@ -219,6 +219,9 @@ impl SizeReader {
         let read = sizes.byte_offset();
         self.buffer.drain(..read.min(self.buffer.len()));
         self.failed = failed || self.buffer.len() > MAX_SIZE_BYTES;
+        if self.failed {
+            self.buffer = Vec::new();
+        }
         last
     }
 }
