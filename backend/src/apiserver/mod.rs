@@ -20,6 +20,7 @@ use crate::scheduler::DecisionLog;
 mod audit;
 mod audit_stream;
 mod body;
+mod budget;
 mod connect;
 mod decisions;
 mod discovery;

@@ -14,17 +14,18 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::BytesMut;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
-use shared::apiserver::port_forward::{self, Asked, PROTOCOL, Pair, Pairs, TUNNEL};
+use shared::apiserver::port_forward::{self, Asked, PROTOCOL, Pair, Pairs, StreamType, TUNNEL};
 use shared::apiserver::remote_command::{self, Incoming};
 use shared::apiserver::request_info::ResourcePath;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::kubelet::Kubelet;
 use crate::network::Connection;
 
+use super::budget::{Budget, PART_BYTES};
 use super::connect::{self, Upgrade};
 use super::query::Query;
 use super::reply::Failure;
@@ -36,6 +37,9 @@ use super::wire::{self, Gone, Messages, Reader, Writer};
 const CHUNK_BYTES: usize = 32 * 1024;
 /// How long the client's last bytes have once the pod is done.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long a stream waits for the other one of its pair (`DefaultStreamCreationTimeout` in
+/// `pkg/cri/streaming/remotecommand/constants.go` of kubernetes/kubelet).
+const CREATION_LIMIT: Duration = Duration::from_secs(30);
 /// How many messages of a port wait for the pod.
 const QUEUED: usize = 8;
 
@@ -93,6 +97,7 @@ pub(super) async fn handle(
             let Some(protocol) = remote_command::choose(&wanted, remote_command::PORT_FORWARD) else {
                 return Ok((StatusCode::FORBIDDEN, Body::empty()).into_response());
             };
+            port_forward::fit(&ports, protocol)?;
             select_protocol(&mut upgrade, protocol.name);
             Ok(upgrade.on_upgrade(move |socket| channels(wire::of_socket(socket), protocol, ports, target)))
         }
@@ -122,17 +127,29 @@ async fn streams(wire: (Reader, Writer), target: Target) {
     spdy::serve(wire, check, async |mut streams: mpsc::Receiver<Stream>| {
         let mut pairs = Pairs::default();
         let mut connections = JoinSet::new();
-        while let Some(stream) = streams.recv().await {
+        loop {
+            let late = pairs.waiting().map(|lone: &Lone| lone.until).min();
+            let opened = tokio::select! {
+                opened = streams.recv() => opened,
+                () = until(late) => {
+                    expire(&mut pairs).await;
+                    continue;
+                }
+            };
+            let Some(mut stream) = opened else { return };
             while connections.try_join_next().is_some() {}
             let Ok(asked) = Asked::new(stream.id, &stream.headers) else { continue };
-            match pairs.add(asked, stream) {
+            if asked.kind == StreamType::Error {
+                stream.ignore_incoming();
+            }
+            match pairs.add(asked, Lone { stream, until: Instant::now() + CREATION_LIMIT }) {
                 Ok(None) => {}
                 Ok(Some(pair)) => {
                     connections.spawn(forward_pair(target.clone(), pair));
                 }
-                Err((stream, why)) => {
+                Err((lone, why)) => {
                     tracing::debug!(why, "stream refused");
-                    stream.outgoing.reset().await;
+                    lone.stream.outgoing.reset().await;
                 }
             }
         }
@@ -140,19 +157,52 @@ async fn streams(wire: (Reader, Writer), target: Target) {
     .await;
 }
 
-async fn forward_pair(target: Target, pair: Pair<Stream>) {
-    let Pair { port, mut data, error } = pair;
-    match target.dial(port).await {
-        Ok(connection) => {
-            let way = Way::Stream(data.outgoing.clone());
-            tokio::select! {
-                () = forward(connection, &mut data.incoming, &way) => {}
-                () = data.reset.cancelled() => {}
+/// A stream without the other one of its pair.
+struct Lone {
+    stream: Stream,
+    /// When it is given up.
+    until: Instant,
+}
+
+/// Waits for a time, if there is one.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Gives up the streams that waited for too long.
+async fn expire(pairs: &mut Pairs<Lone>) {
+    let now = Instant::now();
+    for (kind, Lone { stream, .. }) in pairs.expire(|lone| lone.until <= now) {
+        match kind {
+            StreamType::Error => {
+                let _gone = stream.outgoing.send(b"timed out waiting for streams").await;
+                stream.outgoing.finish().await;
+            }
+            StreamType::Data => stream.outgoing.reset().await,
+        }
+    }
+}
+
+async fn forward_pair(target: Target, pair: Pair<Lone>) {
+    let Pair { port, data: Lone { stream: mut data, .. }, error: Lone { stream: error, .. } } = pair;
+    let reset = data.reset.clone();
+    let connected = async {
+        match target.dial(port).await {
+            Ok(connection) => {
+                let way = Way::Stream(data.outgoing.clone());
+                forward(connection, &mut data.incoming, &way).await;
+            }
+            Err(why) => {
+                let _gone = error.outgoing.send(why.as_bytes()).await;
             }
         }
-        Err(why) => {
-            let _gone = error.outgoing.send(why.as_bytes()).await;
-        }
+    };
+    tokio::select! {
+        () = connected => {}
+        () = reset.cancelled() => {}
     }
     data.outgoing.finish().await;
     error.outgoing.finish().await;
@@ -167,6 +217,7 @@ async fn channels(
     target: Target,
 ) {
     let (messages, queued) = wire::queue();
+    let budget = Budget::default();
     let talk = async {
         let mut connections = JoinSet::new();
         let mut ways_in = Vec::new();
@@ -180,8 +231,10 @@ async fn channels(
             while let Some(message) = reader.read().await {
                 let Some(Incoming::Data(channel, bytes)) = protocol.decode(&message) else { continue };
                 let way = ways_in.get(usize::from(channel / 2)).filter(|_| channel % 2 == 0);
-                if let Some(way) = way {
-                    let _ended = way.send(bytes).await;
+                let Some(way) = way else { continue };
+                for part in bytes.chunks(PART_BYTES) {
+                    let Ok(room) = way.reserve().await else { break };
+                    room.send(budget.copy(part).await);
                 }
             }
         };

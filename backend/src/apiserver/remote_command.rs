@@ -186,6 +186,6 @@ async fn begin(
             let request = ExecRequest { container, command, stdin, stdout, stderr, tty };
             kubelet.exec(&pod, request).await
         }
-        Action::Attach => kubelet.attach(&pod, AttachRequest { container, stdin, stdout, stderr, tty }).await,
+        Action::Attach => kubelet.attach(&pod, AttachRequest { container, stdin, stdout, stderr }).await,
     }
 }

@@ -12,6 +12,7 @@ use shared::spdy::{self, Event, Headers, Session, SpdyError, StatusCode};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::budget::{Budget, PART_BYTES};
 use super::wire::{self, Gone, Messages, Reader, Writer};
 
 /// The most streams that are open at once.
@@ -39,6 +40,13 @@ pub(super) struct Stream {
 pub(super) struct Outgoing {
     id: u32,
     messages: Messages,
+}
+
+impl Stream {
+    /// Lets go of what the client sends: nobody will read it.
+    pub(super) fn ignore_incoming(&mut self) {
+        self.incoming = mpsc::channel(1).1;
+    }
 }
 
 impl Outgoing {
@@ -78,7 +86,8 @@ pub(super) async fn serve<H: Future<Output = ()>>(
     let (messages, queued) = wire::queue();
     let talk = async {
         let (opened, handed_out) = mpsc::channel(1);
-        let streams = Streams { open: BTreeMap::new(), messages: &messages, opened, check };
+        let (open, budget) = (BTreeMap::new(), Budget::default());
+        let streams = Streams { open, budget, messages: &messages, opened, check };
         let mut session = Session::default();
         tokio::select! {
             outcome = read(&mut reader, &mut session, streams) => {
@@ -108,6 +117,7 @@ struct Open {
 /// The streams of a connection.
 struct Streams<'a> {
     open: BTreeMap<u32, Open>,
+    budget: Budget,
     messages: &'a Messages,
     opened: mpsc::Sender<Stream>,
     check: Check,
@@ -115,25 +125,13 @@ struct Streams<'a> {
 
 async fn read(reader: &mut Reader, session: &mut Session, mut streams: Streams<'_>) -> Result<(), SpdyError> {
     while let Some(bytes) = reader.read().await {
-        session.push(&bytes);
-        while let Some(event) = session.next_event()? {
-            let outcome = match event {
-                Event::Opened { stream, headers, finished } => {
-                    streams.open(session, stream, headers, finished).await
+        // A message of a WebSocket may be large, and is not to be kept in parts of it.
+        for part in bytes.chunks(PART_BYTES) {
+            session.push(part);
+            while let Some(event) = session.next_event()? {
+                if streams.take(session, event).await.is_err() {
+                    return Ok(());
                 }
-                Event::Data { stream, bytes, finished } => {
-                    streams.deliver(stream, bytes, finished).await;
-                    Ok(())
-                }
-                Event::Reset { stream } => {
-                    streams.reset(stream);
-                    Ok(())
-                }
-                Event::Answer(bytes) => send(streams.messages, bytes).await,
-                Event::GoneAway => Ok(()),
-            };
-            if outcome.is_err() {
-                return Ok(());
             }
         }
     }
@@ -141,6 +139,19 @@ async fn read(reader: &mut Reader, session: &mut Session, mut streams: Streams<'
 }
 
 impl Streams<'_> {
+    async fn take(&mut self, session: &mut Session, event: Event) -> Result<(), Gone> {
+        match event {
+            Event::Opened { stream, headers, finished } => {
+                return self.open(session, stream, headers, finished).await;
+            }
+            Event::Answer(bytes) => return send(self.messages, bytes).await,
+            Event::Data { stream, bytes, finished } => self.deliver(stream, &bytes, finished).await,
+            Event::Reset { stream } => self.reset(stream),
+            Event::GoneAway => {}
+        }
+        Ok(())
+    }
+
     async fn open(
         &mut self,
         session: &mut Session,
@@ -165,12 +176,14 @@ impl Streams<'_> {
     }
 
     /// Hands bytes to a stream; bytes of one that is not there any more are lost, as they must be.
-    async fn deliver(&mut self, stream: u32, bytes: Bytes, finished: bool) {
+    async fn deliver(&mut self, stream: u32, bytes: &[u8], finished: bool) {
         let Some(there) = self.open.get_mut(&stream) else { return };
-        if let Some(data) = &there.data
-            && !bytes.is_empty()
-        {
-            let _nobody_reads = data.send(bytes).await;
+        if let Some(data) = &there.data {
+            for part in bytes.chunks(PART_BYTES) {
+                // Whoever goes meanwhile gives back what is queued, so this never waits for nobody.
+                let Ok(room) = data.reserve().await else { break };
+                room.send(self.budget.copy(part).await);
+            }
         }
         if finished {
             there.data = None;

@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use shared::api::status;
 
 use super::Context;
@@ -67,8 +66,7 @@ fn name_protocol(headers: &mut HeaderMap, protocol: Option<HeaderValue>) {
 fn not_upgraded(mut answer: Response) -> Result<Response, Failure> {
     let code = answer.status().as_u16();
     if code < 400 {
-        let message = Some(format!("invalid upgrade response: status code {code}"));
-        return Err(Status { message, reason: None, details: None, ..status::internal("") }.into());
+        return Err(status::unexplained(format!("invalid upgrade response: status code {code}")).into());
     }
     strip(answer.headers_mut());
     Ok(answer)

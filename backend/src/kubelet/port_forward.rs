@@ -21,16 +21,18 @@ impl Kubelet {
     /// # Errors
     /// 500 where it does not, with upstream's sentence.
     pub fn pod_network(&self, pod: &Pod) -> Result<PodNetwork, Box<Status>> {
-        if pod.spec.as_ref().and_then(|spec| spec.host_network).unwrap_or(false) {
-            return Ok(self.network.clone());
-        }
-        let found = pod_ip(pod).and_then(|ip| self.network.network()?.pod(ip));
-        // Its address may be another one's by now.
-        let found = found.filter(|found| found.identity().uid == logs::node_uid(pod));
+        let found = if pod.spec.as_ref().and_then(|spec| spec.host_network).unwrap_or(false) {
+            // The node is there without it.
+            self.running.any(&logs::node_uid(pod)).then(|| self.network.clone())
+        } else {
+            let found = pod_ip(pod).and_then(|ip| self.network.network()?.pod(ip));
+            // Its address may be another one's by now.
+            found.filter(|found| found.identity().uid == logs::node_uid(pod))
+        };
         found.ok_or_else(|| {
             let part = |text: &Option<String>| text.clone().unwrap_or_default();
             let full_name = format!("{}_{}", part(&pod.metadata.name), part(&pod.metadata.namespace));
-            Box::new(failed(format!("pod not found ({full_name:?})")))
+            Box::new(status::unexplained(format!("pod not found ({full_name:?})")))
         })
     }
 
@@ -50,12 +52,8 @@ impl Kubelet {
         {
             return Ok(connection);
         }
-        Err(Box::new(failed(not_connected(&logs::node_uid(pod), port, refused))))
+        Err(Box::new(status::unexplained(not_connected(&logs::node_uid(pod), port, refused))))
     }
-}
-
-fn failed(message: String) -> Status {
-    Status { reason: None, details: None, message: Some(message), ..status::internal("") }
 }
 
 fn pod_ip(pod: &Pod) -> Option<Ipv4Addr> {
@@ -110,6 +108,17 @@ mod tests {
             client.write_all(b"x").await.unwrap();
             assert_eq!(server.read_u8().await.unwrap(), b'x');
         }
+    }
+
+    #[tokio::test]
+    async fn pod_of_the_nodes_network_should_be_reached_while_it_runs() {
+        let (node, _network) = node_with_pod().await;
+        let mut pod = pod("host");
+        pod.spec.as_mut().unwrap().host_network = Some(true);
+        let refused = node.kubelet.pod_network(&pod).err().unwrap();
+        assert_eq!(refused.message.as_deref(), Some("pod not found (\"host_default\")"));
+        node.kubelet.running.add("host-uid", "c", 0, node.endless());
+        assert!(node.kubelet.pod_network(&pod).is_ok());
     }
 
     #[tokio::test]

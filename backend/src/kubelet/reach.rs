@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Request, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use bytes::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -145,19 +145,43 @@ fn request(
 ) -> Result<Request<Body>, String> {
     let mut request =
         Request::get(path).body(Body::empty()).map_err(|error| format!("invalid path {path:?}: {error}"))?;
-    let own = request.headers_mut();
-    own.insert(header::USER_AGENT, HeaderValue::from_static(user_agent));
-    own.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    own.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    if let Ok(host) = HeaderValue::from_str(&address.to_string()) {
-        own.insert(header::HOST, host);
-    }
-    for HTTPHeader { name, value } in headers {
+    *request.headers_mut() = self::headers(address, user_agent, headers)?;
+    Ok(request)
+}
+
+/// The headers as they are asked for, however often each, and those that a request has without being asked.
+fn headers(
+    address: SocketAddr,
+    user_agent: &'static str,
+    asked: &[HTTPHeader],
+) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for HTTPHeader { name, value } in asked {
         let invalid = || format!("invalid header {name:?}");
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
-        own.insert(name, HeaderValue::from_str(value).map_err(|_| invalid())?);
+        headers.append(name, HeaderValue::from_str(value).map_err(|_| invalid())?);
     }
-    Ok(request)
+    // Go's client writes these itself, and the first only of several.
+    for name in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::TRAILER] {
+        headers.remove(name);
+    }
+    let once = [(header::USER_AGENT, user_agent), (header::ACCEPT, "*/*")];
+    for (name, default) in once {
+        match headers.get(&name).map(HeaderValue::is_empty) {
+            None => drop(headers.insert(name, HeaderValue::from_static(default))),
+            Some(true) => drop(headers.remove(name)),
+            Some(false) if name == header::USER_AGENT => {
+                let first = headers.remove(&name);
+                headers.extend(first.map(|first| (name, first)));
+            }
+            Some(false) => {}
+        }
+    }
+    let host = headers.remove(header::HOST).filter(|host| !host.is_empty());
+    let host = host.or_else(|| HeaderValue::from_str(&address.to_string()).ok());
+    headers.extend(host.map(|host| (header::HOST, host)));
+    headers.entry(header::CONNECTION).or_insert(HeaderValue::from_static("close"));
+    Ok(headers)
 }
 
 /// The status code of the answer.
@@ -189,5 +213,33 @@ where
             Ok(()) => answer.await.map(|answer| answer.status().as_u16()).map_err(text),
             Err(error) => Err(text(error)),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_should_be_sent_as_often_as_they_are_asked_for() {
+        let address = SocketAddr::from((Ipv4Addr::new(10, 244, 1, 2), 80));
+        let sent = |asked: &[(&str, &str)]| {
+            let asked: Vec<_> = asked
+                .iter()
+                .map(|(name, value)| HTTPHeader { name: (*name).into(), value: (*value).into() })
+                .collect();
+            let headers = headers(address, "kube-probe/1.0", &asked).unwrap();
+            let mut sent: Vec<_> =
+                headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+            sent.sort();
+            sent.join(", ")
+        };
+        assert_eq!(
+            sent(&[]),
+            "accept: */*, connection: close, host: 10.244.1.2:80, user-agent: kube-probe/1.0"
+        );
+        let asked =
+            [("X-A", "1"), ("x-a", "2"), ("Accept", ""), ("Host", "web"), ("User-Agent", "own"), ("Host", "b")];
+        assert_eq!(sent(&asked), "connection: close, host: web, user-agent: own, x-a: 1, x-a: 2");
     }
 }

@@ -43,6 +43,12 @@ impl RunningContainers {
     pub(super) fn get(&self, uid: &str, container: &str) -> Option<RunningContainer> {
         self.lock().get(&(uid.to_owned(), container.to_owned())).cloned()
     }
+
+    /// Whether any container of a pod runs.
+    pub(super) fn any(&self, uid: &str) -> bool {
+        let first = (uid.to_owned(), String::new());
+        self.lock().range(first..).next().is_some_and(|((found, _), _)| found == uid)
+    }
 }
 
 #[cfg(test)]

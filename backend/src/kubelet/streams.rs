@@ -35,7 +35,7 @@ pub struct ExecRequest {
     pub tty: bool,
 }
 
-/// A container to attach to, and which of its streams are wanted.
+/// A container to attach to, and which of its streams are wanted. Whether they are a terminal its spec says.
 #[derive(Clone, Debug, Default)]
 pub struct AttachRequest {
     /// The container.
@@ -46,8 +46,6 @@ pub struct AttachRequest {
     pub stdout: bool,
     /// What it prints as errors.
     pub stderr: bool,
-    /// Whether the client has a terminal. The container has one as its spec says, whatever this is.
-    pub tty: bool,
 }
 
 impl Kubelet {
@@ -88,7 +86,7 @@ impl Kubelet {
     /// # Errors
     /// 500 where the container does not run, 400 where it is a part of the control plane.
     pub async fn attach(&self, pod: &Pod, request: AttachRequest) -> Result<Session, Box<Status>> {
-        let AttachRequest { container, stdin, stdout, stderr, .. } = request;
+        let AttachRequest { container, stdin, stdout, stderr } = request;
         match self.running(pod, &container)? {
             Running::Guest(guest) => Ok(guest.handle.attach(AttachSpec { stdin, stdout, stderr })),
             Running::Component(_) => Err(Box::new(status::bad_request(no_streams(&container)))),
@@ -129,7 +127,7 @@ fn not_started(why: &(impl Display + ?Sized)) -> String {
 
 fn not_found(container: &str) -> Status {
     let message = format!("unable to upgrade connection: container not found ({container:?})");
-    Status { reason: None, details: None, message: Some(message), ..status::internal("") }
+    status::unexplained(message)
 }
 
 fn no_programs(container: &str) -> String {

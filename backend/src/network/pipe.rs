@@ -246,6 +246,12 @@ impl PipeWriter {
         Ok(written)
     }
 
+    /// Has the reader look again, as where there is something beside the bytes that it waits for.
+    pub fn wake_reader(&self) {
+        let reader = self.shared.lock().reader.take();
+        reader.into_iter().for_each(Waker::wake);
+    }
+
     /// Ends the stream: the reader sees its end after the bytes written so far.
     pub fn finish(&self) {
         self.shared.change(|state| state.finished = true);

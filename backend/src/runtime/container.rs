@@ -16,6 +16,7 @@ use super::engine::Runtime;
 use super::exit::ExitStatus;
 use super::guest::{Guest, Outcome, Stdio};
 use super::input::{Inlet, Input, input};
+use super::limits::OutOfMemory;
 use super::logs::{LogFollow, LogWriter, Source};
 use super::output::{Attached, Output};
 use super::process::{ProcessSpec, StartError};
@@ -209,6 +210,9 @@ pub(super) async fn status_of(program: impl Future<Output = Outcome>, cgroup: &C
         (Err(_), _) => ExitStatus::host_failed(),
         (Ok(Outcome::Returned(code)), _) => ExitStatus::exited(code),
         (Ok(_), Some(why)) => ExitStatus::out_of_memory(why),
+        (Ok(Outcome::Ended(error)), None) if error.is::<OutOfMemory>() => {
+            ExitStatus::out_of_memory(error.root_cause().to_string())
+        }
         (Ok(Outcome::NotStarted(error)), None) => ExitStatus::not_started(&error),
         (Ok(Outcome::Ended(error)), None) => ExitStatus::of(&error),
     }

@@ -5,21 +5,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use shared::apiserver::remote_command::TerminalSize;
 use shared::kubelet::line_discipline::TerminalSignal;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::container::{ContainerHandle, Signal, status_of};
 use super::cpu::Metered;
 use super::engine::Runtime;
-use super::exit::ExitStatus;
+use super::exit::{ExitReason, ExitStatus};
 use super::guest::{Guest, Stdio};
 use super::input::{Fed, Inlet, Input, input};
 use super::logs::Source;
-use super::output::{Attached, Output, Queue, queue};
+use super::output::{Attached, Output, PATIENCE, Queue, queue};
 use super::process::{ProcessSpec, StartError};
 use super::program::Program;
-use super::session::{Session, TerminalSize};
+use super::session::Session;
 
 /// What to run in a container, and which of its streams are wanted.
 pub struct ExecSpec {
@@ -144,7 +145,11 @@ impl Runtime {
         let status = async move {
             let status = status.await.map_err(|_| "the container runtime went down".to_owned());
             drop(guard);
-            status
+            status.and_then(|status| match status.reason {
+                // No program ran whose exit code it could be.
+                ExitReason::StartError => Err(status.message),
+                _ => Ok(status),
+            })
         };
         Ok(session.into_session(spec.tty, status.boxed()))
     }
@@ -189,7 +194,7 @@ impl ContainerHandle {
     /// that reads nothing of what the program prints for five seconds is detached, and `status` says so.
     pub fn attach(&self, spec: AttachSpec) -> Session {
         let tty = self.process().tty;
-        let detached = CancellationToken::new();
+        let (detached, gone) = (CancellationToken::new(), CancellationToken::new());
         let (mut ends, mut queues) = (Ends::default(), Vec::new());
         let mut output = |wanted: bool, attached: &Attached| {
             let (queue, receiver) = wanted.then(queue).unzip();
@@ -201,38 +206,71 @@ impl ContainerHandle {
         ends.stderr = output(spec.stderr && !tty, self.attached(Source::Stderr));
         if self.is_ended() {
             // It ended meanwhile, and let go of those it knew.
-            [Source::Stdout, Source::Stderr].into_iter().for_each(|source| self.attached(source).clear());
+            ALL_SOURCES.into_iter().for_each(|source| self.attached(source).clear());
         }
         if spec.stdin
             && let Some(inlet) = self.public_inlet()
         {
             let (sender, receiver) = Inlet::channel();
             ends.stdin = Some(sender);
-            tokio::spawn(self.clone().type_into(inlet, receiver));
+            tokio::spawn(self.clone().type_into(inlet, receiver, gone.clone()));
         }
         let (report, status) = oneshot::channel();
-        let container = self.clone();
-        tokio::spawn(async move {
-            let status = tokio::select! {
-                status = container.wait() => Ok(status),
-                () = detached.cancelled() => return drop(report.send(Err(TOO_SLOW.to_owned()))),
-            };
-            drain(queues).await;
-            drop(report.send(status));
-        });
+        let guard = gone.drop_guard();
+        tokio::spawn(self.clone().attached_until_its_end(queues, detached, report, guard));
         let status =
             async move { status.await.unwrap_or_else(|_| Err("the container runtime went down".into())) };
         ends.into_session(tty, status.boxed())
     }
 
-    /// Hands on what a client types to the main program.
-    async fn type_into(self, inlet: Inlet, mut from: mpsc::Receiver<Bytes>) {
-        match inlet.feed(&mut from).await {
+    /// Keeps a client attached until the container ends, it is too slow, or it is gone. After that its streams
+    /// have an end, each of them: somebody may wait for it before asking for the status.
+    async fn attached_until_its_end(
+        self,
+        queues: Vec<Queue>,
+        detached: CancellationToken,
+        mut report: oneshot::Sender<Result<ExitStatus, String>>,
+        _gone: DropGuard,
+    ) {
+        let status = tokio::select! {
+            status = self.wait() => Ok(status),
+            () = detached.cancelled() => Err(TOO_SLOW.to_owned()),
+            () = report.closed() => Err(String::new()),
+        };
+        match status {
+            Ok(status) => tokio::select! {
+                () = drain(queues) => drop(report.send(Ok(status))),
+                () = report.closed() => {}
+            },
+            Err(why) => {
+                for queue in &queues {
+                    ALL_SOURCES.into_iter().for_each(|source| self.attached(source).remove(queue));
+                }
+                drop(queues);
+                drop(report.send(Err(why)));
+            }
+        }
+    }
+
+    /// Hands on what a client types to the main program. What it typed before it went is handed on for a
+    /// while: a program that reads nothing does not keep it for ever.
+    async fn type_into(self, inlet: Inlet, mut from: mpsc::Receiver<Bytes>, gone: CancellationToken) {
+        let late = async {
+            gone.cancelled().await;
+            tokio::time::sleep(PATIENCE).await;
+        };
+        let fed = tokio::select! {
+            fed = inlet.feed(&mut from) => fed,
+            () = late => Fed::Closed,
+        };
+        match fed {
             Fed::Signal(signal) => self.send(signal.into()),
             Fed::Closed if self.ends_input_with_its_client() => inlet.end(),
             Fed::Closed | Fed::Ended => {}
         }
     }
 }
+
+const ALL_SOURCES: [Source; 2] = [Source::Stdout, Source::Stderr];
 
 const TOO_SLOW: &str = "detached: nothing of the container's output was read for too long";

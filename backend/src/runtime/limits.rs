@@ -20,7 +20,7 @@ pub(super) struct MemoryMeter {
     used_bytes: AtomicU64,
     limit_bytes: u64,
     pool: Arc<MemoryPool>,
-    /// Why a program was denied memory, once one was.
+    /// Why a program was denied memory, once one was by the container's own limit.
     exhausted: watch::Sender<Option<String>>,
 }
 
@@ -47,18 +47,22 @@ impl MemoryMeter {
         why.unwrap_or_default()
     }
 
-    /// Charges the container for more memory.
+    /// Charges the container for more memory. Where the machine has no more, the program that asked is denied
+    /// and the others of its container are left alone.
     fn charge(&self, bytes: u64) -> Result<(), OutOfMemory> {
         let within = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.limit_bytes);
-        let charged = match self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within) {
-            Err(_) => Err(OutOfMemory::Container(self.limit_bytes)),
+        match self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within) {
+            Err(_) => {
+                let error = OutOfMemory::Container(self.limit_bytes);
+                self.exhausted.send_replace(Some(error.to_string()));
+                Err(error)
+            }
             Ok(_) if self.pool.take(bytes) => Ok(()),
             Ok(_) => {
                 self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
                 Err(OutOfMemory::Machine(self.pool.bytes))
             }
-        };
-        charged.inspect_err(|error| drop(self.exhausted.send_replace(Some(error.to_string()))))
+        }
     }
 
     fn give_back(&self, bytes: u64) {
@@ -174,7 +178,7 @@ mod tests {
         assert_eq!(second.memory.exhausted(), None);
         let error = of_second.memory_growing(0, 501, None).unwrap_err();
         assert_eq!(error.to_string(), "out of memory: all containers together use 1000 bytes");
-        assert!(second.memory.exhausted().is_some());
+        assert_eq!(second.memory.exhausted(), None, "its container is innocent");
         drop(of_first);
         assert!(of_second.memory_growing(0, 501, None).unwrap());
     }

@@ -41,7 +41,7 @@ pub use exec::{AttachSpec, ExecSpec};
 pub use exit::{ExitReason, ExitStatus};
 pub use process::{Mount, ProcessSpec, StartError};
 pub use program::{CompileError, Program, precompile_for};
-pub use session::{Session, TerminalSize};
+pub use session::Session;
 
 /// Where timestamps of logs and container states come from: the cluster's clock.
 pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;

@@ -17,6 +17,7 @@ use futures::future::BoxFuture;
 use shared::kubelet::line_discipline;
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use wasmtime::format_err;
 use wasmtime_wasi::async_trait;
@@ -36,7 +37,7 @@ const QUEUE: usize = 32;
 const ROOM: usize = 4;
 
 /// How long a container waits for somebody attached who reads nothing.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One output stream of a program. Clones are the same stream.
 #[derive(Clone)]
@@ -54,9 +55,15 @@ enum Target {
 
 /// Those who are attached to a stream of a container.
 #[derive(Default)]
-pub(super) struct Attached(Mutex<Vec<Attachment>>);
+pub(super) struct Attached(Mutex<Clients>);
 
-#[derive(Clone)]
+#[derive(Default)]
+struct Clients {
+    list: Vec<Attachment>,
+    /// Since when the program waits for some of them.
+    full_since: Option<Instant>,
+}
+
 struct Attachment {
     sender: mpsc::Sender<Bytes>,
     /// Cancelled when it is detached for being slow.
@@ -90,26 +97,37 @@ async fn until_room(sender: &mpsc::Sender<Bytes>) {
 }
 
 impl Attached {
-    fn lock(&self) -> MutexGuard<'_, Vec<Attachment>> {
+    fn lock(&self) -> MutexGuard<'_, Clients> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Attaches a client from now on; the token tells that it was detached.
     pub(super) fn add(&self, queue: &Queue, detached: CancellationToken) {
-        self.lock().push(Attachment { sender: queue.0.clone(), detached });
+        self.lock().list.push(Attachment { sender: queue.0.clone(), detached });
     }
 
     /// Lets all of them go: their streams end.
     pub(super) fn clear(&self) {
-        self.lock().clear();
+        self.lock().list.clear();
+    }
+
+    /// Lets one of them go.
+    pub(super) fn remove(&self, queue: &Queue) {
+        self.lock().list.retain(|attachment| !attachment.sender.same_channel(&queue.0));
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.lock().list.len()
     }
 
     fn has_room(&self) -> bool {
-        self.lock().iter().all(|attachment| has_room(&attachment.sender))
+        self.lock().slow().is_none()
     }
 
     fn send(&self, bytes: &Bytes) {
-        self.lock().retain(|attachment| match attachment.sender.try_send(bytes.clone()) {
+        self.lock().list.retain(|attachment| match attachment.sender.try_send(bytes.clone()) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Closed(_)) => false,
             Err(mpsc::error::TrySendError::Full(_)) => {
@@ -121,11 +139,32 @@ impl Attached {
 
     /// Waits until all have room, and detaches those who read nothing for too long.
     async fn until_room(&self) {
-        let slow = self.lock().iter().find(|attachment| !has_room(&attachment.sender)).cloned();
-        let Some(slow) = slow else { return };
-        if tokio::time::timeout(PATIENCE, until_room(&slow.sender)).await.is_err() {
+        let slow = self.lock().slow();
+        let Some((slow, deadline)) = slow else { return };
+        let room = futures::future::join_all(slow.iter().map(until_room));
+        if timeout_at(deadline, room).await.is_err() {
+            self.lock().detach_slow();
+        }
+    }
+}
+
+impl Clients {
+    /// Those without room, and how long the program waits for them: while it does nobody else becomes full, so
+    /// one time holds for all.
+    fn slow(&mut self) -> Option<(Vec<mpsc::Sender<Bytes>>, Instant)> {
+        let senders = self.list.iter().map(|attachment| &attachment.sender);
+        let slow: Vec<_> = senders.filter(|sender| !has_room(sender)).cloned().collect();
+        if slow.is_empty() {
+            self.full_since = None;
+            return None;
+        }
+        Some((slow, *self.full_since.get_or_insert_with(Instant::now) + PATIENCE))
+    }
+
+    fn detach_slow(&mut self) {
+        self.full_since = None;
+        for slow in self.list.extract_if(.., |attachment| !has_room(&attachment.sender)) {
             slow.detached.cancel();
-            self.lock().retain(|attachment| !attachment.sender.same_channel(&slow.sender));
         }
     }
 }

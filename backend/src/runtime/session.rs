@@ -2,18 +2,10 @@
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use shared::apiserver::remote_command::TerminalSize;
 use tokio::sync::mpsc;
 
 use super::exit::ExitStatus;
-
-/// The size of a terminal, in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TerminalSize {
-    /// Columns.
-    pub width: u16,
-    /// Rows.
-    pub height: u16,
-}
 
 /// The client's ends of a program's standard streams. A stream that was not asked for is `None`. Channels
 /// are bounded, so a slow client makes the program wait.

@@ -57,6 +57,11 @@ pub(super) struct Started {
     log: PathBuf,
 }
 
+/// Where compiled programs are kept, see [`RuntimeOptions`].
+pub(super) fn compiled() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/guests/compiled")
+}
+
 impl Cluster {
     pub(super) async fn new() -> Self {
         Self::with(component()).await
@@ -65,8 +70,8 @@ impl Cluster {
     pub(super) async fn with(wasm: Bytes) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // The cache is shared by the tests of one build, as compiling takes seconds.
-        let cache_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/guests/compiled");
-        let options = RuntimeOptions { cache_dir: Some(cache_dir), threads: 2, ..RuntimeOptions::default() };
+        let cache_dir = Some(compiled());
+        let options = RuntimeOptions { cache_dir, threads: 2, ..RuntimeOptions::default() };
         let runtime = Runtime::new(options).unwrap();
         let program = runtime.compile(wasm).await.unwrap();
         Self { runtime, network: Network::new(), program, directory, runs: AtomicUsize::new(0) }

@@ -140,6 +140,11 @@ pub fn internal(error: impl std::fmt::Display) -> Status {
     status
 }
 
+/// 500 with these words and nothing else, as an error of Go that is no `Status` becomes one.
+pub fn unexplained(message: impl Into<String>) -> Status {
+    Status { reason: None, details: None, message: Some(message.into()), ..internal("") }
+}
+
 /// 422: the object breaks rules; `causes` has one entry a broken rule, `aggregate` their text.
 pub fn invalid(kind: &Kind, name: &str, aggregate: &str, causes: Vec<StatusCause>) -> Status {
     let what = kind.group_kind();

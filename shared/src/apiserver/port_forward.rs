@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 
 use crate::api::status;
+use crate::apiserver::remote_command::Protocol;
 use crate::spdy::Headers;
 
 /// The one protocol of port forwarding over SPDY.
@@ -46,6 +47,19 @@ pub fn ports(values: &[&str]) -> Result<Vec<u16>, Box<Status>> {
         1..=MAX_PORTS => Ok(ports),
         _ => Err(bad(format!("at most {MAX_PORTS} ports can be forwarded at once"))),
     }
+}
+
+/// Whether a protocol has a channel for the bytes and one for the errors of each port.
+///
+/// # Errors
+/// 400 where it has fewer.
+pub fn fit(ports: &[u16], protocol: Protocol) -> Result<(), Box<Status>> {
+    let most = protocol.channels() / 2;
+    if ports.len() <= most {
+        return Ok(());
+    }
+    let why = format!("at most {most} ports can be forwarded at once with {}", protocol.name);
+    Err(Box::new(status::bad_request(why)))
 }
 
 /// As Go's `ParseUint` of 16 bits.
@@ -166,11 +180,25 @@ impl<S> Pairs<S> {
             }
         }
     }
+
+    /// The streams that wait.
+    pub fn waiting(&self) -> impl Iterator<Item = &S> {
+        self.waiting.values().map(|(_, stream)| stream)
+    }
+
+    /// Takes out the streams that waited for too long.
+    pub fn expire(&mut self, late: impl Fn(&S) -> bool) -> Vec<(StreamType, S)> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (gone, kept): (BTreeMap<_, _>, _) = waiting.into_iter().partition(|(_, (_, stream))| late(stream));
+        self.waiting = kept;
+        gone.into_values().collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apiserver::remote_command;
 
     #[test]
     fn ports_should_be_numbers_above_zero() {
@@ -232,6 +260,27 @@ mod tests {
         assert_eq!(pairs.add(asked(StreamType::Data, "0"), 7), Ok(Some(first)));
         let second = Pair { port: 80, data: 3, error: 9 };
         assert_eq!(pairs.add(asked(StreamType::Error, "1"), 9), Ok(Some(second)));
+    }
+
+    #[test]
+    fn lone_streams_should_be_given_up_when_they_are_late() {
+        let mut pairs = Pairs::default();
+        for (number, kind) in [(1, StreamType::Error), (3, StreamType::Data), (5, StreamType::Error)] {
+            let asked = Asked { port: 80, kind, request: number.to_string() };
+            assert_eq!(pairs.add(asked, number), Ok(None));
+        }
+        assert_eq!(pairs.expire(|number| *number < 5), [(StreamType::Error, 1), (StreamType::Data, 3)]);
+        assert_eq!(pairs.waiting().collect::<Vec<_>>(), [&5]);
+    }
+
+    #[test]
+    fn ports_should_fit_the_channels_that_a_protocol_can_name() {
+        let [binary, text] = remote_command::PORT_FORWARD else { panic!("no protocols") };
+        for (protocol, most) in [(*binary, 127), (*text, 40)] {
+            assert_eq!(fit(&vec![80; most], protocol), Ok(()));
+            let refused = fit(&vec![80; most + 1], protocol).unwrap_err();
+            assert_eq!(refused.code, Some(400));
+        }
     }
 
     #[test]

@@ -93,6 +93,12 @@ pub enum Incoming {
 }
 
 impl Protocol {
+    /// How many channels it can name. As text a channel is the character so many places after `0`, and clients
+    /// read one byte of it.
+    pub fn channels(&self) -> usize {
+        if self.base64 { usize::from(0x80 - b'0') } else { usize::from(CLOSE) }
+    }
+
     /// What a message means; `None` where it means nothing.
     pub fn decode(&self, message: &[u8]) -> Option<Incoming> {
         let (channel, rest) = message.split_first()?;
@@ -110,7 +116,9 @@ impl Protocol {
     /// Bytes for a channel.
     pub fn encode(&self, channel: u8, bytes: &[u8]) -> Message {
         if self.base64 {
-            return Message::Text(format!("{}{}", char::from(b'0' + channel), STANDARD.encode(bytes)));
+            // Beyond what it can name nobody would understand it, but nothing overflows.
+            let named = b'0'.checked_add(channel).map_or(char::REPLACEMENT_CHARACTER, char::from);
+            return Message::Text(format!("{named}{}", STANDARD.encode(bytes)));
         }
         let mut message = BytesMut::with_capacity(1 + bytes.len());
         message.put_u8(channel);
@@ -211,6 +219,9 @@ impl SizeReader {
         let read = sizes.byte_offset();
         self.buffer.drain(..read.min(self.buffer.len()));
         self.failed = failed || self.buffer.len() > MAX_SIZE_BYTES;
+        if self.failed {
+            self.buffer = Vec::new();
+        }
         last
     }
 }
@@ -317,13 +328,20 @@ mod tests {
         }
 
         #[test]
-        fn what_is_encoded_should_be_decoded(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            for protocol in WEBSOCKET {
-                let message = match protocol.encode(STDIN, &bytes) {
+        fn what_is_encoded_should_be_decoded(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200), channel in any::<u8>(),
+        ) {
+            for protocol in WEBSOCKET.iter().chain(PORT_FORWARD) {
+                let message = match protocol.encode(channel, &bytes) {
                     Message::Binary(message) => message,
                     Message::Text(message) => message.into(),
                 };
-                prop_assert_eq!(protocol.decode(&message), Some(Incoming::Data(STDIN, bytes.clone().into())));
+                let expected = Incoming::Data(channel, bytes.clone().into());
+                if usize::from(channel) < protocol.channels() {
+                    prop_assert_eq!(protocol.decode(&message), Some(expected));
+                } else {
+                    prop_assert_ne!(protocol.decode(&message), Some(Incoming::Data(STDIN, bytes.clone().into())));
+                }
             }
         }
     }

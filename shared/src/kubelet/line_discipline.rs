@@ -31,8 +31,8 @@ pub struct Typed {
     pub input: Vec<u8>,
     /// What the terminal shows of it.
     pub echo: Vec<u8>,
-    /// Whether the program's input ends after this.
-    pub ended: bool,
+    /// Where in `input` one read finds the end of it, in order; the reads after that go on.
+    pub ends: Vec<usize>,
     /// The signal that the program gets; what was typed after it is lost.
     pub signal: Option<TerminalSignal>,
 }
@@ -48,7 +48,7 @@ impl LineDiscipline {
     pub fn on_typed(&mut self, bytes: &[u8]) -> Typed {
         let mut typed = Typed::default();
         for byte in bytes {
-            if typed.ended || typed.signal.is_some() {
+            if typed.signal.is_some() {
                 break;
             }
             self.on_key(*byte, &mut typed);
@@ -60,7 +60,7 @@ impl LineDiscipline {
         match byte {
             INTERRUPT => self.signal(TerminalSignal::Interrupt, byte, typed),
             QUIT => self.signal(TerminalSignal::Quit, byte, typed),
-            END_OF_INPUT if self.line.is_empty() => typed.ended = true,
+            END_OF_INPUT if self.line.is_empty() => typed.ends.push(typed.input.len()),
             END_OF_INPUT => typed.input.append(&mut self.line),
             BACKSPACE | DELETE => self.erase(typed),
             ERASE_LINE => self.erase_while(typed, |_| true),
@@ -196,7 +196,10 @@ mod tests {
     fn input_should_end_on_an_empty_line_only() {
         let mut discipline = LineDiscipline::default();
         assert_eq!(discipline.on_typed(b"ab\x04"), typed("ab", "ab"));
-        assert_eq!(discipline.on_typed(b"\x04lost"), Typed { ended: true, ..Typed::default() });
+        let again = Typed { ends: vec![0, 2], ..typed("c\n", "c\r\nd") };
+        assert_eq!(discipline.on_typed(b"\x04c\r\x04d"), again);
+        assert_eq!(discipline.on_typed(b"\x04").ends, [0_usize; 0]);
+        assert_eq!(discipline.on_typed(b"\x04").ends, [0]);
     }
 
     #[test]

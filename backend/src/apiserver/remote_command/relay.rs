@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use shared::apiserver::remote_command::{self, ERROR, Protocol, STDERR, STDOUT, SizeReader};
+use shared::apiserver::remote_command::{ERROR, Protocol, STDERR, STDOUT, SizeReader, TerminalSize};
 use tokio::sync::mpsc;
 
-use crate::runtime::{ExitStatus, TerminalSize};
+use crate::runtime::ExitStatus;
 
 use super::super::spdy::Outgoing;
 use super::super::wire::{Gone, Messages};
@@ -90,8 +90,8 @@ impl Sizes {
     /// Takes bytes of the client. Only the last of several sizes matters.
     pub(super) async fn push(&mut self, bytes: &[u8]) {
         let size = self.reader.push(bytes);
-        if let (Some(remote_command::TerminalSize { width, height }), Some(resize)) = (size, &self.resize) {
-            let _ended = resize.send(TerminalSize { width, height }).await;
+        if let (Some(size), Some(resize)) = (size, &self.resize) {
+            let _ended = resize.send(size).await;
         }
     }
 }

@@ -3,12 +3,12 @@
 
 use bytes::Bytes;
 use futures::FutureExt as _;
+use shared::apiserver::remote_command::TerminalSize;
 use shared::spdy::{Deflater, Frame, FrameReader, Headers, data, syn_stream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
-use crate::runtime::TerminalSize;
 
 /// The program's ends of a session.
 struct Program {

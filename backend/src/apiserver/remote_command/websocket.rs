@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::runtime::Session;
 
+use super::super::budget::PART_BYTES;
 use super::super::wire::{self, Gone, Reader, Writer};
 use super::Verdict;
 use super::relay::{Client, Outputs, Sizes};
@@ -79,10 +80,12 @@ async fn input(
     while let Some(message) = reader.read().await {
         match protocol.decode(&message) {
             Some(Incoming::Data(STDIN, bytes)) if !bytes.is_empty() => {
-                if let Some(program) = &stdin
-                    && program.send(bytes).await.is_err()
-                {
-                    stdin = None;
+                // Parts of their own, so that what is queued is bounded in bytes.
+                for part in bytes.chunks(PART_BYTES) {
+                    let Some(program) = &stdin else { break };
+                    if program.send(Bytes::copy_from_slice(part)).await.is_err() {
+                        stdin = None;
+                    }
                 }
             }
             Some(Incoming::Close(STDIN)) => stdin = None,

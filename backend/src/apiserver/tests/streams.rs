@@ -88,7 +88,7 @@ async fn socket(
     protocols: &str,
 ) -> Result<(WebSocketStream<DuplexStream>, HeaderMap), (u16, String)> {
     let key = tokio_tungstenite::tungstenite::handshake::client::generate_key();
-    let mut request = Request::builder().uri(format!("http://a{path}")).header("host", "a");
+    let mut request = Request::builder().uri(format!("ws://a{path}")).header("host", "a");
     let fields = [
         ("connection", "Upgrade"),
         ("upgrade", "websocket"),

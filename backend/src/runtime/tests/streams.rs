@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::runtime::testing::{Cluster, Started, component, module};
-use crate::runtime::{AttachSpec, ExitReason, MAX_PROCESSES, Mount, Session, StartError};
+use crate::runtime::testing::{Cluster, Started, compiled, component, module};
+use crate::runtime::logs::Source;
+use crate::runtime::{
+    AttachSpec, ExitReason, MAX_PROCESSES, Mount, Runtime, RuntimeOptions, Session, StartError,
+};
 
 const ATTACH: AttachSpec = AttachSpec { stdin: true, stdout: true, stderr: true };
 
@@ -219,6 +222,44 @@ async fn a_containers_terminal_should_mix_its_streams_and_be_interrupted() {
 }
 
 #[tokio::test]
+async fn somebody_who_goes_should_leave_nothing_behind() {
+    let cluster = Cluster::new().await;
+    let container = sleeper(&cluster).await;
+    drop(container.handle.attach(ATTACH));
+    let sources = [Source::Stdout, Source::Stderr];
+    let let_go = async {
+        while sources.iter().any(|source| container.handle.attached(*source).count() > 0) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), let_go).await.expect("the client is attached still");
+    container.handle.kill(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_further_program_without_memory_should_say_so_and_leave_its_container_alone() {
+    let mut cluster = Cluster::new().await;
+    let memory_bytes = 3 << 20;
+    let cache_dir = Some(compiled());
+    let options = RuntimeOptions { cache_dir, memory_bytes, threads: 2, ..RuntimeOptions::default() };
+    cluster.runtime = Runtime::new(options).unwrap();
+    cluster.program = cluster.runtime.compile(component()).await.unwrap();
+    let container = sleeper(&cluster).await;
+    let mut sessions = Vec::new();
+    let why = loop {
+        let mut session = cluster.exec(&container, "sleep", false);
+        let mut stdout = session.stdout.take().unwrap();
+        if stdout.recv().await.is_none() {
+            break session.status.await.unwrap_err();
+        }
+        sessions.push((session, stdout));
+    };
+    assert!(why.contains("out of memory"), "{why}");
+    assert!(!container.handle.is_ended());
+    container.handle.kill(Duration::ZERO).await;
+}
+
+#[tokio::test]
 async fn nobody_should_write_to_a_container_without_input() {
     let cluster = Cluster::new().await;
     let container = sleeper(&cluster).await;
@@ -230,9 +271,15 @@ async fn somebody_who_reads_nothing_should_hold_a_container_up_for_a_while_only(
     let cluster = Cluster::new().await;
     let pod = cluster.pod(2);
     let container = cluster.start(cluster.spec("flood", &pod, "flood"));
-    let session = container.handle.attach(AttachSpec { stdin: false, ..ATTACH });
-    let refused = tokio::time::timeout(Duration::from_secs(15), session.status).await.unwrap();
-    assert!(refused.unwrap_err().starts_with("detached"));
+    let sessions = [(); 3].map(|()| container.handle.attach(AttachSpec { stdin: false, ..ATTACH }));
+    let all = futures::future::join_all(sessions.into_iter().map(async |session| {
+        let refused = session.status.await;
+        assert!(refused.unwrap_err().starts_with("detached"));
+        // Both streams end, so that who reads them first comes to the status.
+        assert!(!read(session.stdout).await.is_empty());
+        assert_eq!(read(session.stderr).await, "");
+    }));
+    tokio::time::timeout(Duration::from_secs(8), all).await.expect("waited for one after the other");
     let before = container.log_bytes();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(container.log_bytes() != before, "the container stands still");
