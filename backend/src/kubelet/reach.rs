@@ -150,11 +150,7 @@ fn request(
 }
 
 /// The headers as they are asked for, however often each, and those that a request has without being asked.
-fn headers(
-    address: SocketAddr,
-    user_agent: &'static str,
-    asked: &[HTTPHeader],
-) -> Result<HeaderMap, String> {
+fn headers(address: SocketAddr, user_agent: &'static str, asked: &[HTTPHeader]) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for HTTPHeader { name, value } in asked {
         let invalid = || format!("invalid header {name:?}");
@@ -208,10 +204,10 @@ where
     tokio::pin!(driver, answer);
     tokio::select! {
         answer = &mut answer => answer.map(|answer| answer.status().as_u16()).map_err(text),
-        ended = &mut driver => match ended {
-            // What was read before the end is still to be had.
-            Ok(()) => answer.await.map(|answer| answer.status().as_u16()).map_err(text),
-            Err(error) => Err(text(error)),
+        ended = &mut driver => match (answer.await, ended) {
+            // What was read before the end counts, however that came.
+            (Ok(answer), _) => Ok(answer.status().as_u16()),
+            (Err(_), Err(error)) | (Err(error), Ok(())) => Err(text(error)),
         },
     }
 }
@@ -238,8 +234,14 @@ mod tests {
             sent(&[]),
             "accept: */*, connection: close, host: 10.244.1.2:80, user-agent: kube-probe/1.0"
         );
-        let asked =
-            [("X-A", "1"), ("x-a", "2"), ("Accept", ""), ("Host", "web"), ("User-Agent", "own"), ("Host", "b")];
+        let asked = [
+            ("X-A", "1"),
+            ("x-a", "2"),
+            ("Accept", ""),
+            ("Host", "web"),
+            ("User-Agent", "own"),
+            ("Host", "b"),
+        ];
         assert_eq!(sent(&asked), "connection: close, host: web, user-agent: own, x-a: 1, x-a: 2");
     }
 }
