@@ -150,11 +150,7 @@ fn request(
 }
 
 /// The headers as they are asked for, however often each, and those that a request has without being asked.
-fn headers(
-    address: SocketAddr,
-    user_agent: &'static str,
-    asked: &[HTTPHeader],
-) -> Result<HeaderMap, String> {
+fn headers(address: SocketAddr, user_agent: &'static str, asked: &[HTTPHeader]) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for HTTPHeader { name, value } in asked {
         let invalid = || format!("invalid header {name:?}");
@@ -238,8 +234,14 @@ mod tests {
             sent(&[]),
             "accept: */*, connection: close, host: 10.244.1.2:80, user-agent: kube-probe/1.0"
         );
-        let asked =
-            [("X-A", "1"), ("x-a", "2"), ("Accept", ""), ("Host", "web"), ("User-Agent", "own"), ("Host", "b")];
+        let asked = [
+            ("X-A", "1"),
+            ("x-a", "2"),
+            ("Accept", ""),
+            ("Host", "web"),
+            ("User-Agent", "own"),
+            ("Host", "b"),
+        ];
         assert_eq!(sent(&asked), "connection: close, host: web, user-agent: own, x-a: 1, x-a: 2");
     }
 }

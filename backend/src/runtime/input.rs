@@ -97,7 +97,8 @@ impl Ends {
             marks.places.pop_front();
             return Ok(Some(Bytes::new()));
         }
-        let most = before.and_then(|before| usize::try_from(before).ok()).map_or(most, |before| before.min(most));
+        let most =
+            before.and_then(|before| usize::try_from(before).ok()).map_or(most, |before| before.min(most));
         let bytes = pipe.try_read(most)?;
         marks.read += bytes.as_ref().map_or(0, Bytes::len) as u64;
         Ok(bytes)

@@ -189,7 +189,8 @@ impl<S> Pairs<S> {
     /// Takes out the streams that waited for too long.
     pub fn expire(&mut self, late: impl Fn(&S) -> bool) -> Vec<(StreamType, S)> {
         let waiting = std::mem::take(&mut self.waiting);
-        let (gone, kept): (BTreeMap<_, _>, _) = waiting.into_iter().partition(|(_, (_, stream))| late(stream));
+        let (gone, kept): (BTreeMap<_, _>, _) =
+            waiting.into_iter().partition(|(_, (_, stream))| late(stream));
         self.waiting = kept;
         gone.into_values().collect()
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::runtime::testing::{Cluster, Started, compiled, component, module};
 use crate::runtime::logs::Source;
+use crate::runtime::testing::{Cluster, Started, compiled, component, module};
 use crate::runtime::{
     AttachSpec, ExitReason, MAX_PROCESSES, Mount, Runtime, RuntimeOptions, Session, StartError,
 };
