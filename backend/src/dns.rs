@@ -5,9 +5,10 @@
 //! kubernetes/kubernetes): the plugins `errors`, `health`, `ready`, `kubernetes` and `loadbalance`. Nobody else is
 //! asked, since containers have no way out of the cluster.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -34,10 +35,10 @@ use crate::pump::{Tasks, Told, inform};
 pub(crate) const HEALTH_PORT: u16 = 8080;
 /// Where `/ready` is.
 pub(crate) const READY_PORT: u16 = 8181;
-/// How many collections have to be read before anything is answered.
-const COLLECTIONS: usize = 3;
 /// How many clients are served at once; the others wait.
 const MOST_CLIENTS: usize = 1000;
+/// How many of them may be one pod's, so that none keeps the others out.
+const MOST_OF_ONE: usize = 50;
 /// How long a client may be silent.
 const IDLE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -59,24 +60,24 @@ async fn run_on(client: Client, network: &PodNetwork, log: ComponentLog) -> Resu
     let (inputs, mut received) = mpsc::unbounded_channel();
     let mut tasks = Tasks::default();
     let everything = ListOptions::default;
-    tasks.spawn(inform::<Namespace, _>(client.clone(), everything(), inputs.clone(), |told| told));
-    tasks.spawn(inform::<Service, _>(client.clone(), everything(), inputs.clone(), |told| told));
-    tasks.spawn(inform::<EndpointSlice, _>(client.clone(), everything(), inputs, |told| told));
+    let of = |kind: &'static str| move |told| (kind, told);
+    tasks.spawn(inform::<Namespace, _>(client.clone(), everything(), inputs.clone(), of("Namespace")));
+    tasks.spawn(inform::<Service, _>(client.clone(), everything(), inputs.clone(), of("Service")));
+    tasks.spawn(inform::<EndpointSlice, _>(client.clone(), everything(), inputs, of("EndpointSlice")));
     let server = Server { zone: Arc::new(RwLock::new(Zone::new(network.ip()))), log };
     tasks.spawn(serve_status(listen(network, HEALTH_PORT)?, "/health"));
-    let mut unsynced = COLLECTIONS;
+    let mut unread = BTreeSet::from(["Namespace", "Service", "EndpointSlice"]);
     loop {
         tokio::select! {
             told = received.recv() => match told {
-                Some(Told::Changed(change, object)) => {
+                Some((_, Told::Changed(change, object))) => {
                     let now = client.server().clock().now();
                     let serial = u32::try_from(now.as_second()).unwrap_or_default();
                     let mut zone = server.zone.write().unwrap_or_else(PoisonError::into_inner);
                     zone.apply(change, &object, serial);
                 }
-                Some(Told::Synced) if unsynced > 0 => {
-                    unsynced -= 1;
-                    if unsynced == 0 {
+                Some((kind, Told::Synced)) => {
+                    if unread.remove(kind) && unread.is_empty() {
                         server.log.info(&format!(".:{PORT}"));
                         tasks.spawn(serve_names(listen(network, PORT)?, server.clone()));
                         let datagrams = network.bind_datagrams(any(PORT))?;
@@ -84,7 +85,6 @@ async fn run_on(client: Client, network: &PodNetwork, log: ComponentLog) -> Resu
                         tasks.spawn(serve_status(listen(network, READY_PORT)?, "/ready"));
                     }
                 }
-                Some(Told::Synced) => {}
                 None => return Ok(()),
             },
             never = tasks.watch() => match never {},
@@ -115,6 +115,7 @@ async fn serve_datagrams(mut port: DatagramPort, server: Server) {
 /// Answers questions over streams.
 async fn serve_names(mut listener: Listener, server: Server) {
     let places = Arc::new(Semaphore::new(MOST_CLIENTS));
+    let guests = Guests::default();
     let mut clients = Tasks::default();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
@@ -123,12 +124,51 @@ async fn serve_names(mut listener: Listener, server: Server) {
             never = clients.watch() => match never {},
         };
         let Ok(connection) = connection else { return };
+        // Who has too many already finds the door shut.
+        let Some(guest) = guests.admit(connection.peer_address().ip()) else { continue };
         let server = server.clone();
         clients.spawn(async move {
             // A client that goes away or is silent is no matter for anybody else.
             let _ = server.serve_client(connection).await;
-            drop(place);
+            drop((place, guest));
         });
+    }
+}
+
+/// How many connections each address has.
+#[derive(Clone, Default)]
+struct Guests {
+    counts: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
+
+/// One connection of an address, until it is dropped.
+struct Guest {
+    address: IpAddr,
+    guests: Guests,
+}
+
+impl Guests {
+    /// Lets a connection in, unless its address has as many as it may.
+    fn admit(&self, address: IpAddr) -> Option<Guest> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= MOST_OF_ONE {
+            return None;
+        }
+        *count += 1;
+        Some(Guest { address, guests: self.clone() })
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut counts = self.guests.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
     }
 }
 

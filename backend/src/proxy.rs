@@ -8,7 +8,7 @@ mod health;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,7 +20,7 @@ use shared::given::Clock;
 use shared::informer::Change;
 use shared::proxy::affinity::Affinity;
 use shared::proxy::iptables::iptables_save;
-use shared::proxy::route::{Packet, Route, route};
+use shared::proxy::route::{Packet, Route, route, still_leads};
 use shared::proxy::service_port::Cidr;
 use shared::proxy::table::ServiceTable;
 use tokio::sync::mpsc;
@@ -61,18 +61,25 @@ impl NodeRules {
     }
 }
 
-impl ConnectionRule for NodeRules {
-    fn decide(&self, attempt: &mut Attempt) -> Verdict {
+impl NodeRules {
+    /// A connection as the rules see it; they know none of IPv6.
+    fn packet(&self, attempt: &Attempt) -> Option<Packet> {
         let (SocketAddr::V4(destination), IpAddr::V4(source)) = (attempt.target, attempt.source.ip()) else {
-            return Verdict::Continue;
+            return None;
         };
-        let packet = Packet {
+        Some(Packet {
             protocol: attempt.protocol,
             source,
             destination,
             from_node: attempt.origin == Origin::Node,
             to_node: *destination.ip() == self.address,
-        };
+        })
+    }
+}
+
+impl ConnectionRule for NodeRules {
+    fn decide(&self, attempt: &mut Attempt) -> Verdict {
+        let Some(packet) = self.packet(attempt) else { return Verdict::Continue };
         match self.route(&packet) {
             Route::Untouched => {}
             Route::Forward { endpoint, masquerade } => {
@@ -83,6 +90,13 @@ impl ConnectionRule for NodeRules {
             Route::Drop => return Verdict::Drop,
         }
         Verdict::Continue
+    }
+
+    fn still_leads(&self, attempt: &Attempt, before: SocketAddr) -> bool {
+        match (self.packet(attempt), before) {
+            (Some(packet), SocketAddr::V4(before)) => still_leads(&self.written().table, &packet, before),
+            _ => true,
+        }
     }
 }
 
@@ -121,8 +135,16 @@ enum Input {
     Node(Told),
 }
 
-/// How many collections have to be read before rules are written.
-const COLLECTIONS: usize = 3;
+impl Input {
+    /// Of which kind it is, and what it says.
+    fn told(&self) -> (&'static str, &Told) {
+        match self {
+            Input::Service(told) => ("Service", told),
+            Input::EndpointSlice(told) => ("EndpointSlice", told),
+            Input::Node(told) => ("Node", told),
+        }
+    }
+}
 
 /// Writes a node's rules until the task is dropped.
 pub(crate) async fn run(client: Client, rules: Arc<NodeRules>, node: PodNetwork, log: ComponentLog) {
@@ -137,19 +159,16 @@ pub(crate) async fn run(client: Client, rules: Arc<NodeRules>, node: PodNetwork,
     tasks.spawn(inform::<Node, _>(client, own, inputs, Input::Node));
     // Until everything is known the rules of the proxy before this one stay.
     let mut table = Some(ServiceTable::new(&rules.node, rules.pod_network));
-    let mut unread = COLLECTIONS;
+    let mut unread = BTreeSet::from(["Service", "EndpointSlice", "Node"]);
     loop {
         let input = tokio::select! {
             input = received.recv() => input,
             never = tasks.watch() => match never {},
         };
         let Some(input) = input else { return };
-        if matches!(
-            &input,
-            Input::Service(Told::Synced) | Input::EndpointSlice(Told::Synced) | Input::Node(Told::Synced)
-        ) {
-            unread = unread.saturating_sub(1);
-            if unread == 0
+        if let (kind, Told::Synced) = input.told() {
+            unread.remove(kind);
+            if unread.is_empty()
                 && let Some(table) = table.take()
             {
                 log.info(&format!("\"Syncing iptables rules\" servicePorts={}", table.entries().count()));
@@ -159,9 +178,12 @@ pub(crate) async fn run(client: Client, rules: Arc<NodeRules>, node: PodNetwork,
         match &mut table {
             Some(table) => write(table, &input),
             None => {
-                let table = &mut rules.written().table;
-                write(table, &input);
-                health.set(table.health_checks());
+                let checks = {
+                    let table = &mut rules.written().table;
+                    write(table, &input);
+                    table.health_checks()
+                };
+                health.set(checks);
             }
         }
     }

@@ -64,7 +64,8 @@ impl Case {
             let what = format!("case {}: {expected}", self.name);
             eventually(&what, async || self.look(client, expected).await).await;
         }
-        kubectl.ok(&format!("delete --wait=false -f '{}'", self.apply.display())).await;
+        // What is deleted with another object may be gone already.
+        kubectl.ok(&format!("delete --ignore-not-found --wait=false -f '{}'", self.apply.display())).await;
     }
 
     async fn look(&self, client: &Client, expected: &Value) -> Result<()> {

@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use k8s_openapi::api::core::v1::{Endpoints, Service};
+use k8s_openapi::api::core::v1::{EndpointAddress, EndpointPort, Endpoints, Pod, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use shared::api::scheme::Verb;
 use shared::api::status;
@@ -33,13 +33,26 @@ pub(super) async fn address(
     let server = asking.context.server.clone();
     let own = Client::new(server, User::new("system:apiserver", &[MASTERS]), "kube-apiserver");
     let endpoints = own.get::<Endpoints>(place.namespace, name).await?;
-    let addresses =
-        endpoints.downcast_ref::<Endpoints>().map(|all| addresses(all, &port)).unwrap_or_default();
-    let count = u64::try_from(addresses.len()).unwrap_or(u64::MAX).max(1);
-    let chosen = usize::try_from(SystemEntropy.next_u64() % count).unwrap_or_default();
-    addresses.get(chosen).copied().ok_or_else(|| {
-        Box::new(status::service_unavailable(format!("no endpoints available for service {:?}", place.name)))
-    })
+    let candidates = endpoints.downcast_ref::<Endpoints>().map(|all| addresses(all, &port));
+    let mut candidates = candidates.unwrap_or_default();
+    while !candidates.is_empty() {
+        let chosen = SystemEntropy.next_u64() % candidates.len() as u64;
+        let (address, pod) = candidates.swap_remove(usize::try_from(chosen).unwrap_or_default());
+        if is_of_pod(&own, place.namespace, &pod, address.ip()).await {
+            return Ok(address);
+        }
+    }
+    let why = format!("no endpoints available for service {:?}", place.name);
+    Err(Box::new(status::service_unavailable(why)))
+}
+
+/// Whether an address is that of a pod in the Service's namespace: Endpoints may be written by hand, and must
+/// not lead elsewhere.
+async fn is_of_pod(own: &Client, namespace: &str, pod: &str, ip: IpAddr) -> bool {
+    let Ok(object) = own.get::<Pod>(namespace, pod).await else { return false };
+    let status = object.downcast_ref::<Pod>().and_then(|pod| pod.status.as_ref());
+    let mut ips = status.into_iter().flat_map(|status| status.pod_ips.iter().flatten());
+    ips.any(|own| own.ip == ip.to_string())
 }
 
 /// The name of a port that was given by its name or its number.
@@ -56,19 +69,18 @@ fn port_name(service: &Service, port: &str) -> Result<String, Box<Status>> {
     }
 }
 
-/// The ready addresses that have the port of this name.
-fn addresses(endpoints: &Endpoints, port: &str) -> Vec<SocketAddr> {
+/// The ready addresses that have the port of this name, and the pods that they are said to be.
+fn addresses(endpoints: &Endpoints, port: &str) -> Vec<(SocketAddr, String)> {
     let mut found = Vec::new();
     for subset in endpoints.subsets.iter().flatten() {
-        let named =
-            |own: &&k8s_openapi::api::core::v1::EndpointPort| own.name.as_deref().unwrap_or_default() == port;
-        let Some(number) =
-            subset.ports.iter().flatten().find(named).and_then(|own| u16::try_from(own.port).ok())
-        else {
-            continue;
+        let named = |own: &&EndpointPort| own.name.as_deref().unwrap_or_default() == port;
+        let number = subset.ports.iter().flatten().find(named).and_then(|own| u16::try_from(own.port).ok());
+        let Some(number) = number else { continue };
+        let of_pod = |address: &EndpointAddress| {
+            let pod = address.target_ref.as_ref()?.name.clone()?;
+            Some((SocketAddr::new(address.ip.parse::<IpAddr>().ok()?, number), pod))
         };
-        let ips = subset.addresses.iter().flatten().filter_map(|address| address.ip.parse::<IpAddr>().ok());
-        found.extend(ips.map(|ip| SocketAddr::new(ip, number)));
+        found.extend(subset.addresses.iter().flatten().filter_map(of_pod));
     }
     found
 }
@@ -92,13 +104,16 @@ mod tests {
         assert_eq!(refused, "no service port 81 found for service \"db\"");
         let endpoints = json!({
             "subsets": [{
-                "addresses": [{ "ip": "10.244.1.2" }],
+                "addresses": [
+                    { "ip": "10.244.1.2", "targetRef": { "kind": "Pod", "name": "web" } },
+                    { "ip": "172.18.0.2" },
+                ],
                 "notReadyAddresses": [{ "ip": "10.244.1.3" }],
                 "ports": [{ "name": "web", "port": 8080 }],
             }],
         });
         let endpoints: Endpoints = serde_json::from_value(endpoints).unwrap();
-        assert_eq!(addresses(&endpoints, "web"), ["10.244.1.2:8080".parse().unwrap()]);
+        assert_eq!(addresses(&endpoints, "web"), [("10.244.1.2:8080".parse().unwrap(), "web".to_owned())]);
         assert!(addresses(&endpoints, "redis").is_empty());
     }
 }

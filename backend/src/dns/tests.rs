@@ -162,3 +162,14 @@ async fn client_that_talks_nonsense_should_not_stop_others() {
     assert_eq!(short.read(&mut [0; 8]).await.unwrap(), 0, "what is no request is not answered");
     cluster.expect("kubernetes", "[10.96.0.1]").await;
 }
+
+#[test]
+fn one_client_should_not_keep_the_others_out() {
+    let guests = Guests::default();
+    let (one, other) = (IpAddr::V4(CLIENT), IpAddr::V4(SERVER));
+    let mut held: Vec<_> = (0..MOST_OF_ONE).map(|_| guests.admit(one).unwrap()).collect();
+    assert!(guests.admit(one).is_none());
+    assert!(guests.admit(other).is_some());
+    held.pop();
+    assert!(guests.admit(one).is_some(), "there is room again");
+}

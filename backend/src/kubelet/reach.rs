@@ -4,7 +4,7 @@
 //! Follows `pkg/probe/http/request.go` and `pkg/probe/util.go` of kubernetes/kubernetes, and `RunInContainer` in
 //! `pkg/kubelet/kuberuntime/kuberuntime_container.go`.
 
-mod tls;
+pub(super) mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -189,7 +189,7 @@ async fn send(
 ) -> Result<u16, String> {
     let connection = node.dial(address).await.map_err(|error| error.told(address))?;
     match with_tls {
-        true => exchange(tls::connect(connection, address).await?, request).await,
+        true => exchange(tls::connect(connection, address, &[]).await?, request).await,
         false => exchange(connection, request).await,
     }
 }
@@ -204,10 +204,10 @@ where
     tokio::pin!(driver, answer);
     tokio::select! {
         answer = &mut answer => answer.map(|answer| answer.status().as_u16()).map_err(text),
-        ended = &mut driver => match ended {
-            // What was read before the end is still to be had.
-            Ok(()) => answer.await.map(|answer| answer.status().as_u16()).map_err(text),
-            Err(error) => Err(text(error)),
+        ended = &mut driver => match (answer.await, ended) {
+            // What was read before the end counts, however that came.
+            (Ok(answer), _) => Ok(answer.status().as_u16()),
+            (Err(_), Err(error)) | (Err(error), Ok(())) => Err(text(error)),
         },
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::error::DialError;
 use super::pod::PodNetwork;
+use super::pressure::Pressure;
 
 /// Bytes in the largest datagram.
 pub const MAX_DATAGRAM_BYTES: usize = 65_507;
@@ -39,16 +40,45 @@ pub struct Datagram {
 #[derive(Clone)]
 pub(super) struct Inbox {
     sender: mpsc::UnboundedSender<Datagram>,
-    queued_bytes: Arc<AtomicUsize>,
+    room: Arc<Room>,
+}
+
+/// What may wait for a port, of its own and of all that the network may buffer.
+struct Room {
+    queued_bytes: AtomicUsize,
+    pressure: Arc<Pressure>,
+}
+
+fn cost(datagram: &Datagram) -> usize {
+    datagram.data.len() + OVERHEAD_BYTES
+}
+
+impl Room {
+    /// Takes room for a datagram; false where there is none.
+    fn take(&self, datagram: &Datagram) -> bool {
+        let cost = cost(datagram);
+        let before = self.queued_bytes.fetch_add(cost, Ordering::Relaxed);
+        if before + cost > self.pressure.allowed(QUEUE_BYTES) {
+            self.queued_bytes.fetch_sub(cost, Ordering::Relaxed);
+            return false;
+        }
+        self.pressure.add(cost);
+        true
+    }
+
+    fn give_back(&self, datagram: &Datagram) {
+        self.queued_bytes.fetch_sub(cost(datagram), Ordering::Relaxed);
+        self.pressure.remove(cost(datagram));
+    }
 }
 
 impl Inbox {
     /// Puts a datagram in, or loses it where too many wait.
     pub(super) fn put(&self, datagram: Datagram) {
-        let cost = datagram.data.len() + OVERHEAD_BYTES;
-        let before = self.queued_bytes.fetch_add(cost, Ordering::Relaxed);
-        if before + cost > QUEUE_BYTES || self.sender.send(datagram).is_err() {
-            self.queued_bytes.fetch_sub(cost, Ordering::Relaxed);
+        if self.room.take(&datagram)
+            && let Err(mpsc::error::SendError(datagram)) = self.sender.send(datagram)
+        {
+            self.room.give_back(&datagram);
         }
     }
 }
@@ -59,7 +89,7 @@ pub struct DatagramPort {
     address: SocketAddrV4,
     id: u64,
     incoming: mpsc::UnboundedReceiver<Datagram>,
-    queued_bytes: Arc<AtomicUsize>,
+    room: Arc<Room>,
     /// A datagram that readiness was announced for.
     next: Option<Datagram>,
     flows: Flows,
@@ -67,12 +97,17 @@ pub struct DatagramPort {
 
 impl DatagramPort {
     /// A port that was bound under `id`, and where its datagrams are to be put.
-    pub(super) fn new(pod: PodNetwork, address: SocketAddrV4, id: u64) -> (Self, Inbox) {
+    pub(super) fn new(
+        pod: PodNetwork,
+        address: SocketAddrV4,
+        id: u64,
+        pressure: Arc<Pressure>,
+    ) -> (Self, Inbox) {
         let (sender, incoming) = mpsc::unbounded_channel();
-        let queued_bytes = Arc::<AtomicUsize>::default();
-        let inbox = Inbox { sender, queued_bytes: queued_bytes.clone() };
+        let room = Arc::new(Room { queued_bytes: AtomicUsize::new(0), pressure });
+        let inbox = Inbox { sender, room: room.clone() };
         let (next, flows) = Default::default();
-        (Self { pod, address, id, incoming, queued_bytes, next, flows }, inbox)
+        (Self { pod, address, id, incoming, room, next, flows }, inbox)
     }
 
     /// The bound address, its port never 0.
@@ -88,16 +123,18 @@ impl DatagramPort {
         let network = self.pod.network().ok_or(DialError::Unreachable)?;
         let now = Instant::now();
         let datagram = |from| Datagram { from, data: data.clone() };
-        if let Some(target) = self.flows.target(to, now)
-            && network.deliver(&self.pod, self.address, target, datagram).is_ok()
-        {
-            return Ok(());
-        }
-        // There was no flow, or the pod at its end is gone.
-        self.flows.forget(to);
-        let Some(target) = network.route_datagram(&self.pod, to)? else { return Ok(()) };
+        let before = self.flows.target(to, now);
+        let Some(target) = network.route_datagram(&self.pod, to, before)? else { return Ok(()) };
         self.flows.remember(to, target, now);
-        network.deliver(&self.pod, self.address, target, datagram)
+        match network.deliver(&self.pod, self.address, target, datagram) {
+            // The pod that had the conversation is gone.
+            Err(_) if before == Some(target) => {
+                let Some(target) = network.route_datagram(&self.pod, to, None)? else { return Ok(()) };
+                self.flows.remember(to, target, now);
+                network.deliver(&self.pod, self.address, target, datagram)
+            }
+            outcome => outcome,
+        }
     }
 
     /// The next datagram; `None` when none will ever come again.
@@ -109,8 +146,8 @@ impl DatagramPort {
     pub fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Option<Datagram>> {
         ready!(self.poll_receivable(context));
         let Some(mut datagram) = self.next.take() else { return Poll::Ready(None) };
-        self.queued_bytes.fetch_sub(datagram.data.len() + OVERHEAD_BYTES, Ordering::Relaxed);
-        datagram.from = self.flows.dialled(datagram.from);
+        self.room.give_back(&datagram);
+        datagram.from = self.flows.answered(datagram.from, Instant::now());
         Poll::Ready(Some(datagram))
     }
 
@@ -126,6 +163,11 @@ impl DatagramPort {
 impl Drop for DatagramPort {
     fn drop(&mut self) {
         self.pod.datagrams().release(self.address.port(), self.id);
+        self.incoming.close();
+        self.next.take().iter().for_each(|datagram| self.room.give_back(datagram));
+        while let Ok(datagram) = self.incoming.try_recv() {
+            self.room.give_back(&datagram);
+        }
     }
 }
 
@@ -134,6 +176,8 @@ impl Drop for DatagramPort {
 #[derive(Default)]
 struct Flows {
     by_dialled: BTreeMap<SocketAddr, Flow>,
+    /// What was dialled last of those that lead to a pod.
+    by_target: BTreeMap<SocketAddr, SocketAddr>,
 }
 
 struct Flow {
@@ -141,35 +185,43 @@ struct Flow {
     used: Instant,
 }
 
+impl Flow {
+    fn is_fresh(&self, now: Instant) -> bool {
+        now.duration_since(self.used) < FLOW_LIMIT
+    }
+}
+
 impl Flows {
-    fn target(&mut self, dialled: SocketAddr, now: Instant) -> Option<SocketAddr> {
-        let flow = self.by_dialled.get_mut(&dialled)?;
-        let fresh = now.duration_since(flow.used) < FLOW_LIMIT;
-        flow.used = now;
-        fresh.then_some(flow.target)
+    fn target(&self, dialled: SocketAddr, now: Instant) -> Option<SocketAddr> {
+        self.by_dialled.get(&dialled).filter(|flow| flow.is_fresh(now)).map(|flow| flow.target)
     }
 
+    /// A datagram goes on its way.
     fn remember(&mut self, dialled: SocketAddr, target: SocketAddr, now: Instant) {
+        self.by_dialled.remove(&dialled);
         if dialled == target {
+            self.by_target.remove(&target);
             return;
         }
         if self.by_dialled.len() >= MOST_FLOWS {
-            self.by_dialled.retain(|_, flow| now.duration_since(flow.used) < FLOW_LIMIT);
+            self.by_dialled.retain(|_, flow| flow.is_fresh(now));
+            self.by_target.retain(|_, dialled| self.by_dialled.contains_key(dialled));
         }
         if self.by_dialled.len() < MOST_FLOWS {
             self.by_dialled.insert(dialled, Flow { target, used: now });
+            self.by_target.insert(target, dialled);
         }
     }
 
-    fn forget(&mut self, dialled: SocketAddr) {
-        self.by_dialled.remove(&dialled);
-    }
-
-    /// Whom an answer seems to come from.
-    fn dialled(&self, from: SocketAddrV4) -> SocketAddrV4 {
-        let mut flows = self.by_dialled.iter();
-        match flows.find(|(_, flow)| flow.target == SocketAddr::V4(from)) {
-            Some((SocketAddr::V4(dialled), _)) => *dialled,
+    /// An answer came; whom it seems to come from.
+    fn answered(&mut self, from: SocketAddrV4, now: Instant) -> SocketAddrV4 {
+        let target = SocketAddr::V4(from);
+        let Some(SocketAddr::V4(dialled)) = self.by_target.get(&target).copied() else { return from };
+        match self.by_dialled.get_mut(&dialled.into()).filter(|flow| flow.is_fresh(now)) {
+            Some(flow) if flow.target == target => {
+                flow.used = now;
+                dialled
+            }
             _ => from,
         }
     }

@@ -131,7 +131,8 @@ impl Network {
         self.connect(node, attempt).await
     }
 
-    /// Where a datagram goes; `None` where it is dropped on its way.
+    /// Where a datagram goes: where those before it went, as long as that is right; `None` where it is dropped
+    /// on its way.
     ///
     /// # Errors
     /// As [`Network::dial`].
@@ -139,8 +140,12 @@ impl Network {
         &self,
         from: &PodNetwork,
         to: SocketAddr,
+        before: Option<SocketAddr>,
     ) -> Result<Option<SocketAddr>, DialError> {
         let mut attempt = attempt(from, Protocol::Udp, to)?;
+        if let Some(before) = before.filter(|before| self.shared.rules.still_lead(&attempt, *before)) {
+            return Ok(Some(before));
+        }
         match self.decide(&mut attempt) {
             Verdict::Continue => Ok(Some(attempt.target)),
             Verdict::Fail(error) => Err(error),
@@ -202,13 +207,28 @@ impl Network {
             && let Some(entered) = self.node_at(attempt.target)
             && entered != attempt.node
         {
-            if attempt.origin == Origin::Node {
-                attempt.origin = Origin::Outside;
-            }
-            attempt.node = entered;
+            self.enter_node(attempt, entered);
             return self.shared.rules.decide(attempt);
         }
         verdict
+    }
+
+    /// A connection comes to another node than it left from, under the address that it has by then.
+    fn enter_node(&self, attempt: &mut Attempt, entered: String) {
+        let left = std::mem::replace(&mut attempt.node, entered);
+        if std::mem::take(&mut attempt.masquerade) {
+            if let Some(address) = self.address_of(&left) {
+                attempt.source.set_ip(address.into());
+            }
+            attempt.masqueraded = true;
+        }
+        if attempt.origin == Origin::Node || attempt.masqueraded {
+            attempt.origin = Origin::Outside;
+        }
+    }
+
+    fn address_of(&self, node: &str) -> Option<Ipv4Addr> {
+        self.shared.nodes.lock().unwrap_or_else(PoisonError::into_inner).get(node).copied()
     }
 
     /// The node whose address this is.
@@ -240,7 +260,11 @@ impl Network {
         }
         match attempt.origin {
             Origin::Outside | Origin::Pod if !attempt.masquerade => {
-                let port = if attempt.source.port() == 0 { own_port()? } else { attempt.source.port() };
+                let port = match attempt.source.port() {
+                    0 if attempt.masqueraded => self.next_node_port(),
+                    0 => own_port()?,
+                    chosen => chosen,
+                };
                 Ok(SocketAddr::new(attempt.source.ip(), port))
             }
             _ => {
@@ -255,13 +279,18 @@ impl Network {
         if server.origin() == Origin::Pod && server.identity().node == node {
             return Some(bridge_address(server.ip()));
         }
-        self.shared.nodes.lock().unwrap_or_else(PoisonError::into_inner).get(node).copied()
+        self.address_of(node)
     }
 
     fn next_node_port(&self) -> u16 {
         let count = self.shared.node_port.fetch_add(1, Ordering::Relaxed);
         let ports = EPHEMERAL_PORTS.end() - EPHEMERAL_PORTS.start() + 1;
         EPHEMERAL_PORTS.start() + count % ports
+    }
+
+    /// What all of the network may buffer.
+    pub(super) fn pressure(&self) -> Arc<Pressure> {
+        self.shared.pressure.clone()
     }
 
     fn downgrade(&self) -> WeakNetwork {
@@ -292,6 +321,7 @@ fn attempt(from: &PodNetwork, protocol: Protocol, to: SocketAddr) -> Result<Atte
         dialled: target,
         target,
         masquerade: false,
+        masqueraded: false,
         delay: Duration::ZERO,
     })
 }

@@ -109,9 +109,10 @@ impl PodNetwork {
     /// As [`PodNetwork::bind`].
     pub fn bind_datagrams(&self, address: SocketAddrV4) -> Result<DatagramPort, BindError> {
         self.check_bindable(address)?;
+        let pressure = self.network().ok_or(BindError::PodRemoved)?.pressure();
         let (port, id) = self.datagrams().bind(*address.ip(), address.port())?;
         let address = SocketAddrV4::new(*address.ip(), port);
-        let (bound, inbox) = DatagramPort::new(self.clone(), address, id);
+        let (bound, inbox) = DatagramPort::new(self.clone(), address, id, pressure);
         self.datagrams().listen(port, id, &inbox);
         Ok(bound)
     }

@@ -41,6 +41,8 @@ pub struct Attempt {
     /// Whether it leaves under the node's address instead of its own; a rule of [`Stage::Translate`] may
     /// say so.
     pub masquerade: bool,
+    /// Whether it left another node under that one's address before it came to this one.
+    pub masqueraded: bool,
     /// How long it takes to be made; a rule of [`Stage::Fault`] may add to it.
     pub delay: Duration,
 }
@@ -84,6 +86,12 @@ pub enum Stage {
 pub trait ConnectionRule: Send + Sync {
     /// Decides about a connection before its listener is looked up.
     fn decide(&self, attempt: &mut Attempt) -> Verdict;
+
+    /// Whether what goes to `attempt.target` may go on to `before`, where this rule sent it earlier: asked for
+    /// datagrams, which know no connections.
+    fn still_leads(&self, _attempt: &Attempt, _before: SocketAddr) -> bool {
+        true
+    }
 
     /// A connection was accepted into a listener's backlog.
     fn opened(&self, _flow: &Flow) {}
@@ -135,6 +143,11 @@ impl Rules {
             }
         }
         Verdict::Continue
+    }
+
+    /// Whether no rule of the node minds that datagrams go where they went before.
+    pub(super) fn still_lead(&self, attempt: &Attempt, before: SocketAddr) -> bool {
+        self.of(&attempt.node).iter().all(|(_, rule)| rule.still_leads(attempt, before))
     }
 
     /// Reports an open connection; dropping what is returned reports its end.

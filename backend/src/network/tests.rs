@@ -186,6 +186,32 @@ impl ConnectionRule for NodePort {
     }
 }
 
+/// Sends port 443 to a port of a node; what a node dials leaves under its address.
+struct ToNode;
+
+impl ConnectionRule for ToNode {
+    fn decide(&self, attempt: &mut Attempt) -> Verdict {
+        if attempt.target.port() == 443 {
+            attempt.target = at(OTHER, 6443);
+            attempt.masquerade = attempt.origin == Origin::Node;
+        }
+        Verdict::Continue
+    }
+}
+
+#[tokio::test]
+async fn what_leaves_under_a_nodes_address_should_keep_it_on_the_next_node() {
+    let (network, one, _two) = two_pods();
+    let node = network.add_node("node-1", NODE).unwrap();
+    let other = network.add_node("node-3", OTHER).unwrap();
+    network.add_rule(Stage::Translate, Arc::new(ToNode));
+    let mut listener = other.listen(v4(OTHER, 6443)).unwrap();
+    for (from, seen) in [(&node, NODE), (&one, ONE)] {
+        let _client = from.dial(at(Ipv4Addr::new(10, 96, 0, 1), 443)).await.unwrap();
+        assert_eq!(listener.accept().await.unwrap().peer_address().ip(), seen);
+    }
+}
+
 #[tokio::test]
 async fn rules_of_a_node_should_count_there_and_masquerading_should_hide_the_client() {
     for (masquerade, expected) in [(false, ONE), (true, NODE)] {

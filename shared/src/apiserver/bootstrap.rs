@@ -58,7 +58,12 @@ impl ApiServer {
         })
         .await?;
         self.create_missing(account("coredns", "kube-system")).await?;
-        self.create_missing(dns_service()).await.map(drop)
+        match self.create_missing(dns_service()).await {
+            // Someone else's Service has the address. A cluster without names can be mended, one that does
+            // not start cannot.
+            Err(error) if status::is(&error, "Invalid") => Ok(()),
+            outcome => outcome.map(drop),
+        }
     }
 
     /// Creates an object unless it is there; whether it was missing.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{
     LoadBalancerIngress, LoadBalancerStatus, ObjectReference, Service, ServiceStatus,
 };
@@ -28,6 +28,9 @@ use super::{Asked, Controller, Step, Token};
 const FINALIZER: &str = "service.kubernetes.io/load-balancer-cleanup";
 /// The first and the last address of the pool.
 const POOL: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(172, 18, 255, 200), Ipv4Addr::new(172, 18, 255, 250));
+
+/// How long a Service waits that can get no address, where none becomes free before.
+const RETRY: SignedDuration = SignedDuration::from_mins(5);
 
 /// Gives addresses and takes them back.
 pub struct ServiceLoadBalancerController {
@@ -91,17 +94,31 @@ fn address(service: &Service) -> Option<Ipv4Addr> {
 impl ServiceLoadBalancerController {
     fn sync(&mut self, key: &Key, now: Timestamp) {
         let Some(service) = self.services.get(key).cloned() else {
-            self.given.remove(key);
+            self.take_back(key);
             return self.queue.done(key);
         };
         match (wants(&service), has_finalizer(&service)) {
             (false, false) => {
-                self.given.remove(key);
+                self.take_back(key);
                 self.queue.done(key);
             }
             (false, true) => self.release(key, service, now),
             (true, false) => self.prepare(key, service, now),
             (true, true) => self.ensure(key, service, now),
+        }
+    }
+
+    /// An address is free again: whoever waits for one may have it.
+    fn take_back(&mut self, key: &Key) {
+        if self.given.remove(key).is_some() {
+            let waiting = self.services.iter().filter(|(other, service)| {
+                wants(service) && *other != key && !self.given.contains_key(*other)
+            });
+            waiting
+                .map(|(other, _)| other.clone())
+                .collect::<Vec<_>>()
+                .into_iter()
+                .for_each(|other| self.queue.add(other));
         }
     }
 
@@ -119,12 +136,17 @@ impl ServiceLoadBalancerController {
 
     fn ensure(&mut self, key: &Key, mut service: Service, now: Timestamp) {
         let wished = service.spec.as_ref().and_then(|spec| spec.load_balancer_ip.clone());
-        let chosen = match self.given.get(key) {
-            Some(address) => Ok(*address),
-            None => self.choose(wished.as_deref().filter(|wish| !wish.is_empty())),
+        let wished = wished.as_deref().filter(|wish| !wish.is_empty());
+        let given = self.given.get(key).copied();
+        let chosen = match given.filter(|given| wished.is_none_or(|wish| wish == given.to_string())) {
+            Some(address) => Ok(address),
+            None => self.choose(wished),
         };
         match chosen {
             Ok(chosen) => {
+                if given.is_some_and(|given| given != chosen) {
+                    self.take_back(key);
+                }
                 self.given.insert(key.clone(), chosen);
                 if address(&service) == Some(chosen) {
                     return self.queue.done(key);
@@ -143,7 +165,8 @@ impl ServiceLoadBalancerController {
             Err(why) => {
                 let message = format!("Error syncing load balancer: failed to ensure load balancer: {why}");
                 self.note(&service, "Warning", "SyncLoadBalancerFailed", message, now);
-                self.queue.retry(key.clone(), now);
+                self.queue.done(key);
+                self.queue.add_at(key.clone(), now.saturating_add(RETRY).unwrap_or(Timestamp::MAX));
             }
         }
     }
@@ -240,7 +263,7 @@ impl Controller for ServiceLoadBalancerController {
                     Write::Finalizer => None,
                 };
                 if write == Write::Release {
-                    self.given.remove(&key);
+                    self.take_back(&key);
                 }
                 if let (Some((reason, message)), Some(service)) = (told, self.services.get(&key).cloned()) {
                     self.note(&service, "Normal", reason, message.into(), now);
@@ -319,6 +342,25 @@ mod tests {
         let events = pump.list::<Event>("default");
         let expected = "Error syncing load balancer: failed to ensure load balancer: 192.0.2.1 is not in the pool 172.18.255.200-172.18.255.250";
         assert!(events.iter().any(|event| event.message.as_deref() == Some(expected)), "{events:?}");
+    }
+
+    #[test]
+    fn address_that_becomes_free_should_go_to_whoever_waits_for_it() {
+        let mut pump = Pump::new(ServiceLoadBalancerController::default());
+        pump.create(service("one", json!({})));
+        pump.run();
+        pump.create(service("two", json!({ "loadBalancerIP": "172.18.255.200" })));
+        pump.run();
+        assert_eq!(address_of(&pump, "two"), None);
+        pump.merge::<Service>("default", "one", json!({ "spec": { "loadBalancerIP": "172.18.255.210" } }));
+        pump.run();
+        assert_eq!(address_of(&pump, "one").as_deref(), Some("172.18.255.210"));
+        assert_eq!(address_of(&pump, "two").as_deref(), Some("172.18.255.200"));
+        pump.delete::<Service>("default", "one");
+        pump.run();
+        pump.create(service("three", json!({ "loadBalancerIP": "172.18.255.210" })));
+        pump.run();
+        assert_eq!(address_of(&pump, "three").as_deref(), Some("172.18.255.210"));
     }
 
     #[test]

@@ -20,17 +20,12 @@ pub fn iptables_save(table: &ServiceTable) -> String {
         Writer { rules: &mut rules, name, entry, pod_network: table.pod_network.to_string() }.write();
     }
     let mut text = String::new();
-    let filter = [
-        "KUBE-EXTERNAL-SERVICES",
-        "KUBE-FIREWALL",
-        "KUBE-FORWARD",
-        "KUBE-NODEPORTS",
-        "KUBE-PROXY-FIREWALL",
-        "KUBE-SERVICES",
-    ];
+    let filter =
+        ["KUBE-EXTERNAL-SERVICES", "KUBE-FORWARD", "KUBE-NODEPORTS", "KUBE-PROXY-FIREWALL", "KUBE-SERVICES"];
     let chains: BTreeSet<String> = filter.iter().map(|chain| (*chain).to_owned()).collect();
     print(&mut text, "filter", &["INPUT", "FORWARD", "OUTPUT"], &chains);
     lines(&mut text, FILTER_JUMPS);
+    rules.filter.extend(FORWARD.map(str::to_owned));
     rules.filter.sort_by(|one, other| chain_of(one).cmp(chain_of(other)));
     rules.filter.iter().for_each(|rule| lines(&mut text, &[rule]));
     text.push_str("COMMIT\n");
@@ -39,6 +34,7 @@ pub fn iptables_save(table: &ServiceTable) -> String {
     rules.chains.extend(own.map(str::to_owned));
     print(&mut text, "nat", &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"], &rules.chains);
     lines(&mut text, NAT_JUMPS);
+    rules.nat.extend(MASQUERADE.map(str::to_owned));
     rules.nat.sort_by(|one, other| chain_of(one).cmp(chain_of(other)));
     let after = rules.nat.partition_point(|rule| chain_of(rule) <= "KUBE-SERVICES");
     rules.nat.insert(after, LAST_RULE.to_owned());
@@ -63,6 +59,17 @@ const NAT_JUMPS: &[&str] = &[
     "PREROUTING -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES",
     "OUTPUT -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES",
     "POSTROUTING -m comment --comment \"kubernetes postrouting rules\" -j KUBE-POSTROUTING",
+];
+
+/// What follows a connection once it was let in.
+const FORWARD: [&str; 3] = [
+    "KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP",
+    "KUBE-FORWARD -m comment --comment \"kubernetes forwarding rules\" -m mark --mark 0x4000/0x4000 -j ACCEPT",
+    "KUBE-FORWARD -m comment --comment \"kubernetes forwarding conntrack rule\" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+];
+
+/// How a connection leaves under the node's address.
+const MASQUERADE: [&str; 4] = [
     "KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000",
     "KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN",
     "KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0",
@@ -132,6 +139,7 @@ impl<'a> Writer<'a> {
         if !(internal && no_local) {
             let chain = if internal { &local } else { &cluster };
             self.match_address("KUBE-SERVICES", self.port().cluster_ip, "cluster IP", Target::Chain(chain));
+            self.mark_from_outside(chain);
         }
         if self.port().externally_accessible() {
             self.write_entrances(&outside);
@@ -195,6 +203,15 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// What comes to the cluster IP from no pod is to be answered by way of this node.
+    fn mark_from_outside(&mut self, chain: &str) {
+        let (name, pods, port) = (self.name, &self.pod_network, self.port());
+        let (ip, number, protocol) = (port.cluster_ip, port.port, port.protocol.as_str());
+        self.rules.nat.push(format!(
+            "{chain} ! -s {pods} -d {ip}/32 -p {protocol} -m comment --comment \"{name} cluster IP\" -m {protocol} --dport {number} -j KUBE-MARK-MASQ"
+        ));
+    }
+
     /// The ways in from outside.
     fn write_entrances(&mut self, outside: &str) {
         let entry = self.entry;
@@ -218,8 +235,9 @@ impl<'a> Writer<'a> {
         if guarded {
             self.rules.chains.insert(firewall.clone());
             for range in &port.source_ranges {
+                let from = if range.is_everything() { String::new() } else { format!(" -s {range}") };
                 self.rules.nat.push(format!(
-                    "{firewall} -s {range} -m comment --comment \"{name} loadbalancer IP\" -j {outside}"
+                    "{firewall}{from} -m comment --comment \"{name} loadbalancer IP\" -j {outside}"
                 ));
             }
             self.rules.nat.push(format!(
@@ -263,14 +281,8 @@ impl<'a> Writer<'a> {
     /// The choice among endpoints: who was here before goes where he went, all others by lot.
     fn write_choice(&mut self, chain: &str, endpoints: &[Endpoint]) {
         let entry = self.entry;
-        let (name, port, protocol) = (self.name, &entry.port, entry.port.protocol.as_str());
+        let (name, port) = (self.name, &entry.port);
         self.rules.chains.insert(chain.to_owned());
-        if chain.starts_with("KUBE-SVC-") {
-            let (pods, ip, number) = (&self.pod_network, port.cluster_ip, port.port);
-            self.rules.nat.push(format!(
-                "{chain} ! -s {pods} -d {ip}/32 -p {protocol} -m comment --comment \"{name} cluster IP\" -m {protocol} --dport {number} -j KUBE-MARK-MASQ"
-            ));
-        }
         let places: Vec<(String, SocketAddrV4)> =
             endpoints.iter().map(|at| (self.endpoint_chain(at.address), at.address)).collect();
         if let Some(limit) = port.affinity {

@@ -54,17 +54,10 @@ pub fn route(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Route {
-    let destination = (*packet.destination.ip(), packet.destination.port());
-    let by_address = table.at_address(destination.0, destination.1, packet.protocol);
-    let by_node_port = || {
-        let found = table.at_node_port(destination.1, packet.protocol).filter(|_| packet.to_node);
-        found.map(|(name, entry)| (name, entry, Access::External))
-    };
-    let Some((name, entry, access)) = by_address.or_else(by_node_port) else {
+    let Some((name, entry, access)) = find(table, packet) else {
         return Route::Untouched;
     };
-    let from_pod = !packet.from_node && table.pod_network.contains(packet.source);
-    let way = match way(entry, access, packet, from_pod) {
+    let way = match way(table, entry, access, packet) {
         Ok(way) => way,
         Err(refused) => return refused,
     };
@@ -75,20 +68,43 @@ pub fn route(
     Route::Forward { endpoint: endpoint.address, masquerade: way.masquerade || hairpin }
 }
 
+/// Whether a packet may go to an endpoint that others like it went to before, as the entries of connection
+/// tracking say until kube-proxy cleans them (`pkg/proxy/conntrack/cleanup.go`).
+pub fn still_leads(table: &ServiceTable, packet: &Packet, endpoint: SocketAddrV4) -> bool {
+    let found = find(table, packet);
+    let way = found.and_then(|(_, entry, access)| way(table, entry, access, packet).ok());
+    way.is_some_and(|way| way.endpoints.iter().any(|usable| usable.address == endpoint))
+}
+
+/// The port of a Service that a packet is for.
+fn find<'a>(table: &'a ServiceTable, packet: &Packet) -> Option<(&'a ServicePortName, &'a Entry, Access)> {
+    let (ip, port) = (*packet.destination.ip(), packet.destination.port());
+    table.at_address(ip, port, packet.protocol).or_else(|| {
+        let found = table.at_node_port(port, packet.protocol).filter(|_| packet.to_node);
+        found.map(|(name, entry)| (name, entry, Access::External))
+    })
+}
+
 /// Who may answer, and under which address the connection leaves.
 struct Way<'a> {
     endpoints: &'a [Endpoint],
     masquerade: bool,
 }
 
-fn way<'a>(entry: &'a Entry, access: Access, packet: &Packet, from_pod: bool) -> Result<Way<'a>, Route> {
+fn way<'a>(
+    table: &ServiceTable,
+    entry: &'a Entry,
+    access: Access,
+    packet: &Packet,
+) -> Result<Way<'a>, Route> {
+    let from_pod = !packet.from_node && table.pod_network.contains(packet.source);
     let Entry { port, usable } = entry;
     if !usable.anywhere {
         return Err(Route::Reject);
     }
     if access == Access::Cluster {
         return Ok(match port.internal_local {
-            true => Way { endpoints: &usable.local, masquerade: false },
+            true => Way { endpoints: &usable.local, masquerade: !from_pod },
             false => Way { endpoints: &usable.cluster, masquerade: !from_pod },
         });
     }

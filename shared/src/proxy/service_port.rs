@@ -51,6 +51,11 @@ pub struct Cidr {
 }
 
 impl Cidr {
+    /// Whether every address is in the block.
+    pub fn is_everything(&self) -> bool {
+        self.length == 0
+    }
+
     /// Whether an address is in the block.
     pub fn contains(&self, address: Ipv4Addr) -> bool {
         u32::from(address) & mask(self.length) == self.network

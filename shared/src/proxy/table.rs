@@ -188,8 +188,10 @@ impl ServiceTable {
                     self.by_address.remove(&address);
                 }
             }
-            if let Some(node_port) = port.node_port {
-                self.by_node_port.remove(&(node_port, port.protocol));
+            // Another Service may have the port by now: a list tells of what is new before what is gone.
+            let node_port = port.node_port.map(|number| (number, port.protocol));
+            if let Some(node_port) = node_port.filter(|at| self.by_node_port.get(at) == Some(name)) {
+                self.by_node_port.remove(&node_port);
             }
         }
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::affinity::Affinity;
 use super::iptables::iptables_save;
-use super::route::{Packet, Route, route};
+use super::route::{Packet, Route, route, still_leads};
 use super::service_port::Protocol;
 use super::table::ServiceTable;
 use crate::given::Entropy;
@@ -153,6 +153,7 @@ fn what_becomes_of_a_connection_should_be_as_policy_and_endpoints_say() {
         (&json!({}), &[there], "node", SERVICE, "10.244.2.3:6380 masqueraded"),
         (&json!({}), &[here], "10.244.1.2", SERVICE, "10.244.1.2:6380 masqueraded"),
         (&local, &[here, there], POD, SERVICE, "10.244.1.2:6380"),
+        (&local, &[here], "node", SERVICE, "10.244.1.2:6380 masqueraded"),
         (&local, &[there], POD, SERVICE, "Drop"),
         (&local, &[], POD, SERVICE, "Reject"),
         (&local, &["10.244.1.2 node-1 st", there], POD, SERVICE, "10.244.1.2:6380"),
@@ -172,6 +173,29 @@ fn what_becomes_of_a_connection_should_be_as_policy_and_endpoints_say() {
         let mut world = World::new((*spec).clone(), endpoints);
         assert_eq!(world.goes(from, to), *expected, "{spec} with {endpoints:?}: from {from} to {to}");
     }
+}
+
+#[test]
+fn datagrams_should_go_on_to_an_endpoint_while_the_service_has_it() {
+    let mut world = World::new(json!({}), &["10.244.1.2 node-1"]);
+    let packet = |world: &World, to: &str| {
+        let packet = Packet {
+            protocol: Protocol::Tcp,
+            source: POD.parse().unwrap(),
+            destination: to.parse().unwrap(),
+            from_node: false,
+            to_node: false,
+        };
+        still_leads(&world.table, &packet, "10.244.1.2:6380".parse().unwrap())
+    };
+    assert!(packet(&world, SERVICE));
+    assert!(!packet(&world, "10.96.0.7:80"), "that is no Service's port");
+    world.table.set_endpoint_slice(&slice("db-a", &["10.244.1.2 node-1 s", "10.244.2.3 node-2"]));
+    assert!(!packet(&world, SERVICE), "it is not ready any more");
+    world.table.set_endpoint_slice(&slice("db-a", &["10.244.1.2 node-1"]));
+    assert!(packet(&world, SERVICE));
+    world.table.remove_service(&service(json!({})));
+    assert!(!packet(&world, SERVICE), "the Service is gone");
 }
 
 #[test]
@@ -223,6 +247,18 @@ fn table_should_be_the_same_whatever_came_before() {
     assert_eq!(world.goes(POD, SERVICE), "Untouched", "the address is another one now");
     let found = [world.goes(POD, "10.96.0.8:6379"), world.goes(POD, "10.96.0.8:6379")];
     assert_eq!(found, ["10.244.1.2:6380", "10.244.2.3:6380"], "in two slices is not twice");
+    let ports =
+        |name| json!({ "type": "NodePort", "ports": [{ "name": name, "port": 1, "nodePort": 30079 }] });
+    let other = |mut service: Service, name: &str| {
+        service.metadata.name = Some(name.to_owned());
+        service
+    };
+    let (old, new) = (other(service(ports("a")), "old"), other(service(ports("b")), "a-new"));
+    world.table.set_service(&old);
+    world.table.set_service(&new);
+    world.table.remove_service(&old);
+    assert_eq!(world.goes(POD, "172.18.0.3:30079"), "Reject", "the port is another Service's now");
+    world.table.remove_service(&new);
     world.table.remove_endpoint_slice(&slice("db-a", &[]));
     world.table.remove_endpoint_slice(&slice("db-b", &[]));
     assert_eq!(world.goes(POD, "10.96.0.8:6379"), "Reject");

@@ -134,7 +134,8 @@ async fn a_service_without_pods_should_refuse_and_its_rules_should_say_so() {
         })
         .await;
     }
-    shell(&pods, "web", "wget -q -T 5 -O - http://db:6379/ 2>&1; echo ended $?").await;
+    let script = "until nslookup db > /tmp/answer 2>&1; do sleep 0.1; done; wget -q -T 5 -O - http://db:6379/ 2>&1; echo ended $?";
+    shell(&pods, "web", script).await;
     in_phase(&pods, "web", "Succeeded").await;
     let said = log(&pods, "web").await;
     assert!(said.contains("refused") && said.ends_with("ended 1\n"), "{said}");
@@ -147,15 +148,17 @@ async fn the_api_server_should_lead_to_a_services_pods() {
     namespace(&client, "led").await.unwrap();
     let pods = Api::<Pod>::namespaced(client.clone(), "led");
     service(&client, "led", "ClusterIP").await;
-    let page = async |port: &str| {
-        let path = format!("/api/v1/namespaces/led/services/db:{port}/proxy/");
-        client.request_text(http::Request::get(path).body(Vec::new()).unwrap()).await
-    };
-    let refused = page("redis").await.unwrap_err().to_string();
-    assert!(refused.contains("no endpoints available for service"), "{refused}");
+    let kubectl = server.kubectl();
+    let page = |port: &str| format!("get --raw /api/v1/namespaces/led/services/db:{port}/proxy/");
+    let refused = kubectl.run(&page("redis")).await;
+    assert!(refused.stderr.contains("no endpoints available for service"), "{refused:?}");
     database(&pods, "db-1").await;
     for port in ["redis", "6379"] {
-        let found = eventually("the page is served", async || Ok(page(port).await?)).await;
-        assert!(found.contains("<title>"), "{found}");
+        eventually("the page is served", async || {
+            let found = kubectl.run(&page(port)).await;
+            anyhow::ensure!(found.stdout.contains("<title>"), "{found:?}");
+            Ok(())
+        })
+        .await;
     }
 }

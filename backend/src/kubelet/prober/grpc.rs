@@ -12,10 +12,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use k8s_openapi::api::core::v1::GRPCAction;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use super::USER_AGENT;
-use crate::kubelet::reach::{Reach, address};
+use crate::kubelet::reach::{Reach, address, tls};
 
 /// A frame: whether it is compressed, the length of its message, the message.
 const FRAME_HEAD_BYTES: usize = 5;
@@ -39,7 +40,7 @@ struct Answer {
 pub(super) async fn check(reach: &Reach, action: &GRPCAction, limit: Duration) -> Result<(), String> {
     let port = u16::try_from(action.port).map_err(|_| format!("invalid port number: {}", action.port))?;
     let address = address(reach.address, None, port)?;
-    let asked = ask(reach, address, action.service.as_deref().unwrap_or_default());
+    let asked = ask(reach, address, action);
     let answer = match timeout(limit, asked).await {
         Ok(answer) => answer?,
         Err(_) => return Err(format!("timeout: health rpc did not complete within {}s", limit.as_secs())),
@@ -56,14 +57,26 @@ pub(super) async fn check(reach: &Reach, action: &GRPCAction, limit: Duration) -
     }
 }
 
-async fn ask(reach: &Reach, address: SocketAddr, service: &str) -> Result<Answer, String> {
+async fn ask(reach: &Reach, address: SocketAddr, action: &GRPCAction) -> Result<Answer, String> {
+    let service = action.service.as_deref().unwrap_or_default();
     let unreachable = |error: String| format!("error: failed to connect service at \"{address}\": {error}");
     let connection = reach.kubelet.network.dial(address).await;
     let connection = connection.map_err(|error| unreachable(error.told(address)))?;
-    let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(connection)).await;
-    let (mut sender, driver) = handshake.map_err(|error| unreachable(error.to_string()))?;
+    if action.mode.as_deref() == Some("TLS") {
+        let stream = tls::connect(connection, address, &[b"h2"]).await.map_err(unreachable)?;
+        return exchange(stream, request(address, service)?).await;
+    }
+    exchange(connection, request(address, service)?).await
+}
+
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
+    let (mut sender, driver) = handshake.map_err(failed)?;
     let answered = async {
-        let response = sender.send_request(request(address, service)?).await.map_err(failed)?;
+        let response = sender.send_request(request).await.map_err(failed)?;
         let (head, body) = response.into_parts();
         let body = http_body_util::Limited::new(body, MOST_BYTES).collect().await.map_err(failed)?;
         let trailers = body.trailers().cloned().unwrap_or_default();

@@ -14,18 +14,20 @@ use tokio_rustls::client::TlsStream;
 
 use crate::network::Connection;
 
-/// Does the handshake of a client; the error is a sentence.
-pub(super) async fn connect(
+/// Does the handshake of a client that speaks these protocols, or any; the error is a sentence.
+pub(in crate::kubelet) async fn connect(
     connection: Connection,
     address: SocketAddr,
+    protocols: &[&[u8]],
 ) -> Result<TlsStream<Connection>, String> {
     let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider.clone())
+    let mut config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     let name = ServerName::IpAddress(address.ip().into());
     TlsConnector::from(Arc::new(config)).connect(name, connection).await.map_err(|error| error.to_string())
 }

@@ -65,6 +65,12 @@ async fn a_conversation_with_a_service_should_stay_with_one_pod_while_that_is_th
         servers[0].send(question.from.into(), &Bytes::from_static(b"!")).unwrap();
         assert_eq!(SocketAddr::V4(client.receive().await.unwrap().from), SERVICE);
     }
+    let own = servers[0].local_address().port();
+    client.send(at(2, own), &Bytes::from_static(b"?")).unwrap();
+    let question = servers[0].receive().await.unwrap();
+    servers[0].send(question.from.into(), &Bytes::from_static(b"!")).unwrap();
+    let direct = SocketAddr::V4(client.receive().await.unwrap().from);
+    assert_eq!(direct, at(2, own), "who was asked directly answers so");
     network.remove_pod(&pods[0]);
     client.send(SERVICE, &Bytes::from_static(b"?")).unwrap();
     assert_eq!(servers[1].receive().await.unwrap().data, "?", "another one answers now");

@@ -3,8 +3,9 @@
 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    Binding, ConfigMap, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount,
+    Binding, ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1 as events;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     APIResourceList, DeleteOptions, ListMeta, Patch, Status, WatchEvent,
@@ -31,6 +32,7 @@ type Add = fn(&mut SchemaGenerator);
 const SERVED: &[Add] = &[
     add::<Binding>,
     add::<ConfigMap>,
+    add::<Endpoints>,
     add::<Event>,
     add::<Namespace>,
     add::<Node>,
@@ -39,6 +41,7 @@ const SERVED: &[Add] = &[
     add::<Service>,
     add::<ServiceAccount>,
     add::<Lease>,
+    add::<EndpointSlice>,
     add::<events::Event>,
 ];
 
