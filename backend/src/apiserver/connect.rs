@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use shared::api::object::SharedObject;
@@ -26,6 +27,7 @@ use crate::kubelet::Kubelet;
 use super::proxy::listed;
 use super::reply::{self, Failure};
 use super::resource::{Asking, not_allowed};
+use super::wire::{self, Reader, Writer};
 use super::{Context, tunnel};
 
 /// The protocols of streams that the client speaks, and the one that is taken.
@@ -164,6 +166,28 @@ pub(super) fn switching_to_spdy(protocol: &str) -> Response {
         headers.insert(PROTOCOL_VERSION, protocol);
     }
     response
+}
+
+/// Names the protocol in the answer, where there is one to name.
+pub(super) fn select_protocol(upgrade: &mut WebSocketUpgrade, name: &str) {
+    if let Ok(name) = HeaderValue::from_str(name)
+        && !name.is_empty()
+    {
+        upgrade.set_selected_protocol(name);
+    }
+}
+
+/// Serves a client over SPDY as soon as the connection is its own.
+pub(super) fn spawn_spdy<S: Future<Output = ()> + Send>(
+    client: OnUpgrade,
+    serve: impl FnOnce((Reader, Writer)) -> S + Send + 'static,
+) {
+    tokio::spawn(async move {
+        match client.await {
+            Ok(client) => serve(wire::of_bytes(TokioIo::new(client))).await,
+            Err(error) => tracing::debug!(%error, "no upgrade to SPDY"),
+        }
+    });
 }
 
 /// An error in the words of a kubelet, which says no more than a line.

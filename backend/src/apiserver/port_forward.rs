@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bytes::BytesMut;
-use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use shared::apiserver::port_forward::{self, Asked, PROTOCOL, Pair, Pairs, StreamType, TUNNEL};
 use shared::apiserver::remote_command::{self, Incoming};
@@ -71,12 +70,7 @@ pub(super) async fn handle(
             Ok(match connect::handshake(&wanted, &[PROTOCOL]) {
                 Err(refused) => *refused,
                 Ok(protocol) => {
-                    tokio::spawn(async move {
-                        match client.await {
-                            Ok(client) => streams(wire::of_bytes(TokioIo::new(client)), target).await,
-                            Err(error) => tracing::debug!(%error, "no upgrade to SPDY"),
-                        }
-                    });
+                    connect::spawn_spdy(client, move |wire| streams(wire, target));
                     connect::switching_to_spdy(protocol)
                 }
             })
@@ -88,7 +82,7 @@ pub(super) async fn handle(
                 return Ok(match connect::handshake(&tunnelled, &[PROTOCOL]) {
                     Err(refused) => *refused,
                     Ok(protocol) => {
-                        select_protocol(&mut upgrade, &format!("{TUNNEL}{protocol}"));
+                        connect::select_protocol(&mut upgrade, &format!("{TUNNEL}{protocol}"));
                         upgrade.on_upgrade(|socket| streams(wire::of_socket(socket), target))
                     }
                 });
@@ -98,18 +92,9 @@ pub(super) async fn handle(
                 return Ok((StatusCode::FORBIDDEN, Body::empty()).into_response());
             };
             port_forward::fit(&ports, protocol)?;
-            select_protocol(&mut upgrade, protocol.name);
+            connect::select_protocol(&mut upgrade, protocol.name);
             Ok(upgrade.on_upgrade(move |socket| channels(wire::of_socket(socket), protocol, ports, target)))
         }
-    }
-}
-
-/// Names the protocol in the answer, where there is one to name.
-pub(super) fn select_protocol(upgrade: &mut axum::extract::WebSocketUpgrade, name: &str) {
-    if let Ok(name) = HeaderValue::from_str(name)
-        && !name.is_empty()
-    {
-        upgrade.set_selected_protocol(name);
     }
 }
 

@@ -10,7 +10,6 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
-use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use shared::api::status;
@@ -22,7 +21,6 @@ use crate::kubelet::{AttachRequest, ExecRequest, Kubelet};
 use crate::runtime::{ExitStatus, Session};
 
 use super::connect::{self, Upgrade};
-use super::port_forward::select_protocol;
 use super::query::Query;
 use super::reply::Failure;
 use super::resource::Asking;
@@ -94,7 +92,7 @@ async fn handle(
             let Some(protocol) = remote_command::choose(&wanted, remote_command::WEBSOCKET) else {
                 return Ok((StatusCode::FORBIDDEN, Body::empty()).into_response());
             };
-            select_protocol(&mut upgrade, protocol.name);
+            connect::select_protocol(&mut upgrade, protocol.name);
             let verdict = Verdict { translated: protocol.version >= TRANSLATED, ..verdict };
             let session = match begin.await {
                 // The first versions are the kubelet's, which refuses before it changes the protocol.
@@ -120,14 +118,8 @@ async fn handle(
                 Ok(session) => session,
                 Err(refused) => return Ok(connect::refused(&refused)),
             };
-            tokio::spawn(async move {
-                match client.await {
-                    Ok(client) => {
-                        let wire = wire::of_bytes(TokioIo::new(client));
-                        httpstream::serve(wire, protocol, options, session, verdict).await;
-                    }
-                    Err(error) => tracing::debug!(%error, "no upgrade to SPDY"),
-                }
+            connect::spawn_spdy(client, move |wire| {
+                httpstream::serve(wire, protocol, options, session, verdict)
             });
             Ok(connect::switching_to_spdy(name))
         }

@@ -150,7 +150,7 @@ mod tests {
         tokio::spawn(async move {
             let mut connection = acceptor.accept(listener.accept().await.unwrap()).await.unwrap();
             let mut request = [0; 1024];
-            connection.read(&mut request).await.unwrap();
+            assert_ne!(connection.read(&mut request).await.unwrap(), 0);
             connection.write_all(b"HTTP/1.1 204 x\r\n\r\n").await.unwrap();
         });
         let reach = Reach {

@@ -27,7 +27,7 @@ use super::launch::Running;
 use super::node::Kubelet;
 use super::streams::ExecRequest;
 
-/// The most that is kept of what a command prints (`maxReadLength` in `pkg/probe/exec/exec.go`).
+/// The most that is kept of each of the two streams that a command prints to (`maxReadLength` in `pkg/probe/exec/exec.go`).
 const LONGEST_OUTPUT: usize = 10 * 1024;
 
 /// A running container, and the way to it.

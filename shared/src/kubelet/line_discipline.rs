@@ -1,6 +1,7 @@
 //! A terminal's line discipline: what typed bytes become before a program reads them, and what is shown of
 //! them. WebAssembly programs cannot change a terminal's settings, so those of a fresh one hold: lines are
-//! edited before they are read, keys are echoed, and `^C` and `^\` end the program.
+//! edited before they are read, keys are echoed, `^D` on an empty line ends one read, and `^C` and `^\` end the
+//! program.
 //!
 //! Follows `drivers/tty/n_tty.c` of Linux with the settings of `stty sane`.
 
