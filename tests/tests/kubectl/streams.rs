@@ -40,8 +40,10 @@ async fn a_command_in_a_container_that_is_not_there_should_be_refused() {
     let (_server, kubectl) = world("no-exec").await;
     kubectl.ok("run p --image=busybox --restart=Never -- true").await;
     status(&kubectl, "p", "Completed").await;
-    let other = kubectl.run("exec p -c other -- ls").await;
-    assert!(other.stderr.contains("container other not found in pod p"), "{other:?}");
+    kubectl.ok("run q --image=busybox --restart=Never -- sleep 3600").await;
+    status(&kubectl, "q", "Running").await;
+    let other = kubectl.run("exec q -c other -- ls").await;
+    assert!(other.stderr.contains("container other not found in pod q"), "{other:?}");
     let ended = kubectl.run("exec p -- ls").await;
     let sentence = "cannot exec into a container in a completed pod; current phase is Succeeded";
     assert!(ended.code == Some(1) && ended.stderr.contains(sentence), "{ended:?}");
