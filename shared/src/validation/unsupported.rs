@@ -87,7 +87,7 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
             "the port is reserved, and nothing listens on the node yet",
         )
     },
-    value("spec.containers[*].ports[*].protocol", "TCP", "only TCP reaches containers yet"),
+    only("spec.containers[*].ports[*].protocol", "SCTP", "the pod network carries TCP and UDP"),
     field("spec.containers[*].volumeDevices", "block devices are not attached yet"),
     field("spec.containers[*].volumeMounts[*].subPath", "the whole volume is mounted, not a part of it"),
     field("spec.containers[*].volumeMounts[*].subPathExpr", "the whole volume is mounted, not a part of it"),
@@ -268,7 +268,7 @@ mod tests {
     fn pods_should_be_told_which_of_their_fields_have_no_effect() {
         let pod = json!({"spec": {
             "containers": [
-                {"name": "a", "ports": [{"containerPort": 1, "protocol": "TCP"}, {"containerPort": 2, "protocol": "UDP"}]},
+                {"name": "a", "ports": [{"containerPort": 1, "protocol": "UDP"}, {"containerPort": 2, "protocol": "SCTP"}]},
                 {"name": "b", "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
             ],
             "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}],
