@@ -43,7 +43,7 @@ async fn a_command_in_a_container_that_is_not_there_should_be_refused() {
     kubectl.ok("run q --image=busybox --restart=Never -- sleep 3600").await;
     status(&kubectl, "q", "Running").await;
     let other = kubectl.run("exec q -c other -- ls").await;
-    assert!(other.stderr.contains("container other not found in pod q"), "{other:?}");
+    assert!(other.stderr.contains("container other is not valid for pod q"), "{other:?}");
     let ended = kubectl.run("exec p -- ls").await;
     let sentence = "cannot exec into a container in a completed pod; current phase is Succeeded";
     assert!(ended.code == Some(1) && ended.stderr.contains(sentence), "{ended:?}");
