@@ -65,6 +65,8 @@ pub struct ServiceTable {
     /// Several Services may name the same external address; the first of them has it.
     by_address: BTreeMap<(Ipv4Addr, u16, Protocol), BTreeMap<PortKey, Access>>,
     by_node_port: BTreeMap<(u16, Protocol), PortKey>,
+    /// The ports whose Services are asked for their health.
+    checked: BTreeSet<PortKey>,
 }
 
 impl ServiceTable {
@@ -80,6 +82,7 @@ impl ServiceTable {
             entries: BTreeMap::new(),
             by_address: BTreeMap::new(),
             by_node_port: BTreeMap::new(),
+            checked: BTreeSet::new(),
         }
     }
 
@@ -160,7 +163,7 @@ impl ServiceTable {
     /// The health checks of Services whose connections from outside stay on their node, by port.
     pub fn health_checks(&self) -> BTreeMap<u16, HealthCheck> {
         let mut checks: BTreeMap<u16, (HealthCheck, BTreeSet<Ipv4Addr>)> = BTreeMap::new();
-        for (name, entry) in &self.entries {
+        for (name, entry) in self.checked.iter().filter_map(|name| self.entries.get_key_value(name)) {
             let Some(port) = entry.port.health_check_node_port else { continue };
             let (check, here) = checks.entry(port).or_insert_with(|| {
                 let (namespace, service) = (name.namespace.clone(), name.service.clone());
@@ -180,6 +183,7 @@ impl ServiceTable {
     fn forget_addresses(&mut self, key: &ServiceKey) {
         for (name, port) in self.services.get(key).into_iter().flatten() {
             self.entries.remove(name);
+            self.checked.remove(name);
             for (ip, _) in accesses(port) {
                 let address = (ip, port.port, port.protocol);
                 let names = self.by_address.entry(address).or_default();
@@ -203,6 +207,9 @@ impl ServiceTable {
             let own = endpoints.remove(&(name.clone(), port.protocol)).unwrap_or_default();
             let usable = usable(port, &own, &self.node, &self.zone);
             self.entries.insert(name.clone(), Entry { port: port.clone(), usable });
+            if port.health_check_node_port.is_some() {
+                self.checked.insert(name.clone());
+            }
             for (ip, access) in accesses(port) {
                 let names = self.by_address.entry((ip, port.port, port.protocol)).or_default();
                 names.insert(name.clone(), access);
