@@ -32,6 +32,18 @@ pub struct Note {
     pub message: String,
 }
 
+/// A reference to an object of the core group's version, for a [`Note`] about it.
+pub fn regarding(kind: &str, namespace: &str, name: &str, uid: Option<String>) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".into()),
+        kind: Some(kind.to_owned()),
+        namespace: Some(namespace.to_owned()),
+        name: Some(name.to_owned()),
+        uid,
+        ..ObjectReference::default()
+    }
+}
+
 /// One component's memory of what it said.
 pub struct Recorder {
     component: String,

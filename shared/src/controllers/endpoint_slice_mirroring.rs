@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Endpoints, ObjectReference, Service};
+use k8s_openapi::api::core::v1::{Endpoints, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use crate::api::object::SharedObject;
@@ -15,7 +15,7 @@ use crate::apiserver::Result;
 use crate::apiserver::request::Answer;
 use crate::given::Entropy;
 use crate::informer::Change;
-use crate::recorder::Note;
+use crate::recorder::{Note, regarding};
 use crate::work_queue::WorkQueue;
 
 use super::endpoint_slice::managed;
@@ -98,14 +98,7 @@ impl EndpointSliceMirroringController {
     }
 
     fn complain(&mut self, (namespace, name): &Key, uid: Option<String>, skipped: usize, now: Timestamp) {
-        let regarding = ObjectReference {
-            api_version: Some("v1".into()),
-            kind: Some("Endpoints".into()),
-            namespace: Some(namespace.clone()),
-            name: Some(name.clone()),
-            uid,
-            ..ObjectReference::default()
-        };
+        let regarding = regarding("Endpoints", namespace, name, uid);
         let message = format!(
             "A max of {MAX_ENDPOINTS_PER_SUBSET} addresses can be mirrored to EndpointSlices per Endpoints subset. {skipped} addresses were skipped"
         );

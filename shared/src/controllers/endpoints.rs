@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Endpoints, ObjectReference, Pod, Service};
+use k8s_openapi::api::core::v1::{Endpoints, Pod, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions, Status};
 
 use crate::api::object::SharedObject;
@@ -14,7 +14,7 @@ use crate::apiserver::Result;
 use crate::apiserver::request::{Answer, Reply, Request};
 use crate::given::Entropy;
 use crate::informer::Change;
-use crate::recorder::{Note, Recorder};
+use crate::recorder::{Note, Recorder, regarding};
 use crate::work_queue::WorkQueue;
 
 use super::own_writes::{Key, OwnWrites, key_of};
@@ -193,13 +193,7 @@ impl EndpointsController {
             }
             Write::Delete(_) => return,
         };
-        let regarding = ObjectReference {
-            api_version: Some("v1".into()),
-            kind: Some("Endpoints".into()),
-            namespace: Some(namespace.clone()),
-            name: Some(name.clone()),
-            ..ObjectReference::default()
-        };
+        let regarding = regarding("Endpoints", namespace, name, None);
         let note = Note { regarding, type_: "Warning", reason: reason.into(), message };
         if let Ok(request) = self.recorder.record(&note, now) {
             self.outbox.push((self.asked.about(None), request));

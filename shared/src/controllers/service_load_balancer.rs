@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{
-    LoadBalancerIngress, LoadBalancerStatus, ObjectReference, Service, ServiceStatus,
-};
+use k8s_openapi::api::core::v1::{LoadBalancerIngress, LoadBalancerStatus, Service, ServiceStatus};
 
 use crate::api::object::SharedObject;
 use crate::api::status;
@@ -18,7 +16,7 @@ use crate::apiserver::Result;
 use crate::apiserver::request::{Answer, Request};
 use crate::given::Entropy;
 use crate::informer::Change;
-use crate::recorder::{Note, Recorder};
+use crate::recorder::{Note, Recorder, regarding};
 use crate::work_queue::WorkQueue;
 
 use super::own_writes::{Key, key_of};
@@ -208,14 +206,10 @@ impl ServiceLoadBalancerController {
         message: String,
         now: Timestamp,
     ) {
-        let regarding = ObjectReference {
-            api_version: Some("v1".into()),
-            kind: Some("Service".into()),
-            namespace: service.metadata.namespace.clone(),
-            name: service.metadata.name.clone(),
-            uid: service.metadata.uid.clone(),
-            ..ObjectReference::default()
-        };
+        let metadata = &service.metadata;
+        let place = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (namespace, name) = (place(&metadata.namespace), place(&metadata.name));
+        let regarding = regarding("Service", &namespace, &name, metadata.uid.clone());
         let note = Note { regarding, type_, reason: reason.into(), message };
         if let Ok(request) = self.recorder.record(&note, now) {
             self.outbox.push((self.asked.about(None), request));

@@ -7,14 +7,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions, Status};
 
 use crate::api::status;
 use crate::apiserver::Result;
 use crate::apiserver::request::{Answer, Reply, Request};
-use crate::recorder::{Note, Recorder};
+use crate::recorder::{Note, Recorder, regarding};
 
 use super::own_writes::{Key, OwnWrites};
 use super::{Asked, Token};
@@ -172,14 +171,7 @@ impl SliceWriter {
 
     /// Records upstream's event about a failure.
     fn complain(&mut self, (namespace, name): &Key, uid: Option<String>, error: &str, now: Timestamp) {
-        let regarding = ObjectReference {
-            api_version: Some("v1".into()),
-            kind: Some(self.kind.into()),
-            namespace: Some(namespace.clone()),
-            name: Some(name.clone()),
-            uid,
-            ..ObjectReference::default()
-        };
+        let regarding = regarding(self.kind, namespace, name, uid);
         let message = format!("Error updating Endpoint Slices for {} {namespace}/{name}: {error}", self.kind);
         let reason = "FailedToUpdateEndpointSlices".to_owned();
         self.record(&Note { regarding, type_: "Warning", reason, message }, now);
