@@ -15,13 +15,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use shared::apiserver::request::ListOptions;
+use shared::cidr::Cidr;
 use shared::client::Client;
 use shared::given::Clock;
 use shared::informer::Change;
 use shared::proxy::affinity::Affinity;
 use shared::proxy::iptables::iptables_save;
 use shared::proxy::route::{Packet, Route, route, still_leads};
-use shared::proxy::service_port::Cidr;
 use shared::proxy::table::ServiceTable;
 use tokio::sync::mpsc;
 

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod apiserver;
+pub mod cidr;
 pub mod client;
 pub mod controllers;
 pub mod defaults;

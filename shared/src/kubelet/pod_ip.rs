@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
+use crate::cidr::Cidr;
+
 /// A block of addresses, `10.244.1.0/24`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
@@ -16,12 +18,11 @@ impl std::str::FromStr for Block {
 
     fn from_str(text: &str) -> Result<Block, String> {
         let invalid = || format!("{text:?} is not an IPv4 network such as 10.244.1.0/24");
-        let (address, length) = text.split_once('/').ok_or_else(invalid)?;
-        let address: Ipv4Addr = address.parse().map_err(|_| invalid())?;
-        let length: u32 =
-            length.parse().ok().filter(|length| (1..=30).contains(length)).ok_or_else(invalid)?;
-        let size = 1 << (32 - length);
-        Ok(Block { network: u32::from(address) & !(size - 1), size })
+        let block: Cidr = text.parse().map_err(|_| invalid())?;
+        match block.length() {
+            length @ 1..=30 => Ok(Block { network: u32::from(block.network()), size: 1 << (32 - length) }),
+            _ => Err(invalid()),
+        }
     }
 }
 

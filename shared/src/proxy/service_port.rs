@@ -5,10 +5,11 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
-use std::str::FromStr;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{Service, ServiceSpec, ServiceStatus};
+
+use crate::cidr::Cidr;
 
 /// Services with this label are another proxy's.
 const PROXY_NAME_LABEL: &str = "service.kubernetes.io/service-proxy-name";
@@ -40,47 +41,6 @@ impl Protocol {
             Protocol::Tcp => "tcp",
             Protocol::Udp => "udp",
         }
-    }
-}
-
-/// A block of IPv4 addresses, `10.244.0.0/16`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cidr {
-    network: u32,
-    length: u32,
-}
-
-impl Cidr {
-    /// Whether every address is in the block.
-    pub fn is_everything(&self) -> bool {
-        self.length == 0
-    }
-
-    /// Whether an address is in the block.
-    pub fn contains(&self, address: Ipv4Addr) -> bool {
-        u32::from(address) & mask(self.length) == self.network
-    }
-}
-
-fn mask(length: u32) -> u32 {
-    u32::MAX.checked_shl(32 - length).unwrap_or(0)
-}
-
-impl FromStr for Cidr {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Cidr, String> {
-        let invalid = || format!("{text:?} is not an IPv4 network such as 10.244.0.0/16");
-        let (address, length) = text.trim().split_once('/').ok_or_else(invalid)?;
-        let address: Ipv4Addr = address.parse().map_err(|_| invalid())?;
-        let length: u32 = length.parse().ok().filter(|length| *length <= 32).ok_or_else(invalid)?;
-        Ok(Cidr { network: u32::from(address) & mask(length), length })
-    }
-}
-
-impl fmt::Display for Cidr {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", Ipv4Addr::from(self.network), self.length)
     }
 }
 
@@ -206,7 +166,7 @@ fn load_balancer_ips(status: Option<&ServiceStatus>) -> Vec<Ipv4Addr> {
 }
 
 fn source_ranges(spec: &ServiceSpec) -> Vec<Cidr> {
-    spec.load_balancer_source_ranges.iter().flatten().filter_map(|range| range.parse().ok()).collect()
+    spec.load_balancer_source_ranges.iter().flatten().filter_map(|range| range.trim().parse().ok()).collect()
 }
 
 fn affinity(spec: &ServiceSpec) -> Option<SignedDuration> {

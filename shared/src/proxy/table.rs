@@ -8,9 +8,10 @@ use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use super::endpoint::{endpoints, owner};
-use super::service_port::{Cidr, Protocol, ServicePort, ServicePortName, service_ports};
+use super::service_port::{Protocol, ServicePort, ServicePortName, service_ports};
 pub use super::usable::Usable;
 use super::usable::usable;
+use crate::cidr::Cidr;
 
 const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 
