@@ -6,16 +6,13 @@
 //! asked, since containers have no way out of the cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::body::Bytes;
+use hyper::{Response, StatusCode};
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use shared::apiserver::request::ListOptions;
@@ -30,6 +27,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::component_log::ComponentLog;
 use crate::network::{BindError, Connection, DatagramPort, Listener, PodNetwork};
 use crate::pump::{Tasks, Told, inform};
+use crate::small_http;
 
 /// Where `/health` is.
 pub(crate) const HEALTH_PORT: u16 = 8080;
@@ -206,30 +204,15 @@ async fn read_message(client: &mut Connection) -> std::io::Result<Vec<u8>> {
 }
 
 /// Says over HTTP that the server lives, or is ready, by being there at all.
-async fn serve_status(mut listener: Listener, path: &'static str) {
-    let mut clients = Tasks::default();
-    loop {
-        let connection = tokio::select! {
-            connection = listener.accept() => connection,
-            never = clients.watch() => match never {},
-        };
-        let Ok(connection) = connection else { return };
-        clients.spawn(async move {
-            let answer = service_fn(move |request| status(request, path));
-            let server = hyper::server::conn::http1::Builder::new();
-            let served = server.serve_connection(TokioIo::new(connection), answer);
-            // Who does not speak HTTP, or not in time, gets no answer.
-            let _ = tokio::time::timeout(IDLE_LIMIT, served).await;
-        });
-    }
+async fn serve_status(listener: Listener, path: &'static str) {
+    small_http::serve(listener, move |request| status(request.uri().path() == path)).await;
 }
 
-async fn status(request: Request<Incoming>, path: &str) -> Result<Response<Full<Bytes>>, Infallible> {
-    let is_it = request.uri().path() == path;
+fn status(is_it: bool) -> Response<Full<Bytes>> {
     let body = if is_it { "OK" } else { "404 page not found\n" };
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = if is_it { StatusCode::OK } else { StatusCode::NOT_FOUND };
-    Ok(response)
+    response
 }
 
 #[cfg(test)]

@@ -18,5 +18,6 @@ pub mod proxy;
 mod pump;
 pub mod runtime;
 pub mod scheduler;
+mod small_http;
 pub mod store;
 mod web;

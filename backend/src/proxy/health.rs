@@ -3,27 +3,22 @@
 //! Follows `pkg/proxy/healthcheck/service_health.go` of kubernetes/kubernetes.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::net::SocketAddrV4;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde_json::json;
 use shared::proxy::table::HealthCheck;
 use tokio::task::JoinSet;
 
 use crate::component_log::ComponentLog;
-use crate::network::{Listener, PodNetwork};
+use crate::network::PodNetwork;
+use crate::small_http;
 
 const WEIGHT: HeaderName = HeaderName::from_static("x-load-balancing-endpoint-weight");
-/// How long a client may take.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// The health checks that a node answers.
 pub(super) struct HealthServer {
@@ -63,26 +58,11 @@ impl HealthServer {
         };
         let told = Arc::new(RwLock::new(check));
         let mut task = JoinSet::new();
-        task.spawn(serve(listener, told.clone()));
+        let shared = told.clone();
+        task.spawn(small_http::serve(listener, move |_| {
+            answer(&shared.read().unwrap_or_else(PoisonError::into_inner))
+        }));
         self.open.insert(port, Open { told, _task: task });
-    }
-}
-
-async fn serve(mut listener: Listener, told: Arc<RwLock<HealthCheck>>) {
-    let mut clients = JoinSet::new();
-    while let Ok(connection) = listener.accept().await {
-        while clients.try_join_next().is_some() {}
-        let told = told.clone();
-        clients.spawn(async move {
-            let respond = service_fn(move |_| {
-                let answer = answer(&told.read().unwrap_or_else(PoisonError::into_inner));
-                async { Ok::<_, Infallible>(answer) }
-            });
-            let server = hyper::server::conn::http1::Builder::new();
-            // Who does not speak HTTP, or not in time, gets no answer.
-            let _ =
-                tokio::time::timeout(LIMIT, server.serve_connection(TokioIo::new(connection), respond)).await;
-        });
     }
 }
 
