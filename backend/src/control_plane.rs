@@ -30,7 +30,7 @@ use crate::cluster::API_SERVER_PORT;
 use crate::component_log::ComponentLog;
 use crate::kubelet::{Component, ComponentContext, Components};
 use crate::network::{Listener, PodNetwork};
-use crate::{dns, proxy, scheduler};
+use crate::{dns, metrics_server, proxy, scheduler};
 
 /// What the components are made of.
 pub(crate) struct Parts {
@@ -55,6 +55,7 @@ pub(crate) fn components(parts: &Arc<Parts>) -> Components {
     components.add("kube-controller-manager", component(parts, kube_controller_manager));
     components.add("kube-scheduler", component(parts, kube_scheduler));
     components.add("coredns/coredns", component(parts, coredns));
+    components.add("metrics-server/metrics-server", component(parts, metrics_server));
     add_node_components(&mut components, parts);
     components
 }
@@ -191,6 +192,13 @@ async fn kube_scheduler(parts: Arc<Parts>, container: Container) {
 }
 
 /// The cluster's DNS, at its pod's address.
+async fn metrics_server(parts: Arc<Parts>, container: Container) {
+    let groups = ["system:serviceaccounts", "system:serviceaccounts:kube-system"];
+    let user = User::new("system:serviceaccount:kube-system:metrics-server", &groups);
+    let client = Client::new(parts.context.server.clone(), user, "metrics-server");
+    metrics_server::run(client, parts.context.nodes.clone(), container.log).await;
+}
+
 async fn coredns(parts: Arc<Parts>, container: Container) {
     let groups = ["system:serviceaccounts", "system:serviceaccounts:kube-system"];
     let user = User::new("system:serviceaccount:kube-system:coredns", &groups);

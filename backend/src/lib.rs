@@ -13,6 +13,7 @@ mod dns;
 pub mod images;
 pub mod kubelet;
 pub mod machine;
+mod metrics_server;
 pub mod network;
 pub mod proxy;
 mod pump;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ContainerImage, NodeSystemInfo};
 use sha2::{Digest, Sha256};
@@ -77,6 +78,16 @@ fn memory_bytes() -> u64 {
     let Ok(mut system) = sysinfo::System::new() else { return 0 };
     system.refresh_memory();
     system.total_memory()
+}
+
+/// Processor time and resident memory, in bytes, of this whole program with its guests.
+pub(crate) fn used_by_this_program() -> Option<(Duration, u64)> {
+    let own = sysinfo::get_current_pid().ok()?;
+    let mut system = sysinfo::System::new().ok()?;
+    let what = sysinfo::ProcessRefreshKind::nothing().with_cpu().with_memory();
+    system.refresh_processes_specifics(sysinfo::ProcessesToUpdate::Some(&[own]), false, what);
+    let process = system.process(own)?;
+    Some((Duration::from_millis(process.accumulated_cpu_time()), process.memory()))
 }
 
 /// What programs may have together of the memory that is free now, in bytes; the rest is the server's.

@@ -12,9 +12,12 @@ use shared::dns::PORT;
 use crate::cluster::{CONTROL_PLANE, ClusterOptions, POD_NETWORK, StoreEngine, node_directory};
 use crate::dns::{HEALTH_PORT, READY_PORT};
 use crate::kubelet::REGISTRY;
+use crate::metrics_server::RESOLUTION;
 
 /// The version of CoreDNS that is followed, as kubeadm's image has it.
 const COREDNS_VERSION: &str = "v1.14.3";
+/// The version of metrics-server that is followed.
+const METRICS_SERVER_VERSION: &str = "v0.8.0";
 /// What stands first in a manifest that the program wrote, and will write again at the next start.
 const GENERATED: &str = "# Written by kijabi at every start. Remove this line to keep your own changes.\n";
 
@@ -26,6 +29,7 @@ pub(crate) fn write(node: &str, options: &ClusterOptions, secure_address: Socket
     if node == CONTROL_PLANE {
         pods.extend(control_plane(options, secure_address));
         pods.push(("coredns", coredns()));
+        pods.push(("metrics-server", metrics_server()));
     }
     for (name, pod) in pods {
         let path = directory.join(format!("{name}.yaml"));
@@ -113,6 +117,19 @@ fn coredns() -> Value {
     // kubeadm's asks every ten seconds, and names would wait as long at every start.
     container["readinessProbe"] =
         json!({ "httpGet": { "path": "/ready", "port": "readiness-probe" }, "periodSeconds": 1 });
+    pod
+}
+
+/// metrics-server, which kubeadm leaves to its users.
+fn metrics_server() -> Value {
+    let resolution = format!("--metric-resolution={}s", RESOLUTION.as_secs());
+    let mut pod =
+        static_pod("metrics-server", vec!["metrics-server".to_owned(), resolution], "100m", Some("200Mi"));
+    pod["metadata"]["labels"] = json!({ "k8s-app": "metrics-server" });
+    pod["spec"]["priorityClassName"] = "system-cluster-critical".into();
+    pod["spec"]["priority"] = 2_000_000_000.into();
+    let image = format!("{REGISTRY}/metrics-server/metrics-server:{METRICS_SERVER_VERSION}");
+    pod["spec"]["containers"][0]["image"] = image.into();
     pod
 }
 

@@ -6,7 +6,7 @@
 //! containers ([`launch`], or [`component`] for the control plane's own), asks their probes
 //! ([`prober`]) and runs their hooks ([`hooks`]), both through what [`reach`] offers, reads their last words ([`termination`]) and writes reports ([`reporter`]).
 //! [`registration`] keeps Node and Lease true, [`logs`] answers for output; [`streams`] runs commands in
-//! the containers that [`running`] knows, and attaches clients to them.
+//! the containers that [`running`] knows, and attaches clients to them; [`usage`] is what they use.
 
 mod component;
 mod hooks;
@@ -31,6 +31,7 @@ mod sync_loop;
 mod termination;
 #[cfg(test)]
 mod testing;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -40,6 +41,7 @@ pub use logs::PodLogOptions;
 pub(crate) use node::manifests;
 pub use node::{Kubelet, NodeOptions};
 pub use streams::{AttachRequest, ExecRequest};
+pub use usage::NodeUsage;
 
 /// The kubelets of a cluster, by node: how the API server reaches them.
 #[derive(Default)]

@@ -256,6 +256,9 @@ impl PodOnNode {
         let told = running.clone();
         self.kubelet.spawn(async move {
             let exit = end_of(&told).await;
+            if let Running::Guest(guest) = &told {
+                kubelet.running.account(guest.handle.stats().cpu);
+            }
             kubelet.running.remove(&uid, &name, attempt);
             // Without a receiver the kubelet is gone.
             let _ = inputs.send(Input::Outcome { uid, outcome: Outcome::Exited(name, attempt, exit) });

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::SignedDuration;
 
 use super::launch::Running;
 
@@ -18,6 +21,7 @@ pub(super) struct RunningContainer {
 #[derive(Default)]
 pub(super) struct RunningContainers {
     containers: Mutex<BTreeMap<(String, String), RunningContainer>>,
+    cpu_of_the_ended: Mutex<Duration>,
 }
 
 impl RunningContainers {
@@ -37,6 +41,22 @@ impl RunningContainers {
         if containers.get(&key).is_some_and(|running| running.attempt == attempt) {
             containers.remove(&key);
         }
+    }
+
+    /// The processor time of those that ended.
+    pub(super) fn cpu_of_the_ended(&self) -> SignedDuration {
+        let cpu = *self.cpu_of_the_ended.lock().unwrap_or_else(PoisonError::into_inner);
+        SignedDuration::try_from(cpu).unwrap_or_default()
+    }
+
+    /// All that run, by pod uid and container.
+    pub(super) fn all(&self) -> BTreeMap<(String, String), RunningContainer> {
+        self.lock().clone()
+    }
+
+    /// A run of a container ended that had used so much processor time.
+    pub(super) fn account(&self, cpu: Duration) {
+        *self.cpu_of_the_ended.lock().unwrap_or_else(PoisonError::into_inner) += cpu;
     }
 
     /// The container, if it runs.

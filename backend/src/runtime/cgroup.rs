@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use super::cpu::CpuMeter;
 use super::limits::{MemoryMeter, MemoryPool};
@@ -13,6 +14,8 @@ pub const MAX_PROCESSES: usize = 64;
 
 /// The control group of a container.
 pub(super) struct Cgroup {
+    /// When it was made.
+    pub(super) begun: Instant,
     /// The memory of all its programs.
     pub(super) memory: MemoryMeter,
     /// Their processor time.
@@ -24,6 +27,7 @@ impl Cgroup {
     /// `memory_bytes` and `cores` are the container's limits, if it has any.
     pub(super) fn new(memory_bytes: Option<u64>, cores: Option<f64>, pool: Arc<MemoryPool>) -> Arc<Self> {
         Arc::new(Self {
+            begun: Instant::now(),
             memory: MemoryMeter::new(memory_bytes, pool),
             cpu: CpuMeter::new(cores),
             processes: AtomicUsize::new(0),

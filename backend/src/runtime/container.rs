@@ -74,6 +74,8 @@ pub enum ContainerState {
 /// What a container uses now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ContainerStats {
+    /// How long ago it was started, whether it runs or not.
+    pub age: Duration,
     /// Processor time since its start.
     pub cpu: Duration,
     /// Linear memory, in bytes.
@@ -278,7 +280,7 @@ impl ContainerHandle {
     pub fn stats(&self) -> ContainerStats {
         let cgroup = &self.shared.cgroup;
         let memory_bytes = if self.is_ended() { 0 } else { cgroup.memory.used_bytes() };
-        ContainerStats { cpu: cgroup.cpu.used(), memory_bytes }
+        ContainerStats { age: cgroup.begun.elapsed(), cpu: cgroup.cpu.used(), memory_bytes }
     }
 
     /// What tells a reader of this container's log that there is more, and when it is complete.

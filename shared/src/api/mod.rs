@@ -5,6 +5,7 @@ pub use k8s_openapi;
 pub mod events;
 pub mod fields;
 pub mod labels;
+pub mod metrics;
 pub mod object;
 pub mod patch;
 pub mod pod_containers;

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::metrics::{self, NodeMetrics, PodMetrics};
 use super::object::ApiObject;
 
 /// A verb of the API, as authorizers and discovery name it.
@@ -167,6 +168,11 @@ impl Kind {
         GroupResource { group: self.group, resource: self.kind }
     }
 
+    /// Whether its objects are measured when they are asked for, and not stored.
+    pub fn is_measured(&self) -> bool {
+        self.group == metrics::GROUP
+    }
+
     /// The subresource of that name.
     pub fn subresource(&self, name: &str) -> Option<&'static Subresource> {
         self.subresources.iter().find(|subresource| subresource.name == name)
@@ -217,6 +223,7 @@ const NO_DELETE_COLLECTION: &[Verb] =
     &[Verb::Create, Verb::Delete, Verb::Get, Verb::List, Verb::Patch, Verb::Update, Verb::Watch];
 const GET_PATCH_UPDATE: &[Verb] = &[Verb::Get, Verb::Patch, Verb::Update];
 const PROXY_VERBS: &[Verb] = &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update];
+const READ_ONLY: &[Verb] = &[Verb::Get, Verb::List];
 /// Streams are opened by POST, and by GET since browsers open WebSockets so.
 const STREAM_VERBS: &[Verb] = &[Verb::Create, Verb::Get];
 const STATUS: Subresource = Subresource { name: "status", kind: None, verbs: GET_PATCH_UPDATE };
@@ -320,14 +327,25 @@ pub static KINDS: &[Kind] = &[
     },
 ];
 
+/// Kinds that are served and never stored, as they are measured when they are asked for; to be read only.
+pub static MEASURED: &[Kind] = &[
+    Kind { verbs: READ_ONLY, ..kind::<NodeMetrics>("", false) },
+    Kind { verbs: READ_ONLY, ..kind::<PodMetrics>("", true) },
+];
+
+/// Every kind that is served.
+pub fn served() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().chain(MEASURED)
+}
+
 /// The kind of that `apiVersion` and `kind`.
 pub fn by_kind(api_version: &str, kind: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|entry| entry.api_version == api_version && entry.kind == kind)
+    served().find(|entry| entry.api_version == api_version && entry.kind == kind)
 }
 
 /// The kind behind that path: group (empty for core), version and plural name.
 pub fn by_resource(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|entry| entry.group == group && entry.version == version && entry.plural == plural)
+    served().find(|entry| entry.group == group && entry.version == version && entry.plural == plural)
 }
 
 /// The kind of an object.

@@ -36,6 +36,8 @@ const CONTROLLERS: Subject = Named("system:kube-controller-manager");
 const PROXY: Subject = Named("system:kube-proxy");
 /// The cluster's DNS, whose role is kubeadm's (`cmd/kubeadm/app/phases/addons/dns/manifests.go`).
 const DNS: Subject = Named("system:serviceaccount:kube-system:coredns");
+/// metrics-server, whose role is that of its own manifest.
+const METRICS: Subject = Named("system:serviceaccount:kube-system:metrics-server");
 const KUBELETS: Subject = Group(NODES);
 
 static RULES: &[Rule] = &[
@@ -125,6 +127,7 @@ static RULES: &[Rule] = &[
     Rule { subject: DNS, verbs: FOLLOW, group: "", resources: &["services", "pods", "namespaces"] },
     Rule { subject: DNS, verbs: FOLLOW, group: "discovery.k8s.io", resources: &["endpointslices"] },
     Rule { subject: DNS, verbs: &[Get], group: "", resources: &["nodes"] },
+    Rule { subject: METRICS, verbs: READ, group: "", resources: &["nodes", "pods", "namespaces"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["nodes", "pods", "services"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["configmaps", "secrets"] },
     Rule { subject: KUBELETS, verbs: &[Create, Update, Patch], group: "", resources: &["nodes"] },

@@ -3,12 +3,12 @@
 
 use serde_json::{Value, json};
 
-use crate::api::scheme::{KINDS, Kind, Subresource, Verb};
+use crate::api::scheme::{self, Kind, Subresource, Verb};
 
 /// The groups beside the core group, in the order of the scheme.
 pub fn groups() -> Vec<&'static str> {
     let mut groups = Vec::new();
-    for kind in KINDS.iter().filter(|kind| !kind.group.is_empty()) {
+    for kind in scheme::served().filter(|kind| !kind.group.is_empty()) {
         if !groups.contains(&kind.group) {
             groups.push(kind.group);
         }
@@ -19,7 +19,7 @@ pub fn groups() -> Vec<&'static str> {
 /// The versions of a group.
 pub fn versions(group: &str) -> Vec<&'static str> {
     let mut versions = Vec::new();
-    for kind in KINDS.iter().filter(|kind| kind.group == group) {
+    for kind in scheme::served().filter(|kind| kind.group == group) {
         if !versions.contains(&kind.version) {
             versions.push(kind.version);
         }
@@ -28,7 +28,7 @@ pub fn versions(group: &str) -> Vec<&'static str> {
 }
 
 fn kinds<'a>(group: &'a str, version: &'a str) -> impl Iterator<Item = &'static Kind> + 'a {
-    KINDS.iter().filter(move |kind| kind.group == group && kind.version == version)
+    scheme::served().filter(move |kind| kind.group == group && kind.version == version)
 }
 
 /// `/api`: `APIVersions`.

@@ -23,6 +23,7 @@ pub mod event_ttl;
 pub mod get;
 pub mod input;
 pub mod list;
+pub mod measured;
 #[cfg(feature = "schemars")]
 pub mod openapi;
 mod options;
@@ -44,6 +45,7 @@ pub mod user;
 pub mod watch;
 
 use audit::{AuditLog, Entry};
+use measured::Measures;
 use request::{Answer, Operation, Reply, Request};
 use user::Caller;
 
@@ -61,12 +63,14 @@ pub struct ApiServer {
     pub(crate) entropy: Arc<dyn Entropy>,
     /// What was asked, by whom, and what came of it.
     pub audit: Arc<AuditLog>,
+    /// What pods and nodes use, which nobody stores.
+    pub measures: Arc<Measures>,
 }
 
 impl ApiServer {
     /// An API server over a store; see [`bootstrap`](Self::bootstrap) for what must exist in it.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> ApiServer {
-        ApiServer { store, clock, entropy, audit: Arc::new(AuditLog::default()) }
+        ApiServer { store, clock, entropy, audit: Arc::default(), measures: Arc::default() }
     }
 
     /// The cluster's clock.
@@ -110,6 +114,10 @@ impl ApiServer {
         let Request { kind, namespace, name, subresource, operation } = request;
         let target = registry::Target { kind, namespace, name, subresource };
         match operation {
+            Operation::Get if kind.is_measured() => self.get_measured(&target).map(Reply::Object),
+            Operation::List(options) if kind.is_measured() => {
+                self.list_measured(&target, &options).map(Reply::List)
+            }
             Operation::Get => self.get(&target).await.map(Reply::Object),
             Operation::List(options) => self.list(&target, &options).await.map(Reply::List),
             Operation::Watch(options) => self.watch(&target, &options).await.map(Reply::Watch),

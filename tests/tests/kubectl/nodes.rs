@@ -2,6 +2,8 @@
 
 use tests::{Server, eventually};
 
+use crate::{status, world};
+
 #[tokio::test]
 async fn nodes_should_be_ready_and_described() {
     let server = Server::shared();
@@ -51,4 +53,34 @@ async fn a_cordon_and_a_taint_should_keep_pods_away() {
     let node = kubectl.ok("get pod web -o jsonpath='{.spec.nodeName}'").await;
     assert_eq!(node, "node-1");
     assert_eq!(kubectl.ok("taint node node-2 kind-").await, "node/node-2 untainted\n");
+}
+
+#[tokio::test]
+async fn what_pods_and_nodes_use_should_be_shown() {
+    let (_server, kubectl) = world("top").await;
+    let limits = r#"--overrides={"spec":{"containers":[{"name":"busy","image":"busybox","command":["sh","-c","while true; do :; done"],"resources":{"limits":{"cpu":"200m","memory":"64Mi"}}}]}}"#;
+    kubectl.ok(&format!("run busy --image=busybox --restart=Never '{limits}'")).await;
+    status(&kubectl, "busy", "Running").await;
+    let row = eventually("the busy pod was measured over a whole window", async || {
+        let rows = kubectl.run("top pod busy --no-headers").await;
+        let row: Vec<String> = rows.stdout.split_whitespace().map(str::to_owned).collect();
+        let cpu: u32 = row.get(1).and_then(|cpu| cpu.strip_suffix('m')?.parse().ok()).unwrap_or(0);
+        // Its limit, as far as a machine with other work lets it.
+        anyhow::ensure!((20..=230).contains(&cpu), "{rows:?}");
+        Ok(row)
+    });
+    let row = row.await;
+    assert!(row[0] == "busy" && row[2].ends_with("Mi") && row[2] != "0Mi", "{row:?}");
+    let nodes = kubectl.ok("top node --no-headers").await;
+    let used = |node: &str| nodes.lines().find(|row| row.starts_with(node)).map(str::to_owned);
+    for node in ["control-plane", "node-1", "node-2"] {
+        let row = used(node).unwrap_or_default();
+        assert!(row.contains('%') && !row.contains("unknown"), "{nodes}");
+    }
+    let raw = kubectl.ok("get --raw /apis/metrics.k8s.io/v1beta1/nodes/control-plane").await;
+    assert!(raw.contains(r#""kind":"NodeMetrics""#) && raw.contains(r#""window":"#), "{raw}");
+    let table = kubectl.ok("get podmetrics busy").await;
+    assert!(table.starts_with("NAME") && table.contains("WINDOW"), "{table}");
+    let missing = kubectl.run("get --raw /apis/metrics.k8s.io/v1beta1/namespaces/top/pods/none").await;
+    assert!(missing.stderr.contains("NotFound"), "{missing:?}");
 }

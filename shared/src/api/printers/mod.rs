@@ -20,6 +20,7 @@ mod endpoints;
 mod event;
 mod generic;
 mod lease;
+mod metrics;
 mod namespace;
 mod node;
 mod pod;
@@ -90,7 +91,7 @@ struct Printer {
 }
 
 /// All kinds with columns of their own.
-static PRINTERS: [Printer; 14] = [
+static PRINTERS: [Printer; 16] = [
     pod::PRINTER,
     node::PRINTER,
     namespace::PRINTER,
@@ -102,6 +103,8 @@ static PRINTERS: [Printer; 14] = [
     event::PRINTER,
     event::EVENTS_PRINTER,
     lease::PRINTER,
+    metrics::POD_PRINTER,
+    metrics::NODE_PRINTER,
     service_account::PRINTER,
     replica_set::PRINTER,
     deployment::PRINTER,
