@@ -96,7 +96,7 @@ async fn a_log_should_be_rotated_and_bounded() {
 
 #[tokio::test]
 async fn following_a_log_should_survive_rotation_and_end_with_the_container() {
-    let (directory, writer) = log(LogConfig { max_size_bytes: 100, max_files: 3 });
+    let (directory, writer) = log(LogConfig { max_size_bytes: 100, max_files: 20 });
     let follow = writer.follow();
     let write = tokio::spawn(async move {
         for number in 0..20 {
