@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1 as events;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{ListableResource, Metadata, Resource};
 use serde::Serialize;
@@ -317,6 +318,7 @@ pub static KINDS: &[Kind] = &[
         conversion: Some(super::events::CONVERSION),
         ..kind::<events::Event>("event", true)
     },
+    Kind { short_names: &["netpol"], ..kind::<NetworkPolicy>("networkpolicy", true) },
 ];
 
 /// The kind of that `apiVersion` and `kind`.

@@ -36,6 +36,8 @@ const CONTROLLERS: Subject = Named("system:kube-controller-manager");
 const PROXY: Subject = Named("system:kube-proxy");
 /// The cluster's DNS, whose role is kubeadm's (`cmd/kubeadm/app/phases/addons/dns/manifests.go`).
 const DNS: Subject = Named("system:serviceaccount:kube-system:coredns");
+/// What holds connections to policies; its role is that of `install.yaml` in kubernetes-sigs/kube-network-policies.
+const POLICIES: Subject = Named("system:serviceaccount:kube-system:kube-network-policies");
 const KUBELETS: Subject = Group(NODES);
 
 static RULES: &[Rule] = &[
@@ -99,6 +101,13 @@ static RULES: &[Rule] = &[
         group: "coordination.k8s.io",
         resources: &["leases"],
     },
+    Rule { subject: CONTROLLERS, verbs: READ, group: "networking.k8s.io", resources: &["networkpolicies"] },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Delete, Verb::DeleteCollection],
+        group: "networking.k8s.io",
+        resources: &["networkpolicies"],
+    },
     Rule {
         subject: CONTROLLERS,
         verbs: &[Patch, Update],
@@ -125,6 +134,8 @@ static RULES: &[Rule] = &[
     Rule { subject: DNS, verbs: FOLLOW, group: "", resources: &["services", "pods", "namespaces"] },
     Rule { subject: DNS, verbs: FOLLOW, group: "discovery.k8s.io", resources: &["endpointslices"] },
     Rule { subject: DNS, verbs: &[Get], group: "", resources: &["nodes"] },
+    Rule { subject: POLICIES, verbs: FOLLOW, group: "", resources: &["pods", "namespaces"] },
+    Rule { subject: POLICIES, verbs: FOLLOW, group: "networking.k8s.io", resources: &["networkpolicies"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["nodes", "pods", "services"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["configmaps", "secrets"] },
     Rule { subject: KUBELETS, verbs: &[Create, Update, Patch], group: "", resources: &["nodes"] },

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Endpoints, Namespace, Node, Pod, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -127,4 +128,20 @@ fn ports_of_endpoints_should_be_tcp() {
         "{addressType: IPv4, ports: [{port: 80}, {name: dns, protocol: UDP}]}",
         "ports: [{name: '', port: 80, protocol: TCP}, {name: dns, protocol: UDP}]",
     );
+}
+
+#[test]
+fn network_policies_should_say_which_ways_they_are_about() {
+    let rows = [
+        ("{}", "{podSelector: {}, policyTypes: [Ingress]}"),
+        ("{policyTypes: [Egress]}", "{podSelector: {}, policyTypes: [Egress]}"),
+        ("{egress: []}", "{podSelector: {}, egress: [], policyTypes: [Ingress]}"),
+        (
+            "{ingress: [{ports: [{port: 80}]}], egress: [{ports: [{port: 53, protocol: UDP}, {}]}]}",
+            "{podSelector: {}, ingress: [{ports: [{port: 80, protocol: TCP}]}], egress: [{ports: [{port: 53, protocol: UDP}, {protocol: TCP}]}], policyTypes: [Ingress, Egress]}",
+        ),
+    ];
+    for (spec, expected) in rows {
+        check::<NetworkPolicy>(&format!("spec: {spec}"), &format!("spec: {expected}"));
+    }
 }

@@ -21,6 +21,7 @@ mod endpoints;
 mod event;
 mod lease;
 mod namespace;
+mod network_policy;
 mod node;
 pub(crate) mod pod;
 pub mod pod_log_options;
@@ -41,6 +42,7 @@ pub use warnings::warnings;
 
 use k8s_openapi::api::{
     coordination::v1::Lease, core::v1 as core, discovery::v1::EndpointSlice, events::v1 as events,
+    networking::v1::NetworkPolicy,
 };
 
 use crate::api::object::ApiObject;
@@ -86,6 +88,7 @@ macro_rules! of_every_kind {
             $rule::<events::Event>,
             $rule::<Lease>,
             $rule::<EndpointSlice>,
+            $rule::<NetworkPolicy>,
         ]
     };
 }

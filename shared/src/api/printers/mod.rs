@@ -21,6 +21,7 @@ mod event;
 mod generic;
 mod lease;
 mod namespace;
+mod network_policy;
 mod node;
 mod pod;
 mod pod_status;
@@ -90,7 +91,7 @@ struct Printer {
 }
 
 /// All kinds with columns of their own.
-static PRINTERS: [Printer; 14] = [
+static PRINTERS: [Printer; 15] = [
     pod::PRINTER,
     node::PRINTER,
     namespace::PRINTER,
@@ -105,6 +106,7 @@ static PRINTERS: [Printer; 14] = [
     service_account::PRINTER,
     replica_set::PRINTER,
     deployment::PRINTER,
+    network_policy::PRINTER,
 ];
 
 fn printer(api_version: &str, kind: &str) -> &'static Printer {

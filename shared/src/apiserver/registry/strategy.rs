@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{
     LoadBalancerStatus, Namespace, NamespaceStatus, Node, Pod, PodStatus, Service, ServiceStatus,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::object::ApiObject;
@@ -37,6 +38,8 @@ pub fn prepare_for_create(object: &mut dyn ApiObject) {
     } else if let Some(slice) = object.downcast_mut::<EndpointSlice>() {
         slice.metadata.generation = Some(1);
         drop_topology(slice);
+    } else if let Some(policy) = object.downcast_mut::<NetworkPolicy>() {
+        policy.metadata.generation = Some(1);
     }
 }
 
@@ -67,6 +70,11 @@ pub fn prepare_for_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
         (new.downcast_mut::<EndpointSlice>(), old.downcast_ref::<EndpointSlice>())
     {
         prepare_slice_for_update(new, old);
+    } else if let (Some(new), Some(old)) =
+        (new.downcast_mut::<NetworkPolicy>(), old.downcast_ref::<NetworkPolicy>())
+        && new.spec != old.spec
+    {
+        new.metadata.generation = Some(old.metadata.generation.unwrap_or(0) + 1);
     }
 }
 
