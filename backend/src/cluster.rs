@@ -27,6 +27,7 @@ use crate::control_plane::{self, Parts, manifests};
 use crate::kubelet::{Kubelet, NodeOptions, Nodes};
 use crate::machine;
 use crate::network::{Network, PodNetwork};
+use crate::network_policy::Policies;
 use crate::proxy::ProxyRules;
 use crate::runtime::{Runtime, RuntimeOptions};
 use crate::scheduler::DecisionLog;
@@ -111,7 +112,7 @@ impl Cluster {
         })?;
 
         let (nodes, network) = (Arc::new(Nodes::default()), Network::new());
-        let (hosts, proxies) = join_nodes(&network, options.nodes, &clock)?;
+        let (hosts, proxies, policies) = join_nodes(&network, options.nodes, &clock)?;
         let host = hosts.first().context("a cluster without nodes")?.clone();
         let decisions = Arc::new(DecisionLog::default());
         let context = Context {
@@ -129,6 +130,7 @@ impl Cluster {
             clock: clock.clone(),
             router: router(context.clone(), web::page()),
             context,
+            policies,
             plain,
             secure,
             tls: certificates.server_config()?,
@@ -287,16 +289,17 @@ fn join_nodes(
     network: &Network,
     workers: u16,
     clock: &Arc<ClusterClock>,
-) -> Result<(Vec<PodNetwork>, ProxyRules)> {
-    let (mut hosts, mut proxies) = (Vec::new(), ProxyRules::default());
+) -> Result<(Vec<PodNetwork>, ProxyRules, Policies)> {
+    let (mut hosts, mut proxies, mut policies) = (Vec::new(), ProxyRules::default(), Policies::default());
     let pod_network = POD_NETWORK.parse().map_err(anyhow::Error::msg)?;
     let workers = (1..=workers).map(|number| format!("node-{number}"));
     for (index, name) in std::iter::once(CONTROL_PLANE.to_owned()).chain(workers).enumerate() {
         let host = network.add_node(&name, node_address(index))?;
         proxies.install(network, &name, host.ip(), pod_network, clock.clone());
+        policies.install(network, &name, host.ip());
         hosts.push(host);
     }
-    Ok((hosts, proxies))
+    Ok((hosts, proxies, policies))
 }
 
 /// The port of the API server on its node, as pods see it; where this machine's clients find it is

@@ -14,6 +14,7 @@ pub mod images;
 pub mod kubelet;
 pub mod machine;
 pub mod network;
+pub mod network_policy;
 pub mod proxy;
 mod pump;
 pub mod runtime;

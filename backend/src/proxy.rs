@@ -28,7 +28,7 @@ use tokio::sync::mpsc;
 use crate::clock::{ClusterClock, SystemEntropy};
 use crate::component_log::ComponentLog;
 use crate::network::{Attempt, ConnectionRule, DialError, Network, Origin, PodNetwork, Stage, Verdict};
-use crate::pump::{Tasks, Told, inform};
+use crate::pump::{Tasks, Told, apply, inform};
 use health::HealthServer;
 
 /// The rules of one node.
@@ -200,13 +200,5 @@ fn write(table: &mut ServiceTable, input: &Input) {
             _ => table.set_endpoint_slice(slice),
         }),
         Input::Node(told) => apply(told, |_, node| table.set_node(node)),
-    }
-}
-
-fn apply<K: 'static>(told: &Told, mut take: impl FnMut(Change, &K)) {
-    if let Told::Changed(change, object) = told
-        && let Some(object) = object.downcast_ref::<K>()
-    {
-        take(*change, object);
     }
 }

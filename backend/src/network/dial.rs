@@ -15,10 +15,13 @@ use super::datagram::Datagram;
 use super::error::{BindError, DialError};
 use super::pod::{PodIdentity, PodNetwork};
 use super::pressure::Pressure;
-use super::rules::{Attempt, ConnectionRule, Flow, Origin, Rules, Stage, Verdict};
+use super::rules::{Arrival, Attempt, ConnectionRule, Flow, Origin, Rules, Stage, Verdict};
 
-/// How long a connection waits for room in a backlog.
+/// How long a connection waits for room in a backlog, or for an answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long after the first attempt that got no answer the second is made; it doubles from one to the next, as
+/// with Linux's `TCP_TIMEOUT_INIT`.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// The pod network of a cluster. Clones are the same network.
 #[derive(Clone, Default)]
@@ -141,12 +144,14 @@ impl Network {
         from: &PodNetwork,
         to: SocketAddr,
         before: Option<SocketAddr>,
+        answers: bool,
     ) -> Result<Option<SocketAddr>, DialError> {
-        let mut attempt = attempt(from, Protocol::Udp, to)?;
-        if let Some(before) = before.filter(|before| self.shared.rules.still_lead(&attempt, *before)) {
-            return Ok(Some(before));
-        }
-        match self.decide(&mut attempt) {
+        let mut attempt = Attempt { answers, ..attempt(from, Protocol::Udp, to)? };
+        let verdict = match before.filter(|before| self.shared.rules.still_lead(&attempt, *before)) {
+            Some(before) => self.decide_again(&mut attempt, before),
+            None => self.decide(&mut attempt),
+        };
+        match verdict {
             Verdict::Continue => Ok(Some(attempt.target)),
             Verdict::Fail(error) => Err(error),
             Verdict::Drop => Ok(None),
@@ -172,12 +177,8 @@ impl Network {
         Ok(())
     }
 
-    async fn connect(&self, from: &PodNetwork, mut attempt: Attempt) -> Result<Connection, DialError> {
-        match self.decide(&mut attempt) {
-            Verdict::Continue => {}
-            Verdict::Fail(error) => return Err(error),
-            Verdict::Drop => return nothing_answers().await,
-        }
+    async fn connect(&self, from: &PodNetwork, attempt: Attempt) -> Result<Connection, DialError> {
+        let attempt = self.passed(attempt).await?;
         if !attempt.delay.is_zero() {
             tokio::time::sleep(attempt.delay).await;
         }
@@ -196,21 +197,81 @@ impl Network {
         Ok(client_end)
     }
 
-    /// Asks the rules of the node that the connection leaves from, and where it leads to another node those
-    /// of that one, too.
+    /// Asks the rules until they let a connection pass: what is dropped on its way is sent again, as TCP does
+    /// it, until the client has waited long enough.
+    async fn passed(&self, first: Attempt) -> Result<Attempt, DialError> {
+        let (mut left, mut pause) = (CONNECT_TIMEOUT, FIRST_RETRY);
+        loop {
+            let mut attempt = first.clone();
+            match self.decide(&mut attempt) {
+                Verdict::Continue => return Ok(attempt),
+                Verdict::Fail(error) => return Err(error),
+                Verdict::Drop if left.is_zero() => return Err(DialError::TimedOut),
+                Verdict::Drop => {}
+            }
+            tokio::time::sleep(pause.min(left)).await;
+            left = left.saturating_sub(pause);
+            pause *= 2;
+        }
+    }
+
+    /// Asks the rules of the node that the connection leaves from, then those of the node that it comes to;
+    /// where it comes to another node's own address, it leaves from there anew.
     fn decide(&self, attempt: &mut Attempt) -> Verdict {
         if attempt.target.ip().is_loopback() {
             return Verdict::Continue;
         }
         let verdict = self.shared.rules.decide(attempt);
-        if verdict == Verdict::Continue
-            && let Some(entered) = self.node_at(attempt.target)
-            && entered != attempt.node
-        {
-            self.enter_node(attempt, entered);
-            return self.shared.rules.decide(attempt);
+        if verdict != Verdict::Continue {
+            return verdict;
         }
-        verdict
+        if let Some(entered) = self.node_at(attempt.target).filter(|entered| *entered != attempt.node) {
+            let verdict = self.admit(attempt);
+            if verdict != Verdict::Continue {
+                return verdict;
+            }
+            self.enter_node(attempt, entered);
+            let verdict = self.shared.rules.decide(attempt);
+            if verdict != Verdict::Continue {
+                return verdict;
+            }
+        }
+        self.admit(attempt)
+    }
+
+    /// As [`Network::decide`] for a datagram that follows others to where these went.
+    fn decide_again(&self, attempt: &mut Attempt, before: SocketAddr) -> Verdict {
+        attempt.target = before;
+        if before.ip().is_loopback() {
+            return Verdict::Continue;
+        }
+        match self.shared.rules.decide_from(Stage::Policy, attempt) {
+            Verdict::Continue => self.admit(attempt),
+            verdict => verdict,
+        }
+    }
+
+    /// Asks the rules of the node that a connection comes to.
+    fn admit(&self, attempt: &Attempt) -> Verdict {
+        let IpAddr::V4(target) = attempt.target.ip() else { return Verdict::Continue };
+        let Some(server) = self.pod(target) else { return Verdict::Continue };
+        let source = self.seen_from(attempt, &server);
+        let own = [self.address_of(&server.identity().node), Some(bridge_address(target))];
+        self.shared.rules.admit(&Arrival {
+            attempt,
+            source,
+            from_own_node: own.into_iter().flatten().any(|own| source == own),
+            server: server.identity(),
+            place: server.origin(),
+        })
+    }
+
+    /// Under which address a connection comes to `server`.
+    fn seen_from(&self, attempt: &Attempt, server: &PodNetwork) -> IpAddr {
+        match attempt.origin {
+            Origin::Outside | Origin::Pod if !attempt.masquerade => attempt.source.ip(),
+            _ => self.node_address(&attempt.node, server).map_or(attempt.source.ip(), IpAddr::V4),
+        }
     }
 
     /// A connection comes to another node than it left from, under the address that it has by then.
@@ -258,20 +319,13 @@ impl Network {
         if attempt.target.ip().is_loopback() {
             return Ok(SocketAddr::new(attempt.source.ip(), own_port()?));
         }
-        match attempt.origin {
-            Origin::Outside | Origin::Pod if !attempt.masquerade => {
-                let port = match attempt.source.port() {
-                    0 if attempt.masqueraded => self.next_node_port(),
-                    0 => own_port()?,
-                    chosen => chosen,
-                };
-                Ok(SocketAddr::new(attempt.source.ip(), port))
-            }
-            _ => {
-                let address = self.node_address(&attempt.node, server).unwrap_or(from.ip());
-                Ok(SocketAddr::new(address.into(), self.next_node_port()))
-            }
-        }
+        let keeps_its_own = attempt.origin != Origin::Node && !attempt.masquerade;
+        let port = match attempt.source.port() {
+            0 if keeps_its_own && !attempt.masqueraded => own_port()?,
+            chosen if keeps_its_own && chosen != 0 => chosen,
+            _ => self.next_node_port(),
+        };
+        Ok(SocketAddr::new(self.seen_from(attempt, server), port))
     }
 
     /// The address of a node as `server` sees it: to the node's own pods, its end of their network.
@@ -322,6 +376,7 @@ fn attempt(from: &PodNetwork, protocol: Protocol, to: SocketAddr) -> Result<Atte
         target,
         masquerade: false,
         masqueraded: false,
+        answers: false,
         delay: Duration::ZERO,
     })
 }
@@ -330,12 +385,6 @@ fn attempt(from: &PodNetwork, protocol: Protocol, to: SocketAddr) -> Result<Atte
 fn bridge_address(pod: Ipv4Addr) -> Ipv4Addr {
     let [a, b, c, _] = pod.octets();
     Ipv4Addr::new(a, b, c, 1)
-}
-
-/// What is dropped on its way fails when the client has waited long enough.
-async fn nothing_answers<T>() -> Result<T, DialError> {
-    tokio::time::sleep(CONNECT_TIMEOUT).await;
-    Err(DialError::TimedOut)
 }
 
 /// Waits for room in a backlog.

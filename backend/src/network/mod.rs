@@ -27,4 +27,4 @@ pub use error::{BindError, DialError};
 pub use listener::{BoundPort, Listener};
 pub use names::{PodNames, ResolveError};
 pub use pod::{PodIdentity, PodNetwork};
-pub use rules::{Attempt, ConnectionRule, Flow, Origin, Stage, Verdict};
+pub use rules::{Arrival, Attempt, ConnectionRule, Flow, Origin, Stage, Verdict};

@@ -7,6 +7,7 @@ mod components;
 mod hostile;
 mod many;
 mod network;
+mod policies;
 mod restart;
 mod scheduling;
 mod services;
