@@ -46,6 +46,11 @@ pub struct Serve {
     /// How many worker nodes the cluster has beside its control plane.
     #[arg(long, env = "KIJABI_NODES", default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=250))]
     pub nodes: u16,
+    /// Whether node ports, host ports and load balancers answer on this machine's loopback interface: at
+    /// 127.0.0.1, and at 127.18.255.200 for the load balancer 172.18.255.200. Say false for a cluster that is
+    /// hosted for others.
+    #[arg(long, env = "KIJABI_PUBLISH", default_value_t = true, action = clap::ArgAction::Set)]
+    pub publish: bool,
 }
 
 /// Where a cluster lies.
@@ -76,6 +81,7 @@ impl From<Serve> for ClusterOptions {
                 StoreArgument::Memory => StoreEngine::Memory,
             },
             nodes: serve.nodes,
+            publish: serve.publish,
         }
     }
 }

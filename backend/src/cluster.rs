@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use futures::FutureExt;
 use shared::apiserver::ApiServer;
 use shared::apiserver::registry::Decoded;
-use shared::apiserver::user::User;
+use shared::apiserver::user::{User, WAYS_IN};
 use shared::client::Client;
 use shared::store::Store;
 use shared::store::memory::MemoryStore;
@@ -32,6 +32,7 @@ use crate::proxy::ProxyRules;
 use crate::runtime::{Runtime, RuntimeOptions};
 use crate::scheduler::DecisionLog;
 use crate::store::RedbStore;
+use crate::ways_in::{self, Inside};
 use crate::web;
 
 /// The name of the node that runs the control plane.
@@ -63,6 +64,8 @@ pub struct ClusterOptions {
     pub store: StoreEngine,
     /// How many worker nodes there are beside the control plane's.
     pub nodes: u16,
+    /// Whether ports of nodes and addresses of load balancers answer on this machine's loopback interface.
+    pub publish: bool,
 }
 
 /// A running cluster.
@@ -153,6 +156,7 @@ impl Cluster {
             tasks: TaskTracker::new(),
             parts,
         };
+        cluster.start_ways_in(hosts.clone(), options.publish);
         cluster.start_kubelets(&options, hosts)?;
         cluster.wait_until_it_answers().await?;
         Ok(cluster)
@@ -178,6 +182,15 @@ impl Cluster {
             self.tasks.spawn(run_kubelet(kubelet, self.stop.child_token()));
         }
         Ok(())
+    }
+
+    fn start_ways_in(&self, hosts: Vec<PodNetwork>, listens: bool) {
+        let inside = Inside::new(self.network.clone(), hosts, self.parts.context.proxies.clone());
+        let client = Client::new(self.server.clone(), User::new(WAYS_IN, &[]), "kijabi-ways-in");
+        let stop = self.stop.child_token();
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(ways_in::run(client, Arc::new(inside), listens)).await;
+        });
     }
 
     fn runtime(&self, data_dir: &Path) -> Result<Runtime> {

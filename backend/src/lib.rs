@@ -21,4 +21,5 @@ pub mod runtime;
 pub mod scheduler;
 mod small_http;
 pub mod store;
+mod ways_in;
 mod web;

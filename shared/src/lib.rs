@@ -24,5 +24,6 @@ pub mod store;
 pub mod support;
 pub mod topology;
 pub mod validation;
+pub mod ways_in;
 pub mod work_queue;
 pub mod yaml;

@@ -8,7 +8,7 @@ use crate::api::status;
 
 use super::Result;
 use super::request::{Operation, Request};
-use super::user::{AUTHENTICATED, MASTERS, NODES, User};
+use super::user::{AUTHENTICATED, MASTERS, NODES, User, WAYS_IN};
 
 /// Whom a rule is for.
 enum Subject {
@@ -135,6 +135,8 @@ static RULES: &[Rule] = &[
     Rule { subject: DNS, verbs: FOLLOW, group: "discovery.k8s.io", resources: &["endpointslices"] },
     Rule { subject: DNS, verbs: &[Get], group: "", resources: &["nodes"] },
     Rule { subject: POLICIES, verbs: FOLLOW, group: "", resources: &["pods", "namespaces"] },
+    Rule { subject: Named(WAYS_IN), verbs: FOLLOW, group: "", resources: &["services", "pods"] },
+    Rule { subject: Named(WAYS_IN), verbs: RECORD, group: "", resources: &["events"] },
     Rule { subject: POLICIES, verbs: FOLLOW, group: "networking.k8s.io", resources: &["networkpolicies"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["nodes", "pods", "services"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["configmaps", "secrets"] },

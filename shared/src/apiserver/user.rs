@@ -1,5 +1,7 @@
 //! Who asks.
 
+/// What carries connections from the machine into the cluster.
+pub const WAYS_IN: &str = "kijabi:ways-in";
 /// The group whose members may do everything.
 pub const MASTERS: &str = "system:masters";
 /// The group of everyone who proved who they are.

@@ -12,3 +12,4 @@ mod restart;
 mod scheduling;
 mod services;
 mod start;
+mod ways_in;

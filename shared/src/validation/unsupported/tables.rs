@@ -8,16 +8,6 @@ const NOTHING_COLLECTS: &str = "nothing is deleted with its owner yet; there is 
 const EVERY_KIND: &[Unsupported] = &[host("metadata.ownerReferences", NOTHING_COLLECTS)];
 
 const SERVICE: &[Unsupported] = &[
-    only(
-        "spec.type",
-        "NodePort",
-        "the port answers within the cluster alone; from this machine use kubectl port-forward",
-    ),
-    only(
-        "spec.type",
-        "LoadBalancer",
-        "the address answers within the cluster alone; from this machine use kubectl port-forward",
-    ),
     field("spec.loadBalancerClass", "only load balancers without a class get an address"),
     only("spec.ports[*].protocol", "SCTP", "the pod network carries TCP and UDP"),
     field(
