@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use shared::outbound::Allowed;
 
 use crate::cluster::{ClusterOptions, StoreEngine};
 
@@ -51,6 +52,10 @@ pub struct Serve {
     /// hosted for others.
     #[arg(long, env = "KIJABI_PUBLISH", default_value_t = true, action = clap::ArgAction::Set)]
     pub publish: bool,
+    /// What containers may reach beyond the cluster over TCP, comma-separated: HOST:PORT, where HOST is a name,
+    /// an address or a block such as 192.0.2.0/24, and PORT a number or *. Nothing, unless it is said.
+    #[arg(long, env = "KIJABI_ALLOW_OUTBOUND", value_delimiter = ',', value_name = "HOST:PORT")]
+    pub allow_outbound: Vec<Allowed>,
 }
 
 /// Where a cluster lies.
@@ -82,6 +87,7 @@ impl From<Serve> for ClusterOptions {
             },
             nodes: serve.nodes,
             publish: serve.publish,
+            allow_outbound: serve.allow_outbound,
         }
     }
 }

@@ -14,6 +14,7 @@ use shared::apiserver::ApiServer;
 use shared::apiserver::registry::Decoded;
 use shared::apiserver::user::{User, WAYS_IN};
 use shared::client::Client;
+use shared::outbound::Allowed;
 use shared::store::Store;
 use shared::store::memory::MemoryStore;
 use tokio::net::TcpListener;
@@ -26,7 +27,7 @@ use crate::clock::{ClusterClock, SystemEntropy};
 use crate::control_plane::{self, Parts, manifests};
 use crate::kubelet::{Kubelet, NodeOptions, Nodes};
 use crate::machine;
-use crate::network::{Network, PodNetwork};
+use crate::network::{Network, Outbound, PodNetwork};
 use crate::network_policy::Policies;
 use crate::proxy::ProxyRules;
 use crate::runtime::{Runtime, RuntimeOptions};
@@ -66,6 +67,8 @@ pub struct ClusterOptions {
     pub nodes: u16,
     /// Whether ports of nodes and addresses of load balancers answer on this machine's loopback interface.
     pub publish: bool,
+    /// What containers may reach beyond the cluster.
+    pub allow_outbound: Vec<Allowed>,
 }
 
 /// A running cluster.
@@ -134,6 +137,7 @@ impl Cluster {
             router: router(context.clone(), web::page()),
             context,
             policies,
+            outbound: way_out(&network, &options.allow_outbound),
             plain,
             secure,
             tls: certificates.server_config()?,
@@ -295,6 +299,13 @@ async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}: is another program, or another Kijabi, using the port? Choose another one with {option}")
     })
+}
+
+/// Opens the way out of the cluster, where something beyond it may be reached.
+fn way_out(network: &Network, allowed: &[Allowed]) -> Option<Arc<Outbound>> {
+    let outbound = (!allowed.is_empty()).then(|| Arc::new(Outbound::new(allowed.to_vec())))?;
+    network.allow_outbound(outbound.clone());
+    Some(outbound)
 }
 
 /// Puts the nodes on the network, the control plane's first, each with rules of its own.

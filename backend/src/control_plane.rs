@@ -29,7 +29,7 @@ use crate::clock::ClusterClock;
 use crate::cluster::API_SERVER_PORT;
 use crate::component_log::ComponentLog;
 use crate::kubelet::{Component, ComponentContext, Components};
-use crate::network::{Listener, PodNetwork};
+use crate::network::{Listener, Outbound, PodNetwork};
 use crate::network_policy::Policies;
 use crate::{dns, network_policy, proxy, scheduler};
 
@@ -39,6 +39,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<ClusterClock>,
     pub(crate) context: Context,
     pub(crate) policies: Policies,
+    pub(crate) outbound: Option<Arc<Outbound>>,
     pub(crate) router: Router,
     pub(crate) plain: TcpListener,
     pub(crate) secure: TcpListener,
@@ -198,7 +199,7 @@ async fn coredns(parts: Arc<Parts>, container: Container) {
     let groups = ["system:serviceaccounts", "system:serviceaccounts:kube-system"];
     let user = User::new("system:serviceaccount:kube-system:coredns", &groups);
     let client = Client::new(parts.context.server.clone(), user, "coredns");
-    dns::run(client, container.network, container.log).await;
+    dns::run(client, container.network, container.log, parts.outbound.clone()).await;
 }
 
 /// The rules of the node that its container is on.

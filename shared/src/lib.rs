@@ -16,6 +16,7 @@ pub mod image_reference;
 pub mod informer;
 pub mod kubelet;
 pub mod network_policy;
+pub mod outbound;
 pub mod proxy;
 pub mod recorder;
 pub mod scheduler;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use shared::proxy::service_port::Protocol;
@@ -13,6 +13,7 @@ use super::bindings::EPHEMERAL_PORTS;
 use super::connection::{Addresses, Connection};
 use super::datagram::Datagram;
 use super::error::{BindError, DialError};
+use super::outbound::Outbound;
 use super::pod::{PodIdentity, PodNetwork};
 use super::pressure::Pressure;
 use super::rules::{Arrival, Attempt, ConnectionRule, Flow, Origin, Rules, Stage, Verdict};
@@ -50,6 +51,8 @@ struct Shared {
     pressure: Arc<Pressure>,
     /// Port of the last connection that left under a node's address.
     node_port: AtomicU16,
+    /// The way out of the cluster, where there is one.
+    outbound: OnceLock<Arc<Outbound>>,
 }
 
 impl Network {
@@ -110,6 +113,11 @@ impl Network {
     /// Adds a rule for the connections that leave from one node.
     pub fn add_node_rule(&self, node: &str, stage: Stage, rule: Arc<dyn ConnectionRule>) {
         self.shared.rules.add_to_node(node, stage, rule);
+    }
+
+    /// Opens the way out of the cluster; the first one stays.
+    pub fn allow_outbound(&self, outbound: Arc<Outbound>) {
+        self.shared.outbound.get_or_init(|| outbound);
     }
 
     /// Makes a connection from a pod or a node: the way of every packet.
@@ -182,6 +190,9 @@ impl Network {
         if !attempt.delay.is_zero() {
             tokio::time::sleep(attempt.delay).await;
         }
+        if let Some((outbound, target)) = self.way_out(attempt.target) {
+            return self.leave(from, &attempt, outbound, target).await;
+        }
         let (server, target) = self.find(from, attempt.target)?;
         let backlog = server.bindings().listener(*target.ip(), target.port()).ok_or(DialError::Refused)?;
         let room = room(backlog).await?;
@@ -194,6 +205,36 @@ impl Network {
             return Err(DialError::Unreachable);
         }
         room.send(server_end);
+        Ok(client_end)
+    }
+
+    /// The way out, for a target that nobody here has and that may be reached.
+    fn way_out(&self, target: SocketAddr) -> Option<(&Outbound, SocketAddrV4)> {
+        let SocketAddr::V4(target) = target else { return None };
+        let outbound = self.shared.outbound.get()?;
+        let is_here = target.ip().is_loopback() || self.pod(*target.ip()).is_some();
+        (!is_here && outbound.allows(target)).then_some((&**outbound, target))
+    }
+
+    /// Connects to what is beyond the cluster.
+    async fn leave(
+        &self,
+        from: &PodNetwork,
+        attempt: &Attempt,
+        outbound: &Outbound,
+        target: SocketAddrV4,
+    ) -> Result<Connection, DialError> {
+        let exit = outbound.open(target).await?;
+        let port = from.bindings().client_port().ok_or(DialError::NoFreePort)?;
+        let client = SocketAddr::new(attempt.source.ip(), port);
+        let addresses = Addresses { client, dialled: attempt.dialled, server: target.into() };
+        let flow = Flow { source: client, dialled: attempt.dialled, target: target.into() };
+        let flow = self.shared.rules.open(&attempt.node, flow);
+        let (client_end, outer_end) = Connection::pair(addresses, &self.shared.pressure, flow);
+        if !from.remember(&client_end) {
+            return Err(DialError::Unreachable);
+        }
+        tokio::spawn(exit.carry(outer_end));
         Ok(client_end)
     }
 

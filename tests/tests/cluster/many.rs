@@ -21,6 +21,7 @@ async fn start(folder: &Path, number: usize) -> anyhow::Result<Cluster> {
         store: StoreEngine::Memory,
         nodes: 1,
         publish: true,
+        allow_outbound: Vec::new(),
     })
     .await
 }
