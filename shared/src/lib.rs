@@ -14,6 +14,7 @@ pub mod dns;
 pub mod given;
 pub mod image_reference;
 pub mod informer;
+pub mod ingress;
 pub mod kubelet;
 pub mod network_policy;
 pub mod outbound;

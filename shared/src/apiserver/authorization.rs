@@ -8,7 +8,7 @@ use crate::api::status;
 
 use super::Result;
 use super::request::{Operation, Request};
-use super::user::{AUTHENTICATED, MASTERS, NODES, User, WAYS_IN};
+use super::user::{AUTHENTICATED, INGRESS, MASTERS, NODES, User, WAYS_IN};
 
 /// Whom a rule is for.
 enum Subject {
@@ -101,12 +101,17 @@ static RULES: &[Rule] = &[
         group: "coordination.k8s.io",
         resources: &["leases"],
     },
-    Rule { subject: CONTROLLERS, verbs: READ, group: "networking.k8s.io", resources: &["networkpolicies"] },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: READ,
+        group: "networking.k8s.io",
+        resources: &["networkpolicies", "ingresses"],
+    },
     Rule {
         subject: CONTROLLERS,
         verbs: &[Delete, Verb::DeleteCollection],
         group: "networking.k8s.io",
-        resources: &["networkpolicies"],
+        resources: &["networkpolicies", "ingresses"],
     },
     Rule {
         subject: CONTROLLERS,
@@ -135,6 +140,20 @@ static RULES: &[Rule] = &[
     Rule { subject: DNS, verbs: FOLLOW, group: "discovery.k8s.io", resources: &["endpointslices"] },
     Rule { subject: DNS, verbs: &[Get], group: "", resources: &["nodes"] },
     Rule { subject: POLICIES, verbs: FOLLOW, group: "", resources: &["pods", "namespaces"] },
+    Rule { subject: Named(INGRESS), verbs: FOLLOW, group: "", resources: &["services", "secrets"] },
+    Rule {
+        subject: Named(INGRESS),
+        verbs: FOLLOW,
+        group: "networking.k8s.io",
+        resources: &["ingresses", "ingressclasses"],
+    },
+    Rule {
+        subject: Named(INGRESS),
+        verbs: &[Update],
+        group: "networking.k8s.io",
+        resources: &["ingresses/status"],
+    },
+    Rule { subject: Named(INGRESS), verbs: RECORD, group: "", resources: &["events"] },
     Rule { subject: Named(WAYS_IN), verbs: FOLLOW, group: "", resources: &["services", "pods"] },
     Rule { subject: Named(WAYS_IN), verbs: RECORD, group: "", resources: &["events"] },
     Rule { subject: POLICIES, verbs: FOLLOW, group: "networking.k8s.io", resources: &["networkpolicies"] },

@@ -1,5 +1,7 @@
 //! Who asks.
 
+/// What serves Ingresses.
+pub const INGRESS: &str = "kijabi:ingress";
 /// What carries connections from the machine into the cluster.
 pub const WAYS_IN: &str = "kijabi:ways-in";
 /// The group whose members may do everything.

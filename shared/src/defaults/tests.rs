@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Endpoints, Namespace, Node, Pod, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::networking::v1::{IngressClass, NetworkPolicy};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -144,4 +144,12 @@ fn network_policies_should_say_which_ways_they_are_about() {
     for (spec, expected) in rows {
         check::<NetworkPolicy>(&format!("spec: {spec}"), &format!("spec: {expected}"));
     }
+}
+
+#[test]
+fn parameters_of_an_ingress_class_should_be_the_clusters() {
+    check::<IngressClass>(
+        "spec: {controller: a.example/b, parameters: {kind: K, name: n}}",
+        "spec: {controller: a.example/b, parameters: {kind: K, name: n, scope: Cluster}}",
+    );
 }

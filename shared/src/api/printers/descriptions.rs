@@ -101,3 +101,17 @@ pub(super) const ENDPOINT_SLICE_PORTS: &str = "ports specifies the list of netwo
 pub(super) const ENDPOINT_SLICE_ENDPOINTS: &str = "endpoints is a list of unique endpoints in this slice. Each slice may include a maximum of 1000 endpoints.";
 /// `NetworkPolicySpec.podSelector`.
 pub(super) const NETWORK_POLICY_POD_SELECTOR: &str = "podSelector selects the pods to which this NetworkPolicy object applies. The array of rules is applied to any pods selected by this field. An empty selector matches all pods in the policy's namespace. Multiple network policies can select the same set of pods. In this case, the ingress rules for each are combined additively. This field is optional. If it is not specified, it defaults to an empty selector.";
+/// The name of an Ingress's class.
+pub(super) const INGRESS_CLASS: &str =
+    "The name of the IngressClass resource that should be used for additional configuration";
+/// The hosts of an Ingress.
+pub(super) const INGRESS_HOSTS: &str =
+    "Hosts that incoming requests are matched against before the ingress rule";
+/// The addresses of an Ingress.
+pub(super) const INGRESS_ADDRESS: &str = "Address is a list containing ingress points for the load-balancer";
+/// The ports of an Ingress.
+pub(super) const INGRESS_PORTS: &str = "Ports of TLS configurations that open";
+/// An IngressClass's controller.
+pub(super) const INGRESS_CLASS_CONTROLLER: &str = "Controller that is responsible for handling this class";
+/// An IngressClass's parameters.
+pub(super) const INGRESS_CLASS_PARAMETERS: &str = "A reference to a resource with additional parameters";

@@ -19,6 +19,8 @@ mod endpoint_slice;
 mod endpoints;
 mod event;
 mod generic;
+mod ingress;
+mod ingress_class;
 mod lease;
 mod namespace;
 mod network_policy;
@@ -91,7 +93,7 @@ struct Printer {
 }
 
 /// All kinds with columns of their own.
-static PRINTERS: [Printer; 15] = [
+static PRINTERS: [Printer; 17] = [
     pod::PRINTER,
     node::PRINTER,
     namespace::PRINTER,
@@ -107,6 +109,8 @@ static PRINTERS: [Printer; 15] = [
     replica_set::PRINTER,
     deployment::PRINTER,
     network_policy::PRINTER,
+    ingress::PRINTER,
+    ingress_class::PRINTER,
 ];
 
 fn printer(api_version: &str, kind: &str) -> &'static Printer {

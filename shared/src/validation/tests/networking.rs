@@ -1,6 +1,6 @@
-//! New NetworkPolicies.
+//! New NetworkPolicies, Ingresses and IngressClasses.
 
-use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 
 use super::*;
 
@@ -65,4 +65,81 @@ fn network_policies_should_name_peers_one_way_or_the_other() {
             ],
         ),
     ]);
+}
+
+#[test]
+fn ingresses_should_lead_somewhere() {
+    let service = "{service: {name: web, port: {number: 80}}}";
+    let path = |path: &str| {
+        format!("{{rules: [{{host: a.example, http: {{paths: [{{{path}, backend: {service}}}]}}}}]}}")
+    };
+    let rows: [(String, &[&str]); 9] = [
+        (path("path: /, pathType: Prefix"), &[]),
+        (path("pathType: ImplementationSpecific"), &[]),
+        ("{}".into(), &["spec: Invalid value: null: either `defaultBackend` or `rules` must be specified"]),
+        (
+            path("path: a//b/.., pathType: Exact"),
+            &[
+                "spec.rules[0].http.paths[0].path: Invalid value: \"a//b/..\": must be an absolute path",
+                "spec.rules[0].http.paths[0].path: Invalid value: \"a//b/..\": must not contain '//'",
+                "spec.rules[0].http.paths[0].path: Invalid value: \"a//b/..\": cannot end with '/..'",
+            ],
+        ),
+        (
+            path("path: /, pathType: Regex"),
+            &[
+                "spec.rules[0].http.paths[0].pathType: Unsupported value: \"Regex\": supported values: \"Exact\", \"ImplementationSpecific\", \"Prefix\"",
+            ],
+        ),
+        (
+            "{defaultBackend: {service: {name: web}}}".into(),
+            &["spec.defaultBackend: Required value: port name or number is required"],
+        ),
+        (
+            "{defaultBackend: {service: {name: web, port: {name: a, number: 1}}}}".into(),
+            &["spec.defaultBackend: Invalid value: \"\": cannot set both port name & port number"],
+        ),
+        (
+            "{defaultBackend: {}}".into(),
+            &["spec.defaultBackend: Invalid value: \"\": resource or service backend is required"],
+        ),
+        (
+            "{rules: [{host: 10.0.0.1}, {host: '*.example'}, {host: 'a.*.example'}]}".into(),
+            &[
+                "spec.rules[0].host: Invalid value: \"10.0.0.1\": must be a DNS name, not an IP address",
+                "spec.rules[2].host: Invalid value: \"a.*.example\": a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+            ],
+        ),
+    ];
+    for (spec, expected) in rows {
+        check::<Ingress>(&format!("{{metadata: {{name: i, namespace: d}}, spec: {spec}}}"), expected);
+    }
+}
+
+#[test]
+fn ingress_classes_should_name_a_controller() {
+    let rows: [(&str, &[&str]); 5] = [
+        ("{controller: a.example/b}", &[]),
+        ("{}", &["spec.controller: Required value"]),
+        (
+            "{controller: nginx}",
+            &[
+                "spec.controller: Invalid value: \"nginx\": must be a domain-prefixed path (such as \"acme.io/foo\")",
+            ],
+        ),
+        (
+            "{controller: a.example/b, parameters: {kind: K, name: a/b, scope: Namespace}}",
+            &[
+                "spec.parameters.name: Invalid value: \"a/b\": may not contain '/'",
+                "spec.parameters.namespace: Required value: `parameters.scope` is set to 'Namespace'",
+            ],
+        ),
+        (
+            "{controller: a.example/b, parameters: {kind: K, name: n, namespace: d}}",
+            &["spec.parameters.namespace: Forbidden: `parameters.scope` is set to 'Cluster'"],
+        ),
+    ];
+    for (spec, expected) in rows {
+        check::<IngressClass>(&format!("{{metadata: {{name: c}}, spec: {spec}}}"), expected);
+    }
 }

@@ -16,6 +16,16 @@ const SERVICE: &[Unsupported] = &[
     ),
 ];
 
+const NO_RESOURCE: &str = "only Services are behind Ingresses";
+
+const INGRESS: &[Unsupported] = &[
+    field("spec.defaultBackend.resource", NO_RESOURCE),
+    field("spec.rules[*].http.paths[*].backend.resource", NO_RESOURCE),
+];
+
+const INGRESS_CLASS: &[Unsupported] =
+    &[field("spec.parameters", "the cluster's own Ingresses take no parameters")];
+
 const SERVICE_ACCOUNT: &[Unsupported] = &[
     field("imagePullSecrets", "images are pulled without credentials yet"),
     field("automountServiceAccountToken", "tokens are not mounted yet"),
@@ -53,6 +63,8 @@ pub const UNSUPPORTED: &[(&str, &[Unsupported])] = &[
     ("", EVERY_KIND),
     ("Pod", UNSUPPORTED_POD_FIELDS),
     ("Service", SERVICE),
+    ("Ingress", INGRESS),
+    ("IngressClass", INGRESS_CLASS),
     ("ServiceAccount", SERVICE_ACCOUNT),
     ("Secret", SECRET),
     ("Node", NODE),
