@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use futures::FutureExt;
 use shared::apiserver::ApiServer;
 use shared::apiserver::registry::Decoded;
-use shared::apiserver::user::{User, WAYS_IN};
+use shared::apiserver::user::{INGRESS, User, WAYS_IN};
 use shared::client::Client;
 use shared::outbound::Allowed;
 use shared::store::Store;
@@ -25,6 +25,7 @@ use crate::apiserver::tls::{Certificates, write_private};
 use crate::apiserver::{Context, router};
 use crate::clock::{ClusterClock, SystemEntropy};
 use crate::control_plane::{self, Parts, manifests};
+use crate::ingress;
 use crate::kubelet::{Kubelet, NodeOptions, Nodes};
 use crate::machine;
 use crate::network::{Network, Outbound, PodNetwork};
@@ -127,6 +128,7 @@ impl Cluster {
             network: network.clone(),
             host,
             proxies: Arc::new(proxies),
+            ingresses: Arc::default(),
             decisions: decisions.clone(),
             openapi: Arc::default(),
             secure_address: secure_address.to_string().into(),
@@ -161,6 +163,7 @@ impl Cluster {
             parts,
         };
         cluster.start_ways_in(hosts.clone(), options.publish);
+        cluster.start_ingress();
         cluster.start_kubelets(&options, hosts)?;
         cluster.wait_until_it_answers().await?;
         Ok(cluster)
@@ -194,6 +197,14 @@ impl Cluster {
         let stop = self.stop.child_token();
         self.tasks.spawn(async move {
             stop.run_until_cancelled(ways_in::run(client, Arc::new(inside), listens)).await;
+        });
+    }
+
+    fn start_ingress(&self) {
+        let client = Client::new(self.server.clone(), User::new(INGRESS, &[]), "kijabi-ingress");
+        let (stop, ingresses) = (self.stop.child_token(), self.parts.context.ingresses.clone());
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(ingress::run(client, ingresses)).await;
         });
     }
 

@@ -11,6 +11,7 @@ mod control_plane;
 mod controller_manager;
 mod dns;
 pub mod images;
+pub mod ingress;
 pub mod kubelet;
 pub mod machine;
 pub mod network;

@@ -12,6 +12,7 @@ use shared::apiserver::ApiServer;
 use shared::apiserver::openapi::OpenApi;
 use tower::ServiceExt as _;
 
+use crate::ingress::Ingresses;
 use crate::kubelet::Nodes;
 use crate::network::{Network, PodNetwork};
 use crate::proxy::ProxyRules;
@@ -50,6 +51,8 @@ mod wire;
 
 pub use identity::Door;
 pub use listen::{Listening, serve_plain, serve_secure};
+pub(crate) use proxy::strip;
+pub(crate) use tunnel::{join, name_protocol as named_protocol, wanted as wants_upgrade};
 
 /// What the handlers need of the cluster.
 #[derive(Clone)]
@@ -64,6 +67,8 @@ pub struct Context {
     pub host: PodNetwork,
     /// The rules that kube-proxy writes on each node.
     pub proxies: Arc<ProxyRules>,
+    /// What is served under the hosts of Ingresses.
+    pub ingresses: Arc<Ingresses>,
     /// What the scheduler decided, and why.
     pub decisions: Arc<DecisionLog>,
     /// The OpenAPI documents, made on first use.

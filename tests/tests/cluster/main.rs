@@ -5,6 +5,7 @@
 mod cases;
 mod components;
 mod hostile;
+mod ingress;
 mod many;
 mod network;
 mod policies;
