@@ -10,6 +10,8 @@
 
 mod certificates;
 mod forward;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
