@@ -25,10 +25,11 @@ use crate::apiserver::tls::{Certificates, write_private};
 use crate::apiserver::{Context, router};
 use crate::clock::{ClusterClock, SystemEntropy};
 use crate::control_plane::{self, Parts, manifests};
+use crate::faults::FaultBoard;
 use crate::ingress;
 use crate::kubelet::{Kubelet, NodeOptions, Nodes};
 use crate::machine;
-use crate::network::{Network, Outbound, PodNetwork};
+use crate::network::{Network, Outbound, PodNetwork, Stage};
 use crate::network_policy::Policies;
 use crate::proxy::ProxyRules;
 use crate::runtime::{Runtime, RuntimeOptions};
@@ -122,6 +123,8 @@ impl Cluster {
         let (hosts, proxies, policies) = join_nodes(&network, options.nodes, &clock)?;
         let host = hosts.first().context("a cluster without nodes")?.clone();
         let decisions = Arc::new(DecisionLog::default());
+        let faults = Arc::new(FaultBoard::default());
+        network.add_rule(Stage::Fault, faults.clone());
         let context = Context {
             server: server.clone(),
             nodes: nodes.clone(),
@@ -129,6 +132,7 @@ impl Cluster {
             host,
             proxies: Arc::new(proxies),
             ingresses: Arc::default(),
+            faults: faults.clone(),
             decisions: decisions.clone(),
             openapi: Arc::default(),
             secure_address: secure_address.to_string().into(),
@@ -176,7 +180,7 @@ impl Cluster {
         for host in hosts {
             let name = host.identity().node.clone();
             let client = Client::new(self.server.clone(), User::node(&name), "kubelet");
-            let kubelet = Kubelet::new(NodeOptions {
+            let options = NodeOptions {
                 machine: machine::describe(&name, host.ip(), &options.data_dir),
                 directory: node_directory(&options.data_dir, &name),
                 client,
@@ -184,9 +188,12 @@ impl Cluster {
                 runtime: runtime.clone(),
                 network: host,
                 components: if name == CONTROL_PLANE { &components } else { &node_components }.clone(),
-            });
+                faults: self.parts.context.faults.clone(),
+            };
+            let kubelet = Kubelet::new(options.clone());
             self.nodes.add(kubelet.clone());
-            self.tasks.spawn(run_kubelet(kubelet, self.stop.child_token()));
+            let (nodes, network) = (self.nodes.clone(), self.network.clone());
+            self.tasks.spawn(run_node(kubelet, options, nodes, network, self.stop.child_token()));
         }
         Ok(())
     }
@@ -266,6 +273,38 @@ async fn alone<T: ?Sized>(held: &Arc<T>) {
     };
     if tokio::time::timeout(DRAIN_LIMIT, others_end).await.is_err() {
         tracing::debug!("a part of the cluster was still in use at the end");
+    }
+}
+
+/// Runs a node's kubelet, and another one after each crash that was made on purpose.
+async fn run_node(
+    mut kubelet: Arc<Kubelet>,
+    options: NodeOptions,
+    nodes: Arc<Nodes>,
+    network: Network,
+    stop: CancellationToken,
+) {
+    let name = kubelet.name().to_owned();
+    let faults = options.faults.clone();
+    loop {
+        let power = stop.child_token();
+        let running = run_kubelet(kubelet, power.clone());
+        tokio::pin!(running);
+        tokio::select! {
+            () = &mut running => return,
+            () = faults.until(|faults| faults.is_crashed(&name)) => {}
+        }
+        // Nobody finds anything there from now on.
+        nodes.remove(&name);
+        network.remove_pods_of(&name);
+        power.cancel();
+        running.await;
+        network.remove_pods_of(&name);
+        if stop.run_until_cancelled(faults.until(|faults| !faults.is_crashed(&name))).await.is_none() {
+            return;
+        }
+        kubelet = Kubelet::new(options.clone());
+        nodes.add(kubelet.clone());
     }
 }
 

@@ -10,6 +10,7 @@ pub mod component_log;
 mod control_plane;
 mod controller_manager;
 mod dns;
+pub mod faults;
 pub mod images;
 pub mod ingress;
 pub mod kubelet;

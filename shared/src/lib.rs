@@ -11,6 +11,7 @@ pub mod client;
 pub mod controllers;
 pub mod defaults;
 pub mod dns;
+pub mod faults;
 pub mod given;
 pub mod image_reference;
 pub mod informer;

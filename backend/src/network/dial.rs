@@ -100,6 +100,18 @@ impl Network {
         pod.shut_down();
     }
 
+    /// Takes every pod of a node off the network, as when it loses its power.
+    pub fn remove_pods_of(&self, node: &str) {
+        let gone: Vec<PodNetwork> = {
+            let mut pods = self.pods();
+            let is_gone = |pod: &PodNetwork| pod.origin() == Origin::Pod && pod.identity().node == node;
+            let gone = pods.values().filter(|pod| is_gone(pod)).cloned().collect();
+            pods.retain(|_, pod| !is_gone(pod));
+            gone
+        };
+        gone.iter().for_each(PodNetwork::shut_down);
+    }
+
     /// The pod that has an address.
     pub fn pod(&self, ip: Ipv4Addr) -> Option<PodNetwork> {
         self.pods().get(&ip).cloned()
@@ -293,18 +305,21 @@ impl Network {
     }
 
     /// Asks the rules of the node that a connection comes to.
-    fn admit(&self, attempt: &Attempt) -> Verdict {
+    fn admit(&self, attempt: &mut Attempt) -> Verdict {
         let IpAddr::V4(target) = attempt.target.ip() else { return Verdict::Continue };
         let Some(server) = self.pod(target) else { return Verdict::Continue };
         let source = self.seen_from(attempt, &server);
         let own = [self.address_of(&server.identity().node), Some(bridge_address(target))];
-        self.shared.rules.admit(&Arrival {
+        let arrival = Arrival {
             attempt,
             source,
             from_own_node: own.into_iter().flatten().any(|own| source == own),
             server: server.identity(),
             place: server.origin(),
-        })
+        };
+        let (verdict, delay) = (self.shared.rules.admit(&arrival), self.shared.rules.delay(&arrival));
+        attempt.delay += delay;
+        verdict
     }
 
     /// Under which address a connection comes to `server`.

@@ -102,11 +102,18 @@ pub enum Stage {
 /// Takes part in every connection of a network. All methods are called by the dialling task and must not wait.
 pub trait ConnectionRule: Send + Sync {
     /// Decides about a connection before its listener is looked up.
-    fn decide(&self, attempt: &mut Attempt) -> Verdict;
+    fn decide(&self, _attempt: &mut Attempt) -> Verdict {
+        Verdict::Continue
+    }
 
     /// Decides about a connection once more, at the node that it comes to.
     fn admit(&self, _arrival: &Arrival<'_>) -> Verdict {
         Verdict::Continue
+    }
+
+    /// How much longer a connection takes to be made for coming to that node.
+    fn delay(&self, _arrival: &Arrival<'_>) -> Duration {
+        Duration::ZERO
     }
 
     /// Whether what goes to `attempt.target` may go on to `before`, where this rule sent it earlier: asked for
@@ -171,6 +178,11 @@ impl Rules {
     /// Asks the rules of the node that a connection comes to.
     pub(super) fn admit(&self, arrival: &Arrival<'_>) -> Verdict {
         first_objection(self.of(&arrival.server.node).iter().map(|(_, rule)| rule.admit(arrival)))
+    }
+
+    /// How much longer a connection takes for coming to a node.
+    pub(super) fn delay(&self, arrival: &Arrival<'_>) -> Duration {
+        self.of(&arrival.server.node).iter().map(|(_, rule)| rule.delay(arrival)).sum()
     }
 
     /// Whether no rule of the node minds that datagrams go where they went before.

@@ -4,6 +4,7 @@
 
 mod cases;
 mod components;
+mod faults;
 mod hostile;
 mod ingress;
 mod many;
