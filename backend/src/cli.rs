@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use shared::outbound::Allowed;
 
 use crate::cluster::{ClusterOptions, StoreEngine};
 
@@ -46,6 +47,15 @@ pub struct Serve {
     /// How many worker nodes the cluster has beside its control plane.
     #[arg(long, env = "KIJABI_NODES", default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=250))]
     pub nodes: u16,
+    /// Whether node ports, host ports and load balancers answer on this machine's loopback interface: at
+    /// 127.0.0.1, and at 127.18.255.200 for the load balancer 172.18.255.200. Say false for a cluster that is
+    /// hosted for others.
+    #[arg(long, env = "KIJABI_PUBLISH", default_value_t = true, action = clap::ArgAction::Set)]
+    pub publish: bool,
+    /// What containers may reach beyond the cluster over TCP, comma-separated: HOST:PORT, where HOST is a name,
+    /// an address or a block such as 192.0.2.0/24, and PORT a number or *. Nothing, unless it is said.
+    #[arg(long, env = "KIJABI_ALLOW_OUTBOUND", value_delimiter = ',', value_name = "HOST:PORT")]
+    pub allow_outbound: Vec<Allowed>,
 }
 
 /// Where a cluster lies.
@@ -76,6 +86,8 @@ impl From<Serve> for ClusterOptions {
                 StoreArgument::Memory => StoreEngine::Memory,
             },
             nodes: serve.nodes,
+            publish: serve.publish,
+            allow_outbound: serve.allow_outbound,
         }
     }
 }

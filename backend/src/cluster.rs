@@ -12,8 +12,9 @@ use anyhow::{Context as _, Result};
 use futures::FutureExt;
 use shared::apiserver::ApiServer;
 use shared::apiserver::registry::Decoded;
-use shared::apiserver::user::User;
+use shared::apiserver::user::{INGRESS, User, WAYS_IN};
 use shared::client::Client;
+use shared::outbound::Allowed;
 use shared::store::Store;
 use shared::store::memory::MemoryStore;
 use tokio::net::TcpListener;
@@ -24,13 +25,17 @@ use crate::apiserver::tls::{Certificates, write_private};
 use crate::apiserver::{Context, router};
 use crate::clock::{ClusterClock, SystemEntropy};
 use crate::control_plane::{self, Parts, manifests};
+use crate::faults::FaultBoard;
+use crate::ingress;
 use crate::kubelet::{Kubelet, NodeOptions, Nodes};
 use crate::machine;
-use crate::network::{Network, PodNetwork};
+use crate::network::{Network, Outbound, PodNetwork, Stage};
+use crate::network_policy::Policies;
 use crate::proxy::ProxyRules;
 use crate::runtime::{Runtime, RuntimeOptions};
 use crate::scheduler::DecisionLog;
 use crate::store::RedbStore;
+use crate::ways_in::{self, Inside};
 use crate::web;
 
 /// The name of the node that runs the control plane.
@@ -62,6 +67,10 @@ pub struct ClusterOptions {
     pub store: StoreEngine,
     /// How many worker nodes there are beside the control plane's.
     pub nodes: u16,
+    /// Whether ports of nodes and addresses of load balancers answer on this machine's loopback interface.
+    pub publish: bool,
+    /// What containers may reach beyond the cluster.
+    pub allow_outbound: Vec<Allowed>,
 }
 
 /// A running cluster.
@@ -111,15 +120,19 @@ impl Cluster {
         })?;
 
         let (nodes, network) = (Arc::new(Nodes::default()), Network::new());
-        let (hosts, proxies) = join_nodes(&network, options.nodes, &clock)?;
+        let (hosts, proxies, policies) = join_nodes(&network, options.nodes, &clock)?;
         let host = hosts.first().context("a cluster without nodes")?.clone();
         let decisions = Arc::new(DecisionLog::default());
+        let faults = Arc::new(FaultBoard::default());
+        network.add_rule(Stage::Fault, faults.clone());
         let context = Context {
             server: server.clone(),
             nodes: nodes.clone(),
             network: network.clone(),
             host,
             proxies: Arc::new(proxies),
+            ingresses: Arc::default(),
+            faults: faults.clone(),
             decisions: decisions.clone(),
             openapi: Arc::default(),
             secure_address: secure_address.to_string().into(),
@@ -129,6 +142,8 @@ impl Cluster {
             clock: clock.clone(),
             router: router(context.clone(), web::page()),
             context,
+            policies,
+            outbound: way_out(&network, &options.allow_outbound),
             plain,
             secure,
             tls: certificates.server_config()?,
@@ -151,6 +166,8 @@ impl Cluster {
             tasks: TaskTracker::new(),
             parts,
         };
+        cluster.start_ways_in(hosts.clone(), options.publish);
+        cluster.start_ingress();
         cluster.start_kubelets(&options, hosts)?;
         cluster.wait_until_it_answers().await?;
         Ok(cluster)
@@ -163,7 +180,7 @@ impl Cluster {
         for host in hosts {
             let name = host.identity().node.clone();
             let client = Client::new(self.server.clone(), User::node(&name), "kubelet");
-            let kubelet = Kubelet::new(NodeOptions {
+            let options = NodeOptions {
                 machine: machine::describe(&name, host.ip(), &options.data_dir),
                 directory: node_directory(&options.data_dir, &name),
                 client,
@@ -171,11 +188,31 @@ impl Cluster {
                 runtime: runtime.clone(),
                 network: host,
                 components: if name == CONTROL_PLANE { &components } else { &node_components }.clone(),
-            });
+                faults: self.parts.context.faults.clone(),
+            };
+            let kubelet = Kubelet::new(options.clone());
             self.nodes.add(kubelet.clone());
-            self.tasks.spawn(run_kubelet(kubelet, self.stop.child_token()));
+            let (nodes, network) = (self.nodes.clone(), self.network.clone());
+            self.tasks.spawn(run_node(kubelet, options, nodes, network, self.stop.child_token()));
         }
         Ok(())
+    }
+
+    fn start_ways_in(&self, hosts: Vec<PodNetwork>, listens: bool) {
+        let inside = Inside::new(self.network.clone(), hosts, self.parts.context.proxies.clone());
+        let client = Client::new(self.server.clone(), User::new(WAYS_IN, &[]), "kijabi-ways-in");
+        let stop = self.stop.child_token();
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(ways_in::run(client, Arc::new(inside), listens)).await;
+        });
+    }
+
+    fn start_ingress(&self) {
+        let client = Client::new(self.server.clone(), User::new(INGRESS, &[]), "kijabi-ingress");
+        let (stop, ingresses) = (self.stop.child_token(), self.parts.context.ingresses.clone());
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(ingress::run(client, ingresses)).await;
+        });
     }
 
     fn runtime(&self, data_dir: &Path) -> Result<Runtime> {
@@ -239,6 +276,38 @@ async fn alone<T: ?Sized>(held: &Arc<T>) {
     }
 }
 
+/// Runs a node's kubelet, and another one after each crash that was made on purpose.
+async fn run_node(
+    mut kubelet: Arc<Kubelet>,
+    options: NodeOptions,
+    nodes: Arc<Nodes>,
+    network: Network,
+    stop: CancellationToken,
+) {
+    let name = kubelet.name().to_owned();
+    let faults = options.faults.clone();
+    loop {
+        let power = stop.child_token();
+        let running = run_kubelet(kubelet, power.clone());
+        tokio::pin!(running);
+        tokio::select! {
+            () = &mut running => return,
+            () = faults.until(|faults| faults.is_crashed(&name)) => {}
+        }
+        // Nobody finds anything there from now on.
+        nodes.remove(&name);
+        network.remove_pods_of(&name);
+        power.cancel();
+        running.await;
+        network.remove_pods_of(&name);
+        if stop.run_until_cancelled(faults.until(|faults| !faults.is_crashed(&name))).await.is_none() {
+            return;
+        }
+        kubelet = Kubelet::new(options.clone());
+        nodes.add(kubelet.clone());
+    }
+}
+
 /// Runs a kubelet to its end, and tells where that is not the one that was asked for. Its node is then
 /// one whose lease runs out.
 async fn run_kubelet(kubelet: Arc<Kubelet>, stop: CancellationToken) {
@@ -282,21 +351,29 @@ async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener> {
     })
 }
 
+/// Opens the way out of the cluster, where something beyond it may be reached.
+fn way_out(network: &Network, allowed: &[Allowed]) -> Option<Arc<Outbound>> {
+    let outbound = (!allowed.is_empty()).then(|| Arc::new(Outbound::new(allowed.to_vec())))?;
+    network.allow_outbound(outbound.clone());
+    Some(outbound)
+}
+
 /// Puts the nodes on the network, the control plane's first, each with rules of its own.
 fn join_nodes(
     network: &Network,
     workers: u16,
     clock: &Arc<ClusterClock>,
-) -> Result<(Vec<PodNetwork>, ProxyRules)> {
-    let (mut hosts, mut proxies) = (Vec::new(), ProxyRules::default());
+) -> Result<(Vec<PodNetwork>, ProxyRules, Policies)> {
+    let (mut hosts, mut proxies, mut policies) = (Vec::new(), ProxyRules::default(), Policies::default());
     let pod_network = POD_NETWORK.parse().map_err(anyhow::Error::msg)?;
     let workers = (1..=workers).map(|number| format!("node-{number}"));
     for (index, name) in std::iter::once(CONTROL_PLANE.to_owned()).chain(workers).enumerate() {
         let host = network.add_node(&name, node_address(index))?;
         proxies.install(network, &name, host.ip(), pod_network, clock.clone());
+        policies.install(network, &name, host.ip());
         hosts.push(host);
     }
-    Ok((hosts, proxies))
+    Ok((hosts, proxies, policies))
 }
 
 /// The port of the API server on its node, as pods see it; where this machine's clients find it is

@@ -29,14 +29,17 @@ use crate::clock::ClusterClock;
 use crate::cluster::API_SERVER_PORT;
 use crate::component_log::ComponentLog;
 use crate::kubelet::{Component, ComponentContext, Components};
-use crate::network::{Listener, PodNetwork};
-use crate::{dns, metrics_server, proxy, scheduler};
+use crate::network::{Listener, Outbound, PodNetwork};
+use crate::network_policy::Policies;
+use crate::{dns, metrics_server, network_policy, proxy, scheduler};
 
 /// What the components are made of.
 pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<ClusterClock>,
     pub(crate) context: Context,
+    pub(crate) policies: Policies,
+    pub(crate) outbound: Option<Arc<Outbound>>,
     pub(crate) router: Router,
     pub(crate) plain: TcpListener,
     pub(crate) secure: TcpListener,
@@ -69,6 +72,7 @@ pub(crate) fn node_components(parts: &Arc<Parts>) -> Components {
 
 fn add_node_components(components: &mut Components, parts: &Arc<Parts>) {
     components.add("kube-proxy", component(parts, kube_proxy));
+    components.add("networking/kube-network-policies", component(parts, kube_network_policies));
 }
 
 /// What a component's task gets of its container.
@@ -203,7 +207,7 @@ async fn coredns(parts: Arc<Parts>, container: Container) {
     let groups = ["system:serviceaccounts", "system:serviceaccounts:kube-system"];
     let user = User::new("system:serviceaccount:kube-system:coredns", &groups);
     let client = Client::new(parts.context.server.clone(), user, "coredns");
-    dns::run(client, container.network, container.log).await;
+    dns::run(client, container.network, container.log, parts.outbound.clone()).await;
 }
 
 /// The rules of the node that its container is on.
@@ -215,6 +219,18 @@ async fn kube_proxy(parts: Arc<Parts>, container: Container) {
     let user = User::new("system:kube-proxy", &[]);
     let client = Client::new(parts.context.server.clone(), user, "kube-proxy");
     proxy::run(client, rules.clone(), container.network, container.log).await;
+}
+
+/// What holds the pods of the node that its container is on to policies.
+async fn kube_network_policies(parts: Arc<Parts>, container: Container) {
+    let node = container.network.identity().node.clone();
+    let Some(policies) = parts.policies.of(&node) else {
+        return container.log.error(&format!("node {node:?} holds to no policies"));
+    };
+    let groups = ["system:serviceaccounts", "system:serviceaccounts:kube-system"];
+    let user = User::new("system:serviceaccount:kube-system:kube-network-policies", &groups);
+    let client = Client::new(parts.context.server.clone(), user, "kube-network-policies");
+    network_policy::run(client, policies.clone(), container.log).await;
 }
 
 /// Whether the API server answers at the page's door.

@@ -2,8 +2,8 @@
 //! answers is decided in `shared::dns`.
 //!
 //! Follows CoreDNS with kubeadm's Corefile (`cmd/kubeadm/app/phases/addons/dns/manifests.go` of
-//! kubernetes/kubernetes): the plugins `errors`, `health`, `ready`, `kubernetes` and `loadbalance`. Nobody else is
-//! asked, since containers have no way out of the cluster.
+//! kubernetes/kubernetes): the plugins `errors`, `health`, `ready`, `kubernetes` and `loadbalance`. Of other names it
+//! knows those alone that containers may reach (`--allow-outbound`), by way of this machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -25,7 +25,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::component_log::ComponentLog;
-use crate::network::{BindError, Connection, DatagramPort, Listener, PodNetwork};
+use crate::network::{BindError, Connection, DatagramPort, Listener, Outbound, PodNetwork};
 use crate::pump::{Tasks, Told, inform};
 use crate::small_http;
 
@@ -37,6 +37,8 @@ pub(crate) const READY_PORT: u16 = 8181;
 const MOST_CLIENTS: usize = 1000;
 /// How many of them may be one pod's, so that none keeps the others out.
 const MOST_OF_ONE: usize = 50;
+/// How often names beyond the cluster are looked up anew.
+const REFRESH: Duration = Duration::from_secs(30);
 /// How long a client may be silent.
 const IDLE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -48,13 +50,23 @@ struct Server {
 }
 
 /// Serves until the task is dropped, or its pod's network is gone.
-pub(crate) async fn run(client: Client, network: PodNetwork, log: ComponentLog) {
-    if let Err(error) = run_on(client, &network, log.clone()).await {
+pub(crate) async fn run(
+    client: Client,
+    network: PodNetwork,
+    log: ComponentLog,
+    outbound: Option<Arc<Outbound>>,
+) {
+    if let Err(error) = run_on(client, &network, log.clone(), outbound).await {
         log.error(&format!("cannot serve at {}: {error}", network.ip()));
     }
 }
 
-async fn run_on(client: Client, network: &PodNetwork, log: ComponentLog) -> Result<(), BindError> {
+async fn run_on(
+    client: Client,
+    network: &PodNetwork,
+    log: ComponentLog,
+    outbound: Option<Arc<Outbound>>,
+) -> Result<(), BindError> {
     let (inputs, mut received) = mpsc::unbounded_channel();
     let mut tasks = Tasks::default();
     let everything = ListOptions::default;
@@ -64,6 +76,9 @@ async fn run_on(client: Client, network: &PodNetwork, log: ComponentLog) -> Resu
     tasks.spawn(inform::<EndpointSlice, _>(client.clone(), everything(), inputs, of("EndpointSlice")));
     let server = Server { zone: Arc::new(RwLock::new(Zone::new(network.ip()))), log };
     tasks.spawn(serve_status(listen(network, HEALTH_PORT)?, "/health"));
+    if let Some(outbound) = outbound {
+        tasks.spawn(look_beyond(server.clone(), outbound));
+    }
     let mut unread = BTreeSet::from(["Namespace", "Service", "EndpointSlice"]);
     loop {
         tokio::select! {
@@ -87,6 +102,15 @@ async fn run_on(client: Client, network: &PodNetwork, log: ComponentLog) -> Resu
             },
             never = tasks.watch() => match never {},
         }
+    }
+}
+
+/// Keeps the names up to date that containers may reach beyond the cluster.
+async fn look_beyond(server: Server, outbound: Arc<Outbound>) {
+    loop {
+        let names = outbound.resolve().await;
+        server.zone.write().unwrap_or_else(PoisonError::into_inner).set_beyond(names);
+        tokio::time::sleep(REFRESH).await;
     }
 }
 

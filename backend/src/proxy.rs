@@ -9,7 +9,7 @@ mod health;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::{Node, Service};
@@ -21,14 +21,15 @@ use shared::given::Clock;
 use shared::informer::Change;
 use shared::proxy::affinity::Affinity;
 use shared::proxy::iptables::iptables_save;
-use shared::proxy::route::{Packet, Route, route, still_leads};
+use shared::proxy::route::{Packet, Route, is_answered, route, still_leads};
+use shared::proxy::service_port::Protocol;
 use shared::proxy::table::ServiceTable;
 use tokio::sync::mpsc;
 
 use crate::clock::{ClusterClock, SystemEntropy};
 use crate::component_log::ComponentLog;
 use crate::network::{Attempt, ConnectionRule, DialError, Network, Origin, PodNetwork, Stage, Verdict};
-use crate::pump::{Tasks, Told, inform};
+use crate::pump::{Tasks, Told, apply, inform};
 use health::HealthServer;
 
 /// The rules of one node.
@@ -49,6 +50,13 @@ impl NodeRules {
     /// The rules as `iptables-save` would print them on the node.
     pub fn iptables_save(&self) -> String {
         iptables_save(&self.written().table)
+    }
+
+    /// Whether somebody answers a connection from beyond the cluster that enters at this node.
+    pub(crate) fn answers_from_outside(&self, source: Ipv4Addr, destination: SocketAddrV4) -> bool {
+        let to_node = *destination.ip() == self.address;
+        let packet = Packet { protocol: Protocol::Tcp, source, destination, from_node: false, to_node };
+        is_answered(&self.written().table, &packet)
     }
 
     fn written(&self) -> MutexGuard<'_, Written> {
@@ -200,13 +208,5 @@ fn write(table: &mut ServiceTable, input: &Input) {
             _ => table.set_endpoint_slice(slice),
         }),
         Input::Node(told) => apply(told, |_, node| table.set_node(node)),
-    }
-}
-
-fn apply<K: 'static>(told: &Told, mut take: impl FnMut(Change, &K)) {
-    if let Told::Changed(change, object) = told
-        && let Some(object) = object.downcast_ref::<K>()
-    {
-        take(*change, object);
     }
 }

@@ -58,6 +58,15 @@ pub(crate) enum Told {
     Changed(Change, SharedObject),
 }
 
+/// Hands a changed object of type `K` over.
+pub(crate) fn apply<K: 'static>(told: &Told, mut take: impl FnMut(Change, &K)) {
+    if let Told::Changed(change, object) = told
+        && let Some(object) = object.downcast_ref::<K>()
+    {
+        take(*change, object);
+    }
+}
+
 /// Follows a collection for ever, telling `owner` of every change; ends when the owner is gone.
 pub(crate) async fn inform_kind(
     client: Client,

@@ -13,6 +13,7 @@ use shared::apiserver::user::{Caller, MASTERS, User};
 
 use super::reply::Failure;
 use super::{Context, audit};
+use crate::ingress;
 
 /// The name under which the page's requests stand in the audit.
 pub(super) const PAGE_USER: &str = "kijabi:page";
@@ -42,6 +43,9 @@ pub(super) async fn authenticate(
     next: Next,
 ) -> Response {
     let user = match &door {
+        Door::Page { authorities } if is_of_ingress(&context, &request, authorities) => {
+            return ingress::serve(&context.ingresses, &context.host, "http", request).await;
+        }
         Door::Page { authorities } => match foreign(request.headers(), authorities) {
             Some(why) => return refuse_foreign(&why),
             None => Some(User::new(PAGE_USER, &[MASTERS])),
@@ -61,6 +65,13 @@ pub(super) async fn authenticate(
     }
     request.extensions_mut().insert(caller);
     next.run(request).await
+}
+
+/// Whether a request to the page's door is for a host that an Ingress serves; the page's own hosts are not asked.
+fn is_of_ingress(context: &Context, request: &Request, authorities: &[String]) -> bool {
+    let host = text(request.headers(), header::HOST);
+    let is_own = authorities.iter().any(|own| own == host);
+    !is_own && !host.is_empty() && context.ingresses.serves(ingress::without_port(host))
 }
 
 fn peer(extensions: &Extensions) -> String {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request};
 use axum::{Extension, Router, middleware};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -13,13 +13,14 @@ use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::identity::{self, Certified, Door};
 use super::{Context, tls};
-use crate::network;
+use crate::{ingress, network};
 
 /// How long a client may take to finish the TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -71,22 +72,53 @@ pub async fn serve_secure(
     context: Context,
     listening: Listening,
 ) {
-    let router = guarded(router, Door::Secure, context);
-    let acceptor = TlsAcceptor::from(config);
+    let router = guarded(router, Door::Secure, context.clone());
+    let ingress = ingress_router(context.clone());
     accept(listener, &listening, |stream, peer| {
-        let (acceptor, router, shutdown) = (acceptor.clone(), router.clone(), listening.shutdown.clone());
+        let (config, router, shutdown) = (config.clone(), router.clone(), listening.shutdown.clone());
+        let (ingress, context) = (ingress.clone(), context.clone());
         async move {
-            let handshake = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await;
-            let Ok(Ok(stream)) = handshake else {
+            let handshake = tokio::time::timeout(HANDSHAKE_LIMIT, handshake(stream, config, &context)).await;
+            let Ok(Ok((stream, of_ingress))) = handshake else {
                 tracing::debug!(%peer, "TLS handshake failed");
                 return;
             };
+            if of_ingress {
+                return serve(stream, ingress.layer(Extension(ConnectInfo(peer))), shutdown).await;
+            }
             let user = tls::user(stream.get_ref().1.peer_certificates());
             let router = router.layer(Extension(Certified(user))).layer(Extension(ConnectInfo(peer)));
             serve(stream, router, shutdown).await;
         }
     })
     .await;
+}
+
+/// Does TLS: as an Ingress where its host is asked for that is no name of the API server's, else as that. Also
+/// tells which.
+async fn handshake<S>(
+    stream: S,
+    config: Arc<ServerConfig>,
+    context: &Context,
+) -> io::Result<(TlsStream<S>, bool)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+    let name = start.client_hello().server_name().map(str::to_owned);
+    let name = name.filter(|name| !tls::is_own_name(name));
+    match name.and_then(|name| context.ingresses.tls(&name)) {
+        Some(config) => Ok((start.into_stream(config).await?, true)),
+        None => Ok((start.into_stream(config).await?, false)),
+    }
+}
+
+/// Answers everything as Ingresses say.
+fn ingress_router(context: Context) -> Router {
+    Router::new().fallback(move |request: Request| {
+        let context = context.clone();
+        async move { ingress::serve(&context.ingresses, &context.host, "https", request).await }
+    })
 }
 
 /// Where connections come from.

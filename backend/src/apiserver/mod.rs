@@ -6,12 +6,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, delete, get};
 use axum::{Router, middleware};
 use shared::apiserver::ApiServer;
 use shared::apiserver::openapi::OpenApi;
 use tower::ServiceExt as _;
 
+use crate::faults::FaultBoard;
+use crate::ingress::Ingresses;
 use crate::kubelet::Nodes;
 use crate::network::{Network, PodNetwork};
 use crate::proxy::ProxyRules;
@@ -25,6 +27,7 @@ mod connect;
 mod decisions;
 mod discovery;
 mod encode;
+mod faults;
 mod health;
 mod identity;
 mod listen;
@@ -50,6 +53,8 @@ mod wire;
 
 pub use identity::Door;
 pub use listen::{Listening, serve_plain, serve_secure};
+pub(crate) use proxy::strip;
+pub(crate) use tunnel::{join, name_protocol as named_protocol, wanted as wants_upgrade};
 
 /// What the handlers need of the cluster.
 #[derive(Clone)]
@@ -64,6 +69,10 @@ pub struct Context {
     pub host: PodNetwork,
     /// The rules that kube-proxy writes on each node.
     pub proxies: Arc<ProxyRules>,
+    /// What is served under the hosts of Ingresses.
+    pub ingresses: Arc<Ingresses>,
+    /// What is wrong on purpose.
+    pub faults: Arc<FaultBoard>,
     /// What the scheduler decided, and why.
     pub decisions: Arc<DecisionLog>,
     /// The OpenAPI documents, made on first use.
@@ -89,6 +98,8 @@ pub fn router(context: Context, page: Router) -> Router {
         .route("/kijabi/audit", get(audit_stream::handle))
         .route("/kijabi/scheduler/decisions", get(decisions::handle))
         .route("/kijabi/proxy/{node}/rules", get(proxy_rules::handle))
+        .route("/kijabi/faults", get(faults::list).post(faults::add))
+        .route("/kijabi/faults/{name}", delete(faults::remove))
         .with_state(context)
         .fallback_service(page)
 }

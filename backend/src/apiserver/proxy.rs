@@ -214,7 +214,7 @@ pub(super) fn outgoing(
 }
 
 /// Takes out what concerns one connection: the headers known for it, and those that `Connection` names.
-pub(super) fn strip(headers: &mut HeaderMap) {
+pub(crate) fn strip(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = listed(headers, header::CONNECTION)
         .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
         .collect();

@@ -116,6 +116,11 @@ impl Certificates {
     }
 }
 
+/// Whether a name is one of the API server's own.
+pub(super) fn is_own_name(name: &str) -> bool {
+    SERVER_NAMES.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
 /// The user that a verified client certificate names.
 pub(super) fn user(certificates: Option<&[CertificateDer<'_>]>) -> Option<User> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificates?.first()?).ok()?;

@@ -17,7 +17,7 @@ use super::proxy::{connect, listed, outgoing, prefix, strip, unreachable};
 use super::reply::Failure;
 
 /// Whether the client asks for another protocol.
-pub(super) fn wanted(headers: &HeaderMap) -> bool {
+pub(crate) fn wanted(headers: &HeaderMap) -> bool {
     headers.contains_key(header::UPGRADE)
         && listed(headers, header::CONNECTION).any(|item| item.eq_ignore_ascii_case("upgrade"))
 }
@@ -55,7 +55,8 @@ pub(super) async fn open(
     Ok(response)
 }
 
-fn name_protocol(headers: &mut HeaderMap, protocol: Option<HeaderValue>) {
+/// Names the protocol that a connection changes to.
+pub(crate) fn name_protocol(headers: &mut HeaderMap, protocol: Option<HeaderValue>) {
     if let Some(protocol) = protocol {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, protocol);
@@ -73,7 +74,7 @@ fn not_upgraded(mut answer: Response) -> Result<Response, Failure> {
 }
 
 /// Copies bytes both ways until one side ends; then the other has nobody to talk to.
-async fn join(client: Upgraded, pod: Upgraded) {
+pub(crate) async fn join(client: Upgraded, pod: Upgraded) {
     let (mut from_client, mut to_client) = tokio::io::split(TokioIo::new(client));
     let (mut from_pod, mut to_pod) = tokio::io::split(TokioIo::new(pod));
     tokio::select! {

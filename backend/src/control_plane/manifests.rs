@@ -18,6 +18,8 @@ use crate::metrics_server::RESOLUTION;
 const COREDNS_VERSION: &str = "v1.14.3";
 /// The version of metrics-server that is followed.
 const METRICS_SERVER_VERSION: &str = "v0.8.0";
+/// The version of kube-network-policies that is followed.
+const POLICIES_VERSION: &str = "v1.0.0";
 /// What stands first in a manifest that the program wrote, and will write again at the next start.
 const GENERATED: &str = "# Written by kijabi at every start. Remove this line to keep your own changes.\n";
 
@@ -25,7 +27,8 @@ const GENERATED: &str = "# Written by kijabi at every start. Remove this line to
 pub(crate) fn write(node: &str, options: &ClusterOptions, secure_address: SocketAddr) -> Result<()> {
     let directory = crate::kubelet::manifests(&node_directory(&options.data_dir, node));
     fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
-    let mut pods = vec![("kube-proxy", kube_proxy(node))];
+    let policies = "kube-network-policies";
+    let mut pods = vec![("kube-proxy", kube_proxy(node)), (policies, kube_network_policies(node))];
     if node == CONTROL_PLANE {
         pods.extend(control_plane(options, secure_address));
         pods.push(("coredns", coredns()));
@@ -81,6 +84,18 @@ fn kube_proxy(node: &str) -> Value {
     let mut pod = static_pod("kube-proxy", command.to_vec(), "", None);
     pod["metadata"]["labels"] = json!({ "k8s-app": "kube-proxy" });
     pod["spec"]["tolerations"] = json!([{ "operator": "Exists" }]);
+    pod["spec"]["containers"][0]["resources"] = json!({});
+    pod
+}
+
+/// What holds pods to NetworkPolicies: a DaemonSet in its own project's manifests, as kube-proxy is in kubeadm's.
+fn kube_network_policies(node: &str) -> Value {
+    let command = ["kube-network-policies", &format!("--hostname-override={node}")].map(str::to_owned);
+    let mut pod = static_pod("kube-network-policies", command.to_vec(), "", None);
+    let image = format!("{REGISTRY}/networking/kube-network-policies:{POLICIES_VERSION}");
+    pod["metadata"]["labels"] = json!({ "k8s-app": "kube-network-policies" });
+    pod["spec"]["tolerations"] = json!([{ "operator": "Exists" }]);
+    pod["spec"]["containers"][0]["image"] = image.into();
     pod["spec"]["containers"][0]["resources"] = json!({});
     pod
 }

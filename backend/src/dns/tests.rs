@@ -64,7 +64,7 @@ impl Cluster {
         let time: crate::runtime::Clock = Arc::new(move || clock.now());
         let writer = LogWriter::create(log.clone(), LogConfig::default(), time.clone()).unwrap();
         let coredns = client("system:serviceaccount:kube-system:coredns", &[]);
-        let task = tokio::spawn(run(coredns, of_server, ComponentLog::new(writer, time)));
+        let task = tokio::spawn(run(coredns, of_server, ComponentLog::new(writer, time), None));
         let admin = client("admin", &["system:masters"]);
         Cluster { admin, pod, _network: network, log, task, _directory: directory }
     }

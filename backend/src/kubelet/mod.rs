@@ -47,6 +47,7 @@ pub use usage::NodeUsage;
 #[derive(Default)]
 pub struct Nodes {
     kubelets: RwLock<BTreeMap<String, Arc<Kubelet>>>,
+    names: RwLock<Vec<String>>,
 }
 
 impl Nodes {
@@ -55,8 +56,22 @@ impl Nodes {
         self.kubelets.read().unwrap_or_else(PoisonError::into_inner).get(node).cloned()
     }
 
+    /// The nodes by the order in which their kubelets were first made known, also those that are gone.
+    pub fn names(&self) -> Vec<String> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets the kubelet of a node that is gone.
+    pub fn remove(&self, node: &str) {
+        self.kubelets.write().unwrap_or_else(PoisonError::into_inner).remove(node);
+    }
+
     /// Makes a kubelet known.
     pub fn add(&self, kubelet: Arc<Kubelet>) {
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        if !names.iter().any(|name| name == kubelet.name()) {
+            names.push(kubelet.name().to_owned());
+        }
         let mut kubelets = self.kubelets.write().unwrap_or_else(PoisonError::into_inner);
         kubelets.insert(kubelet.name().to_owned(), kubelet);
     }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::ClusterClock;
+use crate::faults::FaultBoard;
 use crate::network::PodNetwork;
 use crate::pump::EventSink;
 use crate::runtime::Runtime;
@@ -26,6 +27,7 @@ use super::running::RunningContainers;
 use super::services::Services;
 
 /// What a kubelet is made of.
+#[derive(Clone)]
 pub struct NodeOptions {
     /// What the node is.
     pub machine: Machine,
@@ -41,6 +43,8 @@ pub struct NodeOptions {
     pub network: PodNetwork,
     /// The parts of this program that can run here as containers.
     pub components: Arc<Components>,
+    /// What is wrong on purpose.
+    pub faults: Arc<FaultBoard>,
 }
 
 /// The kubelet of one node.
@@ -54,6 +58,7 @@ pub struct Kubelet {
     /// The node's own network namespace.
     pub(super) network: PodNetwork,
     pub(super) components: Arc<Components>,
+    faults: Arc<FaultBoard>,
     pub(super) images: Images,
     pub(super) events: EventSink,
     pub(super) logs: RunningLogs,
@@ -79,6 +84,7 @@ impl Kubelet {
             runtime: options.runtime,
             network: options.network,
             components: options.components,
+            faults: options.faults,
             events,
             logs: RunningLogs::default(),
             services: Services::default(),
@@ -92,6 +98,18 @@ impl Kubelet {
     /// The node's name.
     pub fn name(&self) -> &str {
         &self.machine.name
+    }
+
+    /// Waits while the node is paused.
+    pub(super) async fn while_paused(&self) {
+        self.faults.until(|faults| !faults.is_paused(self.name())).await;
+    }
+
+    /// Kills a container that runs, without a word; false where it does not run.
+    pub(crate) async fn kill_container(&self, uid: &str, container: &str) -> bool {
+        let Some(found) = self.running.get(uid, container) else { return false };
+        found.running.kill(std::time::Duration::ZERO).await;
+        true
     }
 
     /// Does something beside the loop, for as long as that runs.

@@ -88,6 +88,7 @@ pub(super) async fn keep_alive(kubelet: Arc<Kubelet>) {
     let mut status_due = after(kubelet.now(), STATUS_PERIOD);
     loop {
         kubelet.clock.sleep_until(after(kubelet.now(), RENEWAL)).await;
+        kubelet.while_paused().await;
         if let Err(error) = renew(&kubelet).await {
             tracing::warn!(
                 node = kubelet.name(),

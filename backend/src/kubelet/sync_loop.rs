@@ -126,6 +126,10 @@ impl Kubelet {
         tasks.spawn(static_pods::follow(self.clone(), inputs.clone()));
         let mut sync_loop = SyncLoop::new(self.clone(), inputs);
         loop {
+            // A paused kubelet hears of nothing, and finds it all afterwards.
+            if stop.run_until_cancelled(self.while_paused()).await.is_none() {
+                break;
+            }
             tokio::select! {
                 input = received.recv() => match input {
                     Some(input) => sync_loop.take(input),

@@ -44,6 +44,7 @@ impl Node {
             runtime: Runtime::new(RuntimeOptions::default()).unwrap(),
             network: network.add_node(NAME, address).unwrap(),
             components: Arc::new(components),
+            faults: Arc::default(),
         });
         // Containers wait until it is known which Services there are.
         kubelet.spawn(services::follow(kubelet.clone()));

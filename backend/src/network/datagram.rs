@@ -1,7 +1,7 @@
 //! Datagrams: UDP between pods. They keep their borders, may be lost where a receiver is slow, and reach the
 //! pods behind a Service by the same rules as connections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -123,13 +123,15 @@ impl DatagramPort {
         let network = self.pod.network().ok_or(DialError::Unreachable)?;
         let now = Instant::now();
         let datagram = |from| Datagram { from, data: data.clone() };
-        let before = self.flows.target(to, now);
-        let Some(target) = network.route_datagram(&self.pod, to, before)? else { return Ok(()) };
+        let (before, answers) = (self.flows.target(to, now), self.flows.has_heard(to, now));
+        let Some(target) = network.route_datagram(&self.pod, to, before, answers)? else { return Ok(()) };
         self.flows.remember(to, target, now);
         match network.deliver(&self.pod, self.address, target, datagram) {
             // The pod that had the conversation is gone.
             Err(_) if before == Some(target) => {
-                let Some(target) = network.route_datagram(&self.pod, to, None)? else { return Ok(()) };
+                let Some(target) = network.route_datagram(&self.pod, to, None, answers)? else {
+                    return Ok(());
+                };
                 self.flows.remember(to, target, now);
                 network.deliver(&self.pod, self.address, target, datagram)
             }
@@ -147,7 +149,9 @@ impl DatagramPort {
         ready!(self.poll_receivable(context));
         let Some(mut datagram) = self.next.take() else { return Poll::Ready(None) };
         self.room.give_back(&datagram);
-        datagram.from = self.flows.answered(datagram.from, Instant::now());
+        let now = Instant::now();
+        self.flows.heard.note(datagram.from.into(), now);
+        datagram.from = self.flows.answered(datagram.from, now);
         Poll::Ready(Some(datagram))
     }
 
@@ -178,6 +182,35 @@ struct Flows {
     by_dialled: BTreeMap<SocketAddr, Flow>,
     /// What was dialled last of those that lead to a pod.
     by_target: BTreeMap<SocketAddr, SocketAddr>,
+    /// Whom something came from; what goes to them answers it.
+    heard: Heard,
+}
+
+/// Senders of the last while, in two halves of which the older one is forgotten at a time.
+#[derive(Default)]
+struct Heard {
+    now: BTreeSet<SocketAddr>,
+    before: BTreeSet<SocketAddr>,
+    since: Option<Instant>,
+}
+
+impl Heard {
+    fn note(&mut self, sender: SocketAddr, now: Instant) {
+        self.turn(now);
+        self.now.insert(sender);
+    }
+
+    fn turn(&mut self, now: Instant) {
+        let age = now.duration_since(*self.since.get_or_insert(now));
+        if age < FLOW_LIMIT && self.now.len() < MOST_FLOWS {
+            return;
+        }
+        self.before = std::mem::take(&mut self.now);
+        if age >= 2 * FLOW_LIMIT {
+            self.before.clear();
+        }
+        self.since = Some(now);
+    }
 }
 
 struct Flow {
@@ -194,6 +227,12 @@ impl Flow {
 impl Flows {
     fn target(&self, dialled: SocketAddr, now: Instant) -> Option<SocketAddr> {
         self.by_dialled.get(&dialled).filter(|flow| flow.is_fresh(now)).map(|flow| flow.target)
+    }
+
+    /// Whether something came from there not long ago.
+    fn has_heard(&mut self, from: SocketAddr, now: Instant) -> bool {
+        self.heard.turn(now);
+        self.heard.now.contains(&from) || self.heard.before.contains(&from)
     }
 
     /// A datagram goes on its way.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use shared::proxy::service_port::Protocol;
@@ -13,12 +13,16 @@ use super::bindings::EPHEMERAL_PORTS;
 use super::connection::{Addresses, Connection};
 use super::datagram::Datagram;
 use super::error::{BindError, DialError};
+use super::outbound::Outbound;
 use super::pod::{PodIdentity, PodNetwork};
 use super::pressure::Pressure;
-use super::rules::{Attempt, ConnectionRule, Flow, Origin, Rules, Stage, Verdict};
+use super::rules::{Arrival, Attempt, ConnectionRule, Flow, Origin, Rules, Stage, Verdict};
 
-/// How long a connection waits for room in a backlog.
+/// How long a connection waits for room in a backlog, or for an answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long after the first attempt that got no answer the second is made; it doubles from one to the next, as
+/// with Linux's `TCP_TIMEOUT_INIT`.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// The pod network of a cluster. Clones are the same network.
 #[derive(Clone, Default)]
@@ -47,6 +51,8 @@ struct Shared {
     pressure: Arc<Pressure>,
     /// Port of the last connection that left under a node's address.
     node_port: AtomicU16,
+    /// The way out of the cluster, where there is one.
+    outbound: OnceLock<Arc<Outbound>>,
 }
 
 impl Network {
@@ -94,6 +100,18 @@ impl Network {
         pod.shut_down();
     }
 
+    /// Takes every pod of a node off the network, as when it loses its power.
+    pub fn remove_pods_of(&self, node: &str) {
+        let gone: Vec<PodNetwork> = {
+            let mut pods = self.pods();
+            let is_gone = |pod: &PodNetwork| pod.origin() == Origin::Pod && pod.identity().node == node;
+            let gone = pods.values().filter(|pod| is_gone(pod)).cloned().collect();
+            pods.retain(|_, pod| !is_gone(pod));
+            gone
+        };
+        gone.iter().for_each(PodNetwork::shut_down);
+    }
+
     /// The pod that has an address.
     pub fn pod(&self, ip: Ipv4Addr) -> Option<PodNetwork> {
         self.pods().get(&ip).cloned()
@@ -107,6 +125,11 @@ impl Network {
     /// Adds a rule for the connections that leave from one node.
     pub fn add_node_rule(&self, node: &str, stage: Stage, rule: Arc<dyn ConnectionRule>) {
         self.shared.rules.add_to_node(node, stage, rule);
+    }
+
+    /// Opens the way out of the cluster; the first one stays.
+    pub fn allow_outbound(&self, outbound: Arc<Outbound>) {
+        self.shared.outbound.get_or_init(|| outbound);
     }
 
     /// Makes a connection from a pod or a node: the way of every packet.
@@ -141,12 +164,14 @@ impl Network {
         from: &PodNetwork,
         to: SocketAddr,
         before: Option<SocketAddr>,
+        answers: bool,
     ) -> Result<Option<SocketAddr>, DialError> {
-        let mut attempt = attempt(from, Protocol::Udp, to)?;
-        if let Some(before) = before.filter(|before| self.shared.rules.still_lead(&attempt, *before)) {
-            return Ok(Some(before));
-        }
-        match self.decide(&mut attempt) {
+        let mut attempt = Attempt { answers, ..attempt(from, Protocol::Udp, to)? };
+        let verdict = match before.filter(|before| self.shared.rules.still_lead(&attempt, *before)) {
+            Some(before) => self.decide_again(&mut attempt, before),
+            None => self.decide(&mut attempt),
+        };
+        match verdict {
             Verdict::Continue => Ok(Some(attempt.target)),
             Verdict::Fail(error) => Err(error),
             Verdict::Drop => Ok(None),
@@ -172,14 +197,13 @@ impl Network {
         Ok(())
     }
 
-    async fn connect(&self, from: &PodNetwork, mut attempt: Attempt) -> Result<Connection, DialError> {
-        match self.decide(&mut attempt) {
-            Verdict::Continue => {}
-            Verdict::Fail(error) => return Err(error),
-            Verdict::Drop => return nothing_answers().await,
-        }
+    async fn connect(&self, from: &PodNetwork, attempt: Attempt) -> Result<Connection, DialError> {
+        let attempt = self.passed(attempt).await?;
         if !attempt.delay.is_zero() {
             tokio::time::sleep(attempt.delay).await;
+        }
+        if let Some((outbound, target)) = self.way_out(attempt.target) {
+            return self.leave(from, &attempt, outbound, target).await;
         }
         let (server, target) = self.find(from, attempt.target)?;
         let backlog = server.bindings().listener(*target.ip(), target.port()).ok_or(DialError::Refused)?;
@@ -196,21 +220,114 @@ impl Network {
         Ok(client_end)
     }
 
-    /// Asks the rules of the node that the connection leaves from, and where it leads to another node those
-    /// of that one, too.
+    /// The way out, for a target that nobody here has and that may be reached.
+    fn way_out(&self, target: SocketAddr) -> Option<(&Outbound, SocketAddrV4)> {
+        let SocketAddr::V4(target) = target else { return None };
+        let outbound = self.shared.outbound.get()?;
+        let is_here = target.ip().is_loopback() || self.pod(*target.ip()).is_some();
+        (!is_here && outbound.allows(target)).then_some((&**outbound, target))
+    }
+
+    /// Connects to what is beyond the cluster.
+    async fn leave(
+        &self,
+        from: &PodNetwork,
+        attempt: &Attempt,
+        outbound: &Outbound,
+        target: SocketAddrV4,
+    ) -> Result<Connection, DialError> {
+        let exit = outbound.open(target).await?;
+        let port = from.bindings().client_port().ok_or(DialError::NoFreePort)?;
+        let client = SocketAddr::new(attempt.source.ip(), port);
+        let addresses = Addresses { client, dialled: attempt.dialled, server: target.into() };
+        let flow = Flow { source: client, dialled: attempt.dialled, target: target.into() };
+        let flow = self.shared.rules.open(&attempt.node, flow);
+        let (client_end, outer_end) = Connection::pair(addresses, &self.shared.pressure, flow);
+        if !from.remember(&client_end) {
+            return Err(DialError::Unreachable);
+        }
+        tokio::spawn(exit.carry(outer_end));
+        Ok(client_end)
+    }
+
+    /// Asks the rules until they let a connection pass: what is dropped on its way is sent again, as TCP does
+    /// it, until the client has waited long enough.
+    async fn passed(&self, first: Attempt) -> Result<Attempt, DialError> {
+        let (mut left, mut pause) = (CONNECT_TIMEOUT, FIRST_RETRY);
+        loop {
+            let mut attempt = first.clone();
+            match self.decide(&mut attempt) {
+                Verdict::Continue => return Ok(attempt),
+                Verdict::Fail(error) => return Err(error),
+                Verdict::Drop if left.is_zero() => return Err(DialError::TimedOut),
+                Verdict::Drop => {}
+            }
+            tokio::time::sleep(pause.min(left)).await;
+            left = left.saturating_sub(pause);
+            pause *= 2;
+        }
+    }
+
+    /// Asks the rules of the node that the connection leaves from, then those of the node that it comes to;
+    /// where it comes to another node's own address, it leaves from there anew.
     fn decide(&self, attempt: &mut Attempt) -> Verdict {
         if attempt.target.ip().is_loopback() {
             return Verdict::Continue;
         }
         let verdict = self.shared.rules.decide(attempt);
-        if verdict == Verdict::Continue
-            && let Some(entered) = self.node_at(attempt.target)
-            && entered != attempt.node
-        {
-            self.enter_node(attempt, entered);
-            return self.shared.rules.decide(attempt);
+        if verdict != Verdict::Continue {
+            return verdict;
         }
+        if let Some(entered) = self.node_at(attempt.target).filter(|entered| *entered != attempt.node) {
+            let verdict = self.admit(attempt);
+            if verdict != Verdict::Continue {
+                return verdict;
+            }
+            self.enter_node(attempt, entered);
+            let verdict = self.shared.rules.decide(attempt);
+            if verdict != Verdict::Continue {
+                return verdict;
+            }
+        }
+        self.admit(attempt)
+    }
+
+    /// As [`Network::decide`] for a datagram that follows others to where these went.
+    fn decide_again(&self, attempt: &mut Attempt, before: SocketAddr) -> Verdict {
+        attempt.target = before;
+        if before.ip().is_loopback() {
+            return Verdict::Continue;
+        }
+        match self.shared.rules.decide_from(Stage::Policy, attempt) {
+            Verdict::Continue => self.admit(attempt),
+            verdict => verdict,
+        }
+    }
+
+    /// Asks the rules of the node that a connection comes to.
+    fn admit(&self, attempt: &mut Attempt) -> Verdict {
+        let IpAddr::V4(target) = attempt.target.ip() else { return Verdict::Continue };
+        let Some(server) = self.pod(target) else { return Verdict::Continue };
+        let source = self.seen_from(attempt, &server);
+        let own = [self.address_of(&server.identity().node), Some(bridge_address(target))];
+        let arrival = Arrival {
+            attempt,
+            source,
+            from_own_node: own.into_iter().flatten().any(|own| source == own),
+            server: server.identity(),
+            place: server.origin(),
+        };
+        let (verdict, delay) = (self.shared.rules.admit(&arrival), self.shared.rules.delay(&arrival));
+        attempt.delay += delay;
         verdict
+    }
+
+    /// Under which address a connection comes to `server`.
+    fn seen_from(&self, attempt: &Attempt, server: &PodNetwork) -> IpAddr {
+        match attempt.origin {
+            Origin::Outside | Origin::Pod if !attempt.masquerade => attempt.source.ip(),
+            _ => self.node_address(&attempt.node, server).map_or(attempt.source.ip(), IpAddr::V4),
+        }
     }
 
     /// A connection comes to another node than it left from, under the address that it has by then.
@@ -258,20 +375,13 @@ impl Network {
         if attempt.target.ip().is_loopback() {
             return Ok(SocketAddr::new(attempt.source.ip(), own_port()?));
         }
-        match attempt.origin {
-            Origin::Outside | Origin::Pod if !attempt.masquerade => {
-                let port = match attempt.source.port() {
-                    0 if attempt.masqueraded => self.next_node_port(),
-                    0 => own_port()?,
-                    chosen => chosen,
-                };
-                Ok(SocketAddr::new(attempt.source.ip(), port))
-            }
-            _ => {
-                let address = self.node_address(&attempt.node, server).unwrap_or(from.ip());
-                Ok(SocketAddr::new(address.into(), self.next_node_port()))
-            }
-        }
+        let keeps_its_own = attempt.origin != Origin::Node && !attempt.masquerade;
+        let port = match attempt.source.port() {
+            0 if keeps_its_own && !attempt.masqueraded => own_port()?,
+            chosen if keeps_its_own && chosen != 0 => chosen,
+            _ => self.next_node_port(),
+        };
+        Ok(SocketAddr::new(self.seen_from(attempt, server), port))
     }
 
     /// The address of a node as `server` sees it: to the node's own pods, its end of their network.
@@ -322,6 +432,7 @@ fn attempt(from: &PodNetwork, protocol: Protocol, to: SocketAddr) -> Result<Atte
         target,
         masquerade: false,
         masqueraded: false,
+        answers: false,
         delay: Duration::ZERO,
     })
 }
@@ -330,12 +441,6 @@ fn attempt(from: &PodNetwork, protocol: Protocol, to: SocketAddr) -> Result<Atte
 fn bridge_address(pod: Ipv4Addr) -> Ipv4Addr {
     let [a, b, c, _] = pod.octets();
     Ipv4Addr::new(a, b, c, 1)
-}
-
-/// What is dropped on its way fails when the client has waited long enough.
-async fn nothing_answers<T>() -> Result<T, DialError> {
-    tokio::time::sleep(CONNECT_TIMEOUT).await;
-    Err(DialError::TimedOut)
 }
 
 /// Waits for room in a backlog.

@@ -1,7 +1,7 @@
 //! What happens to a connection on its way: rules that translate its target, forbid it, delay it, count it.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -43,8 +43,25 @@ pub struct Attempt {
     pub masquerade: bool,
     /// Whether it left another node under that one's address before it came to this one.
     pub masqueraded: bool,
+    /// Whether it answers what came from there: a datagram's way back, which needs no permission.
+    pub answers: bool,
     /// How long it takes to be made; a rule of [`Stage::Fault`] may add to it.
     pub delay: Duration,
+}
+
+/// A connection that comes to a pod, or to a node that it passes.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// The connection, as the node that it left from let it go.
+    pub attempt: &'a Attempt,
+    /// Under which address it comes.
+    pub source: IpAddr,
+    /// Whether that is an address of the very node that it comes to.
+    pub from_own_node: bool,
+    /// Who has the target's address.
+    pub server: &'a PodIdentity,
+    /// Whether that is a pod with a network of its own, or a node.
+    pub place: Origin,
 }
 
 /// An open connection.
@@ -85,7 +102,19 @@ pub enum Stage {
 /// Takes part in every connection of a network. All methods are called by the dialling task and must not wait.
 pub trait ConnectionRule: Send + Sync {
     /// Decides about a connection before its listener is looked up.
-    fn decide(&self, attempt: &mut Attempt) -> Verdict;
+    fn decide(&self, _attempt: &mut Attempt) -> Verdict {
+        Verdict::Continue
+    }
+
+    /// Decides about a connection once more, at the node that it comes to.
+    fn admit(&self, _arrival: &Arrival<'_>) -> Verdict {
+        Verdict::Continue
+    }
+
+    /// How much longer a connection takes to be made for coming to that node.
+    fn delay(&self, _arrival: &Arrival<'_>) -> Duration {
+        Duration::ZERO
+    }
 
     /// Whether what goes to `attempt.target` may go on to `before`, where this rule sent it earlier: asked for
     /// datagrams, which know no connections.
@@ -136,13 +165,24 @@ impl Rules {
 
     /// Asks the rules of the node that the connection is at.
     pub(super) fn decide(&self, attempt: &mut Attempt) -> Verdict {
-        for (_, rule) in self.of(&attempt.node).iter() {
-            let verdict = rule.decide(attempt);
-            if verdict != Verdict::Continue {
-                return verdict;
-            }
-        }
-        Verdict::Continue
+        self.decide_from(Stage::Translate, attempt)
+    }
+
+    /// Asks those rules of the node that come with a stage or after it.
+    pub(super) fn decide_from(&self, first: Stage, attempt: &mut Attempt) -> Verdict {
+        let rules = self.of(&attempt.node);
+        let asked = rules.iter().filter(|(stage, _)| *stage >= first);
+        first_objection(asked.map(|(_, rule)| rule.decide(attempt)))
+    }
+
+    /// Asks the rules of the node that a connection comes to.
+    pub(super) fn admit(&self, arrival: &Arrival<'_>) -> Verdict {
+        first_objection(self.of(&arrival.server.node).iter().map(|(_, rule)| rule.admit(arrival)))
+    }
+
+    /// How much longer a connection takes for coming to a node.
+    pub(super) fn delay(&self, arrival: &Arrival<'_>) -> Duration {
+        self.of(&arrival.server.node).iter().map(|(_, rule)| rule.delay(arrival)).sum()
     }
 
     /// Whether no rule of the node minds that datagrams go where they went before.
@@ -161,6 +201,11 @@ impl Rules {
         let installed = self.installed.read().unwrap_or_else(PoisonError::into_inner);
         installed.by_node.get(node).unwrap_or(&installed.everywhere).clone()
     }
+}
+
+/// The verdict of the first rule that does not let a connection go on; those after it are not asked.
+fn first_objection(mut verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    verdicts.find(|verdict| *verdict != Verdict::Continue).unwrap_or(Verdict::Continue)
 }
 
 fn insert(rules: &mut Arc<RuleList>, stage: Stage, rule: Arc<dyn ConnectionRule>) {

@@ -276,3 +276,61 @@ async fn http_should_run_over_a_connection() {
     let request = hyper::Request::get("/healthz").body(String::new()).unwrap();
     assert_eq!(client.send_request(request).await.unwrap().status(), 200);
 }
+
+#[tokio::test]
+async fn only_what_may_be_reached_should_be_reached_beyond_the_cluster() {
+    let (network, one, _) = two_pods();
+    let outside = tokio::net::TcpListener::bind((Ipv4Addr::new(127, 0, 0, 1), 0)).await.unwrap();
+    let port = outside.local_addr().unwrap().port();
+    let machine = SocketAddr::from(([127, 0, 0, 1], port));
+    assert_eq!(one.dial(machine).await.err(), Some(DialError::Refused), "loopback is the pod's own");
+    let elsewhere = at(Ipv4Addr::new(192, 0, 2, 1), 80);
+    assert_eq!(one.dial(elsewhere).await.err(), Some(DialError::Unreachable));
+    let list = vec!["127.0.0.0/8:*".parse().unwrap(), "192.0.2.0/24:443".parse().unwrap()];
+    network.allow_outbound(Arc::new(Outbound::new(list)));
+    assert_eq!(one.dial(machine).await.err(), Some(DialError::Refused), "still its own");
+    assert_eq!(one.dial(elsewhere).await.err(), Some(DialError::Unreachable), "another port");
+    // A rule leads there, as one of a Service with an external endpoint does.
+    network.add_rule(Stage::Translate, Arc::new(Leads(at(TWO, 80), Ipv4Addr::new(127, 0, 0, 1), port)));
+    assert_eq!(
+        one.dial(at(TWO, 80)).await.err(),
+        Some(DialError::Refused),
+        "nothing leads to the machine itself"
+    );
+}
+
+/// Leads what is dialled to another address.
+struct Leads(SocketAddr, Ipv4Addr, u16);
+
+impl ConnectionRule for Leads {
+    fn decide(&self, attempt: &mut Attempt) -> Verdict {
+        if attempt.target == self.0 {
+            attempt.target = at(self.1, self.2);
+        }
+        Verdict::Continue
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_reached_should_carry_bytes_both_ways() {
+    let own =
+        crate::machine::addresses().into_iter().find(|address| address.is_ipv4() && !address.is_loopback());
+    // A machine without a network has nothing beyond itself.
+    let Some(std::net::IpAddr::V4(own)) = own else { return };
+    let outside = tokio::net::TcpListener::bind((own, 0)).await.unwrap();
+    let port = outside.local_addr().unwrap().port();
+    let (network, one, _) = two_pods();
+    assert_eq!(one.dial(at(own, port)).await.err(), Some(DialError::Unreachable), "nothing is allowed yet");
+    network.allow_outbound(Arc::new(Outbound::new(vec![format!("{own}:{port}").parse().unwrap()])));
+    let mut client = one.dial(at(own, port)).await.unwrap();
+    let (mut server, _) = outside.accept().await.unwrap();
+    client.write_all(b"question").await.unwrap();
+    client.shutdown().await.unwrap();
+    let mut asked = String::new();
+    server.read_to_string(&mut asked).await.unwrap();
+    server.write_all(b"answer").await.unwrap();
+    drop(server);
+    let mut answered = String::new();
+    client.read_to_string(&mut answered).await.unwrap();
+    assert_eq!((asked.as_str(), answered.as_str()), ("question", "answer"));
+}

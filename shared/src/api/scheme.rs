@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1 as events;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{ListableResource, Metadata, Resource};
 use serde::Serialize;
@@ -325,6 +326,9 @@ pub static KINDS: &[Kind] = &[
         conversion: Some(super::events::CONVERSION),
         ..kind::<events::Event>("event", true)
     },
+    kind::<IngressClass>("ingressclass", false),
+    Kind { short_names: &["ing"], subresources: &[STATUS], ..kind::<Ingress>("ingress", true) },
+    Kind { short_names: &["netpol"], ..kind::<NetworkPolicy>("networkpolicy", true) },
 ];
 
 /// Kinds that are served and never stored, as they are measured when they are asked for; to be read only.

@@ -14,6 +14,7 @@ use super::registry::Target;
 use super::user::Caller;
 use super::{ApiServer, Result};
 
+pub(crate) mod default_ingress_class;
 mod default_toleration_seconds;
 mod namespace_lifecycle;
 mod node_restriction;
@@ -21,8 +22,14 @@ mod priority;
 pub mod service_account;
 
 /// The plugins under upstream's names, in the order in which new objects meet them.
-pub const PLUGINS: [&str; 5] =
-    ["NamespaceLifecycle", "ServiceAccount", "NodeRestriction", "Priority", "DefaultTolerationSeconds"];
+pub const PLUGINS: [&str; 6] = [
+    "NamespaceLifecycle",
+    "ServiceAccount",
+    "NodeRestriction",
+    "Priority",
+    "DefaultTolerationSeconds",
+    "DefaultIngressClass",
+];
 
 impl ApiServer {
     /// Every plugin that looks at new objects.
@@ -37,7 +44,7 @@ impl ApiServer {
         node_restriction::admit_create(caller, target, object)?;
         priority::admit(target, object)?;
         default_toleration_seconds::admit(object);
-        Ok(())
+        default_ingress_class::admit(self, target, object).await
     }
 
     /// Every plugin that looks at bindings.

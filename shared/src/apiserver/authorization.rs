@@ -8,7 +8,7 @@ use crate::api::status;
 
 use super::Result;
 use super::request::{Operation, Request};
-use super::user::{AUTHENTICATED, MASTERS, NODES, User};
+use super::user::{AUTHENTICATED, INGRESS, MASTERS, NODES, User, WAYS_IN};
 
 /// Whom a rule is for.
 enum Subject {
@@ -38,6 +38,8 @@ const PROXY: Subject = Named("system:kube-proxy");
 const DNS: Subject = Named("system:serviceaccount:kube-system:coredns");
 /// metrics-server, whose role is that of its own manifest.
 const METRICS: Subject = Named("system:serviceaccount:kube-system:metrics-server");
+/// What holds connections to policies; its role is that of `install.yaml` in kubernetes-sigs/kube-network-policies.
+const POLICIES: Subject = Named("system:serviceaccount:kube-system:kube-network-policies");
 const KUBELETS: Subject = Group(NODES);
 
 static RULES: &[Rule] = &[
@@ -103,6 +105,18 @@ static RULES: &[Rule] = &[
     },
     Rule {
         subject: CONTROLLERS,
+        verbs: READ,
+        group: "networking.k8s.io",
+        resources: &["networkpolicies", "ingresses"],
+    },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Delete, Verb::DeleteCollection],
+        group: "networking.k8s.io",
+        resources: &["networkpolicies", "ingresses"],
+    },
+    Rule {
+        subject: CONTROLLERS,
         verbs: &[Patch, Update],
         group: "",
         resources: &["nodes", "nodes/status", "pods/status", "services", "services/status"],
@@ -128,6 +142,24 @@ static RULES: &[Rule] = &[
     Rule { subject: DNS, verbs: FOLLOW, group: "discovery.k8s.io", resources: &["endpointslices"] },
     Rule { subject: DNS, verbs: &[Get], group: "", resources: &["nodes"] },
     Rule { subject: METRICS, verbs: READ, group: "", resources: &["nodes", "pods", "namespaces"] },
+    Rule { subject: POLICIES, verbs: FOLLOW, group: "", resources: &["pods", "namespaces"] },
+    Rule { subject: Named(INGRESS), verbs: FOLLOW, group: "", resources: &["services", "secrets"] },
+    Rule {
+        subject: Named(INGRESS),
+        verbs: FOLLOW,
+        group: "networking.k8s.io",
+        resources: &["ingresses", "ingressclasses"],
+    },
+    Rule {
+        subject: Named(INGRESS),
+        verbs: &[Update],
+        group: "networking.k8s.io",
+        resources: &["ingresses/status"],
+    },
+    Rule { subject: Named(INGRESS), verbs: RECORD, group: "", resources: &["events"] },
+    Rule { subject: Named(WAYS_IN), verbs: FOLLOW, group: "", resources: &["services", "pods"] },
+    Rule { subject: Named(WAYS_IN), verbs: RECORD, group: "", resources: &["events"] },
+    Rule { subject: POLICIES, verbs: FOLLOW, group: "networking.k8s.io", resources: &["networkpolicies"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["nodes", "pods", "services"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["configmaps", "secrets"] },
     Rule { subject: KUBELETS, verbs: &[Create, Update, Patch], group: "", resources: &["nodes"] },

@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::{
     ServicePort, ServiceSpec,
 };
 use k8s_openapi::api::discovery::v1::{self as discovery, Endpoint, EndpointConditions, EndpointSlice};
+use k8s_openapi::api::networking::v1::{IngressClass, IngressClassSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -18,8 +19,9 @@ use crate::api::object::ApiObject;
 use crate::api::status;
 use crate::controllers::endpoint_slice::SERVICE_NAME;
 use crate::controllers::endpoint_slice_mirroring::SKIP_MIRROR;
-use crate::dns;
+use crate::{dns, ingress};
 
+use super::admission::default_ingress_class::DEFAULT_CLASS;
 use super::request::{Operation, Reply, Request};
 use super::user::{Caller, MASTERS, User};
 use super::{ApiServer, Result};
@@ -58,6 +60,7 @@ impl ApiServer {
         })
         .await?;
         self.create_missing(account("coredns", "kube-system")).await?;
+        self.create_missing(own_ingress_class()).await?;
         match self.create_missing(dns_service()).await {
             // Someone else's Service has the address. A cluster without names can be mended, one that does
             // not start cannot.
@@ -174,6 +177,19 @@ fn kubernetes_endpoint_slice(address: SocketAddr) -> EndpointSlice {
         address_type: if address.is_ipv6() { "IPv6" } else { "IPv4" }.into(),
         endpoints: Some(vec![endpoint]),
         ports: Some(vec![port]),
+    }
+}
+
+/// The class of Ingresses that this cluster serves, and that those get which name none.
+fn own_ingress_class() -> IngressClass {
+    let annotations = BTreeMap::from([(DEFAULT_CLASS.to_owned(), "true".to_owned())]);
+    IngressClass {
+        metadata: ObjectMeta {
+            name: Some(ingress::CLASS.into()),
+            annotations: Some(annotations),
+            ..ObjectMeta::default()
+        },
+        spec: Some(IngressClassSpec { controller: Some(ingress::CONTROLLER.into()), parameters: None }),
     }
 }
 

@@ -1,5 +1,9 @@
 //! Who asks.
 
+/// What serves Ingresses.
+pub const INGRESS: &str = "kijabi:ingress";
+/// What carries connections from the machine into the cluster.
+pub const WAYS_IN: &str = "kijabi:ways-in";
 /// The group whose members may do everything.
 pub const MASTERS: &str = "system:masters";
 /// The group of everyone who proved who they are.

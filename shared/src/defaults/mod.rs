@@ -6,7 +6,9 @@
 
 mod endpoint_slice;
 mod endpoints;
+mod ingress_class;
 mod namespace;
+mod network_policy;
 mod node;
 mod pod;
 mod quantity;
@@ -20,6 +22,7 @@ pub(crate) use namespace::label_with_name;
 
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{IngressClass, NetworkPolicy};
 
 use crate::api::object::ApiObject;
 
@@ -38,6 +41,8 @@ const KINDS: &[fn(&mut dyn ApiObject)] = &[
     apply_to::<core::Secret>,
     apply_to::<core::Service>,
     apply_to::<EndpointSlice>,
+    apply_to::<IngressClass>,
+    apply_to::<NetworkPolicy>,
 ];
 
 fn apply_to<K: Defaults>(object: &mut dyn ApiObject) {

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Endpoints, Namespace, Node, Pod, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{IngressClass, NetworkPolicy};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -126,5 +127,29 @@ fn ports_of_endpoints_should_be_tcp() {
     check::<EndpointSlice>(
         "{addressType: IPv4, ports: [{port: 80}, {name: dns, protocol: UDP}]}",
         "ports: [{name: '', port: 80, protocol: TCP}, {name: dns, protocol: UDP}]",
+    );
+}
+
+#[test]
+fn network_policies_should_say_which_ways_they_are_about() {
+    let rows = [
+        ("{}", "{podSelector: {}, policyTypes: [Ingress]}"),
+        ("{policyTypes: [Egress]}", "{podSelector: {}, policyTypes: [Egress]}"),
+        ("{egress: []}", "{podSelector: {}, egress: [], policyTypes: [Ingress]}"),
+        (
+            "{ingress: [{ports: [{port: 80}]}], egress: [{ports: [{port: 53, protocol: UDP}, {}]}]}",
+            "{podSelector: {}, ingress: [{ports: [{port: 80, protocol: TCP}]}], egress: [{ports: [{port: 53, protocol: UDP}, {protocol: TCP}]}], policyTypes: [Ingress, Egress]}",
+        ),
+    ];
+    for (spec, expected) in rows {
+        check::<NetworkPolicy>(&format!("spec: {spec}"), &format!("spec: {expected}"));
+    }
+}
+
+#[test]
+fn parameters_of_an_ingress_class_should_be_the_clusters() {
+    check::<IngressClass>(
+        "spec: {controller: a.example/b, parameters: {kind: K, name: n}}",
+        "spec: {controller: a.example/b, parameters: {kind: K, name: n, scope: Cluster}}",
     );
 }

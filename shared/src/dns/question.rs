@@ -55,7 +55,18 @@ impl Zone {
         if let Some(domain) = name.reverse_domain() {
             return self.answer_reverse(name, kind, &domain);
         }
-        outside(name, Vec::new())
+        self.outside(name, kind, Vec::new())
+    }
+
+    /// What is no name of the cluster: known where containers may reach it, refused otherwise.
+    fn outside(&self, name: &Name, kind: QueryType, mut answers: Vec<Record>) -> Answer {
+        let Some(addresses) = self.beyond.get(name.to_string().trim_end_matches('.')) else {
+            return outside(name, answers);
+        };
+        if kind == QueryType::A {
+            answers.extend(addresses.iter().map(|address| record(name, RecordData::A(*address))));
+        }
+        Answer { answers, ..Answer::default() }
     }
 
     fn answer_cluster(&self, name: &Name, labels: &[String], kind: QueryType, domain: &Name) -> Answer {
@@ -81,7 +92,7 @@ impl Zone {
             kind => self.addresses(name, labels, kind, &mut answers),
         };
         match end {
-            End::Outside(target) => outside(&target, answers),
+            End::Outside(target) => self.outside(&target, kind, answers),
             End::NoName => self.no_records(ResponseCode::NameError, domain),
             End::Here if answers.is_empty() => self.no_records(ResponseCode::NoError, domain),
             End::Here => Answer { is_authoritative: true, answers, additional, ..Answer::default() },

@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::api::object::SharedObject;
 use crate::controllers::endpoint_slice::SERVICE_NAME;
 use crate::informer::Change;
+use crate::outbound::Resolved;
 
 /// Namespace and name.
 pub(super) type Key = (String, String);
@@ -76,9 +77,16 @@ pub struct Zone {
     by_service: BTreeMap<Key, BTreeSet<Key>>,
     /// The Services of each endpoint's address, each with the slices that have it.
     by_endpoint: BTreeMap<IpAddr, BTreeSet<(Key, Key)>>,
+    /// Names beyond the cluster that containers may reach.
+    pub(super) beyond: Resolved,
 }
 
 impl Zone {
+    /// The names beyond the cluster that containers may reach, with the addresses that they have now.
+    pub fn set_beyond(&mut self, names: Resolved) {
+        self.beyond = names;
+    }
+
     /// The zone of a server, before it heard of any object.
     pub fn new(own: Ipv4Addr) -> Zone {
         Zone {
@@ -89,6 +97,7 @@ impl Zone {
             by_address: BTreeMap::new(),
             slices: BTreeMap::new(),
             by_service: BTreeMap::new(),
+            beyond: Resolved::new(),
             by_endpoint: BTreeMap::new(),
         }
     }

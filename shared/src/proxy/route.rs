@@ -76,6 +76,13 @@ pub fn still_leads(table: &ServiceTable, packet: &Packet, endpoint: SocketAddrV4
     way.is_some_and(|way| way.endpoints.iter().any(|usable| usable.address == endpoint))
 }
 
+/// Whether somebody would answer a packet, as the health check of a load balancer finds out.
+pub fn is_answered(table: &ServiceTable, packet: &Packet) -> bool {
+    let found = find(table, packet);
+    let way = found.and_then(|(_, entry, access)| way(table, entry, access, packet).ok());
+    way.is_some_and(|way| !way.endpoints.is_empty())
+}
+
 /// The port of a Service that a packet is for.
 fn find<'a>(table: &'a ServiceTable, packet: &Packet) -> Option<(&'a ServicePortName, &'a Entry, Access)> {
     let (ip, port) = (*packet.destination.ip(), packet.destination.port());

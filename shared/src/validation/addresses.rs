@@ -50,6 +50,13 @@ pub(crate) fn validate_cidr(errors: &mut ErrorList, path: &Path, value: &str) {
     }
 }
 
+/// Whether a block holds another one and is larger; `None` where one of them is no block.
+pub(crate) fn contains_block(outer: &str, inner: &str) -> Option<bool> {
+    let ((outer, length), (inner, inner_length)) = (parse_cidr(outer)?, parse_cidr(inner)?);
+    let same_family = outer.is_ipv4() == inner.is_ipv4();
+    Some(same_family && masked(inner, length) == masked(outer, length) && length < inner_length)
+}
+
 fn parse_cidr(value: &str) -> Option<(IpAddr, u32)> {
     let (address, length) = value.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;

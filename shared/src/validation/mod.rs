@@ -19,8 +19,11 @@ mod config_map;
 mod endpoint_slice;
 mod endpoints;
 mod event;
+mod ingress;
+mod ingress_class;
 mod lease;
 mod namespace;
+mod network_policy;
 mod node;
 pub(crate) mod pod;
 pub mod pod_log_options;
@@ -40,7 +43,11 @@ pub use unsupported::unsupported_fields;
 pub use warnings::warnings;
 
 use k8s_openapi::api::{
-    coordination::v1::Lease, core::v1 as core, discovery::v1::EndpointSlice, events::v1 as events,
+    coordination::v1::Lease,
+    core::v1 as core,
+    discovery::v1::EndpointSlice,
+    events::v1 as events,
+    networking::v1::{Ingress, IngressClass, NetworkPolicy},
 };
 
 use crate::api::object::ApiObject;
@@ -86,6 +93,9 @@ macro_rules! of_every_kind {
             $rule::<events::Event>,
             $rule::<Lease>,
             $rule::<EndpointSlice>,
+            $rule::<Ingress>,
+            $rule::<IngressClass>,
+            $rule::<NetworkPolicy>,
         ]
     };
 }

@@ -92,6 +92,28 @@ pub fn dns_1123_subdomain_with_underscore(value: &str) -> Vec<String> {
     messages
 }
 
+/// A subdomain whose first label is `*`: `*.example.com`.
+pub fn wildcard_dns_1123_subdomain(value: &str) -> Vec<String> {
+    let mut messages = longer_than(SUBDOMAIN_MAX, value);
+    if !value.strip_prefix("*.").is_some_and(is_dns_1123_subdomain) {
+        messages.push(regex_message(
+            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+            &format!("\\*\\.{DNS_1123_SUBDOMAIN}"),
+            &["*.example.com"],
+        ));
+    }
+    messages
+}
+
+/// A part of a URL's path (`IsPathSegmentName`).
+pub fn path_segment(name: &str) -> Vec<String> {
+    if matches!(name, "." | "..") {
+        return vec![format!("may not be '{name}'")];
+    }
+    let marks = ["/", "%"].into_iter().filter(|mark| name.contains(mark));
+    marks.map(|mark| format!("may not contain '{mark}'")).collect()
+}
+
 /// A label of the DNS as RFC 1035 has it: it begins with a letter.
 pub fn dns_1035_label(value: &str) -> Vec<String> {
     let mut messages = longer_than(LABEL_MAX, value);

@@ -27,19 +27,10 @@ pub struct Unsupported {
     pub only: Option<&'static str>,
     /// Whether pods that mirror a node's static pods may have it.
     pub fine_in_mirrors: bool,
-    /// Whether pods on the network of their node may have it.
-    pub fine_on_host_network: bool,
 }
 
 const fn field(pattern: &'static str, sentence: &'static str) -> Unsupported {
-    Unsupported {
-        pattern,
-        sentence,
-        unless: None,
-        only: None,
-        fine_in_mirrors: false,
-        fine_on_host_network: false,
-    }
+    Unsupported { pattern, sentence, unless: None, only: None, fine_in_mirrors: false }
 }
 
 const fn value(pattern: &'static str, unless: &'static str, sentence: &'static str) -> Unsupported {
@@ -75,13 +66,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
         "spec.containers[*].env[*].valueFrom.fileKeyRef",
         "variables from files of volumes are not set yet",
     ),
-    Unsupported {
-        fine_on_host_network: true,
-        ..field(
-            "spec.containers[*].ports[*].hostPort",
-            "the port is reserved, and nothing listens on the node yet",
-        )
-    },
     only("spec.containers[*].ports[*].protocol", "SCTP", "the pod network carries TCP and UDP"),
     field("spec.containers[*].volumeDevices", "block devices are not attached yet"),
     field("spec.containers[*].volumeMounts[*].subPath", "the whole volume is mounted, not a part of it"),
@@ -162,10 +146,7 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
 pub fn unsupported_fields(kind: &str, root: &Value) -> Vec<(String, String)> {
     let annotations = root.pointer("/metadata/annotations");
     let mirror = annotations.is_some_and(|all| all.get(MIRROR_ANNOTATION).is_some());
-    let on_host_network = root.pointer("/spec/hostNetwork").and_then(Value::as_bool) == Some(true);
-    let is_fine = |entry: &Unsupported| {
-        mirror && entry.fine_in_mirrors || on_host_network && entry.fine_on_host_network
-    };
+    let is_fine = |entry: &Unsupported| mirror && entry.fine_in_mirrors;
     ["", kind].into_iter().flat_map(|kind| found(kind, root, is_fine)).collect()
 }
 
@@ -312,7 +293,7 @@ mod tests {
             (
                 "Service",
                 json!({"spec": {"type": "NodePort", "ports": [{"port": 80, "protocol": "SCTP"}]}}),
-                &["spec.type", "spec.ports[0].protocol"],
+                &["spec.ports[0].protocol"],
             ),
             (
                 "Service",
@@ -351,18 +332,6 @@ mod tests {
             "spec": {"containers": [{"name": "a"}], "hostNetwork": true, "shareProcessNamespace": true},
         });
         assert_eq!(found(pod), ["spec.shareProcessNamespace"]);
-    }
-
-    #[test]
-    fn port_of_the_host_should_be_fine_on_the_hosts_network_alone() {
-        let pod = |host_network: bool| {
-            json!({"spec": {
-                "hostNetwork": host_network,
-                "containers": [{"name": "a", "ports": [{"containerPort": 80, "hostPort": 80, "hostIP": "127.0.0.1"}]}],
-            }})
-        };
-        assert_eq!(found(pod(false)), ["spec.containers[0].ports[0].hostPort"]);
-        assert_eq!(found(pod(true)), ["spec.hostNetwork"]);
     }
 
     #[test]

@@ -37,6 +37,9 @@ async fn discovery_should_know_every_served_kind() {
         ("events.k8s.io", "Event", "events", Scope::Namespaced),
         ("coordination.k8s.io", "Lease", "leases", Scope::Namespaced),
         ("discovery.k8s.io", "EndpointSlice", "endpointslices", Scope::Namespaced),
+        ("networking.k8s.io", "Ingress", "ingresses", Scope::Namespaced),
+        ("networking.k8s.io", "IngressClass", "ingressclasses", Scope::Cluster),
+        ("networking.k8s.io", "NetworkPolicy", "networkpolicies", Scope::Namespaced),
     ];
     let old = Discovery::new(client.clone()).run().await.unwrap();
     let aggregated = Discovery::new(client).run_aggregated().await.unwrap();

@@ -4,10 +4,14 @@
 
 mod cases;
 mod components;
+mod faults;
 mod hostile;
+mod ingress;
 mod many;
 mod network;
+mod policies;
 mod restart;
 mod scheduling;
 mod services;
 mod start;
+mod ways_in;

@@ -20,6 +20,8 @@ async fn start(folder: &Path, number: usize) -> anyhow::Result<Cluster> {
         data_dir: folder.join(number.to_string()),
         store: StoreEngine::Memory,
         nodes: 1,
+        publish: true,
+        allow_outbound: Vec::new(),
     })
     .await
 }

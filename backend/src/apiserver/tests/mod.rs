@@ -48,6 +48,8 @@ async fn front_over(store: Arc<dyn Store>) -> Front {
         network: network.clone(),
         host: network.add_node("control-plane", [172, 18, 0, 2].into()).unwrap(),
         proxies: Arc::default(),
+        ingresses: Arc::default(),
+        faults: Arc::default(),
         decisions: Arc::default(),
         openapi: Arc::default(),
         secure_address: "127.0.0.1:6443".into(),

@@ -41,6 +41,7 @@ async fn world() -> World {
         runtime: Runtime::new(RuntimeOptions::default()).unwrap(),
         network: front.network.add_node("node-1", address).unwrap(),
         components: Arc::new(Components::default()),
+        faults: Arc::default(),
     }));
     let json = ("content-type", "application/json");
     let pods = "POST /api/v1/namespaces/default/pods";

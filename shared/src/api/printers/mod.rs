@@ -19,9 +19,12 @@ mod endpoint_slice;
 mod endpoints;
 mod event;
 mod generic;
+mod ingress;
+mod ingress_class;
 mod lease;
 mod metrics;
 mod namespace;
+mod network_policy;
 mod node;
 mod pod;
 mod pod_status;
@@ -91,7 +94,7 @@ struct Printer {
 }
 
 /// All kinds with columns of their own.
-static PRINTERS: [Printer; 16] = [
+static PRINTERS: &[Printer] = &[
     pod::PRINTER,
     node::PRINTER,
     namespace::PRINTER,
@@ -108,6 +111,9 @@ static PRINTERS: [Printer; 16] = [
     service_account::PRINTER,
     replica_set::PRINTER,
     deployment::PRINTER,
+    network_policy::PRINTER,
+    ingress::PRINTER,
+    ingress_class::PRINTER,
 ];
 
 fn printer(api_version: &str, kind: &str) -> &'static Printer {

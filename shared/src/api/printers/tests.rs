@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1::Event as EventsEvent;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -389,6 +390,38 @@ fn controllers_should_show_replicas_containers_and_selectors() {
         "{{metadata: {{name: d}}, spec: {{replicas: 3, selector: {{matchLabels: {{app: web}}}}, template: {template}}}, status: {{readyReplicas: 2, updatedReplicas: 3, availableReplicas: 1}}}}"
     );
     assert_eq!(cells::<Deployment>(&deployment), "d|2/3|3|1|60m|a,b|x:1,z|app=web");
+}
+
+#[test]
+fn network_policies_should_show_whom_they_select() {
+    for (spec, expected) in [
+        ("{}", "p|<none>|60m"),
+        ("{podSelector: {matchLabels: {app: db}}}", "p|app=db|60m"),
+        (
+            "{podSelector: {matchExpressions: [{key: tier, operator: In, values: [b, a]}]}}",
+            "p|tier in (a,b)|60m",
+        ),
+    ] {
+        assert_eq!(cells::<NetworkPolicy>(&format!("{{metadata: {{name: p}}, spec: {spec}}}")), expected);
+    }
+}
+
+#[test]
+fn ingresses_should_show_their_hosts_and_where_they_are() {
+    for (rest, expected) in [
+        ("spec: {defaultBackend: {}}", "i|<none>|*||80|60m"),
+        (
+            "spec: {ingressClassName: c, tls: [{}], rules: [{host: a}, {host: b}]}, status: {loadBalancer: {ingress: [{hostname: localhost}]}}",
+            "i|c|a,b|localhost|80, 443|60m",
+        ),
+        ("spec: {rules: [{host: a}, {host: b}, {host: c}, {host: d}]}", "i|<none>|a,b,c + 1 more...||80|60m"),
+    ] {
+        assert_eq!(cells::<Ingress>(&format!("{{metadata: {{name: i}}, {rest}}}")), expected);
+    }
+    let class =
+        "{metadata: {name: c}, spec: {controller: a.example/b, parameters: {apiGroup: g, kind: K, name: p}}}";
+    assert_eq!(cells::<IngressClass>(class), "c|a.example/b|K.g/p|60m");
+    assert_eq!(cells::<IngressClass>("{metadata: {name: c}, spec: {controller: d}}"), "c|d|<none>|60m");
 }
 
 #[test]

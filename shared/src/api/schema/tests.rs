@@ -32,6 +32,9 @@ fn every_served_kind_should_have_a_type_with_metadata() {
         ("batch/v1", "Job"),
         ("batch/v1", "CronJob"),
         ("discovery.k8s.io/v1", "EndpointSlice"),
+        ("networking.k8s.io/v1", "Ingress"),
+        ("networking.k8s.io/v1", "IngressClass"),
+        ("networking.k8s.io/v1", "NetworkPolicy"),
     ] {
         let ty = Schema::for_kind(api_version, kind).unwrap_or_else(|| panic!("no {kind}"));
         let metadata = ty.field("metadata").and_then(|field| field.shape.object());

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1 as events;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     APIResourceList, DeleteOptions, ListMeta, Patch, Status, WatchEvent,
 };
@@ -43,6 +44,9 @@ const SERVED: &[Add] = &[
     add::<Lease>,
     add::<EndpointSlice>,
     add::<events::Event>,
+    add::<Ingress>,
+    add::<IngressClass>,
+    add::<NetworkPolicy>,
 ];
 
 /// What belongs to every group version.

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{
     LoadBalancerStatus, Namespace, NamespaceStatus, Node, Pod, PodStatus, Service, ServiceStatus,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressStatus, NetworkPolicy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::object::ApiObject;
@@ -37,6 +38,14 @@ pub fn prepare_for_create(object: &mut dyn ApiObject) {
     } else if let Some(slice) = object.downcast_mut::<EndpointSlice>() {
         slice.metadata.generation = Some(1);
         drop_topology(slice);
+    } else if let Some(policy) = object.downcast_mut::<NetworkPolicy>() {
+        policy.metadata.generation = Some(1);
+    } else if let Some(class) = object.downcast_mut::<IngressClass>() {
+        class.metadata.generation = Some(1);
+    } else if let Some(ingress) = object.downcast_mut::<Ingress>() {
+        ingress.metadata.generation = Some(1);
+        // The load balancer is no pointer upstream: it is written though it is empty.
+        ingress.status = Some(IngressStatus { load_balancer: Some(Default::default()) });
     }
 }
 
@@ -67,7 +76,22 @@ pub fn prepare_for_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
         (new.downcast_mut::<EndpointSlice>(), old.downcast_ref::<EndpointSlice>())
     {
         prepare_slice_for_update(new, old);
+    } else if let (Some(new), Some(old)) =
+        (new.downcast_mut::<NetworkPolicy>(), old.downcast_ref::<NetworkPolicy>())
+    {
+        count_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
+    } else if let (Some(new), Some(old)) =
+        (new.downcast_mut::<IngressClass>(), old.downcast_ref::<IngressClass>())
+    {
+        count_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
+    } else if let (Some(new), Some(old)) = (new.downcast_mut::<Ingress>(), old.downcast_ref::<Ingress>()) {
+        new.status.clone_from(&old.status);
+        count_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
     }
+}
+
+fn count_generation(new: &mut ObjectMeta, old: &ObjectMeta, changed: bool) {
+    new.generation = Some(old.generation.unwrap_or(0) + i64::from(changed));
 }
 
 /// Counts the generation up where the slice says something else, or bears other labels.
@@ -109,6 +133,8 @@ pub fn prepare_for_status_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
     {
         new.spec.clone_from(&old.spec);
     } else if let (Some(new), Some(old)) = (new.downcast_mut::<Service>(), old.downcast_ref::<Service>()) {
+        new.spec.clone_from(&old.spec);
+    } else if let (Some(new), Some(old)) = (new.downcast_mut::<Ingress>(), old.downcast_ref::<Ingress>()) {
         new.spec.clone_from(&old.spec);
     }
 }

@@ -289,3 +289,14 @@ fn zone_should_follow_every_change_of_an_object() {
     assert_eq!(ask(&zone, headless, QueryType::A).code, ResponseCode::NameError);
     assert!(ask(&zone, "cluster.local", QueryType::SOA).answers[0].to_string().contains(" 7 7200 "));
 }
+
+#[test]
+fn names_beyond_the_cluster_should_be_known_where_they_may_be_reached() {
+    let mut zone = zone();
+    zone.set_beyond([("db.example.com".to_owned(), vec![Ipv4Addr::new(203, 0, 113, 5)])].into());
+    let answer = ask(&zone, "db.example.com", QueryType::A);
+    assert_eq!(answer.code, ResponseCode::NoError);
+    assert_eq!(lines(&answer.answers), ["db.example.com. 30 IN A 203.0.113.5"]);
+    assert!(ask(&zone, "db.example.com", QueryType::AAAA).answers.is_empty());
+    assert_eq!(ask(&zone, "example.com", QueryType::A).code, ResponseCode::Refused);
+}

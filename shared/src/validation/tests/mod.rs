@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod kinds;
+mod networking;
 mod pods;
 mod updates;
 

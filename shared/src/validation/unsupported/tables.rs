@@ -8,16 +8,6 @@ const NOTHING_COLLECTS: &str = "nothing is deleted with its owner yet; there is 
 const EVERY_KIND: &[Unsupported] = &[host("metadata.ownerReferences", NOTHING_COLLECTS)];
 
 const SERVICE: &[Unsupported] = &[
-    only(
-        "spec.type",
-        "NodePort",
-        "the port answers within the cluster alone; from this machine use kubectl port-forward",
-    ),
-    only(
-        "spec.type",
-        "LoadBalancer",
-        "the address answers within the cluster alone; from this machine use kubectl port-forward",
-    ),
     field("spec.loadBalancerClass", "only load balancers without a class get an address"),
     only("spec.ports[*].protocol", "SCTP", "the pod network carries TCP and UDP"),
     field(
@@ -25,6 +15,16 @@ const SERVICE: &[Unsupported] = &[
         "endpoints bear no hints for it; set spec.trafficDistribution",
     ),
 ];
+
+const NO_RESOURCE: &str = "only Services are behind Ingresses";
+
+const INGRESS: &[Unsupported] = &[
+    field("spec.defaultBackend.resource", NO_RESOURCE),
+    field("spec.rules[*].http.paths[*].backend.resource", NO_RESOURCE),
+];
+
+const INGRESS_CLASS: &[Unsupported] =
+    &[field("spec.parameters", "the cluster's own Ingresses take no parameters")];
 
 const SERVICE_ACCOUNT: &[Unsupported] = &[
     field("imagePullSecrets", "images are pulled without credentials yet"),
@@ -63,6 +63,8 @@ pub const UNSUPPORTED: &[(&str, &[Unsupported])] = &[
     ("", EVERY_KIND),
     ("Pod", UNSUPPORTED_POD_FIELDS),
     ("Service", SERVICE),
+    ("Ingress", INGRESS),
+    ("IngressClass", INGRESS_CLASS),
     ("ServiceAccount", SERVICE_ACCOUNT),
     ("Secret", SECRET),
     ("Node", NODE),
