@@ -1,15 +1,15 @@
 //! A guest: the store that a program runs in, and what it may see of the world.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, InstancePre, Result, Store, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::cgroup::Cgroup;
+use super::directories;
 use super::files::OpenFiles;
 use super::input::Input;
 use super::limits::Limits;
@@ -153,18 +153,8 @@ fn context(spec: &ProcessSpec, stdio: Stdio) -> Result<WasiCtxBuilder, StartErro
     if spec.tty && !is_set("TERM") {
         wasi.env("TERM", "xterm");
     }
-    if let Some(directory) = &spec.working_dir {
-        wasi.initial_cwd(directory);
-    }
     wasi.stdin(stdio.stdin).stdout(stdio.stdout).stderr(stdio.stderr);
-    for mount in &spec.mounts {
-        preopen(&mut wasi, &mount.host_dir, &mount.guest_path, mount.read_only)?;
-    }
+    let asks = spec.program.asks_for_working_dir;
+    directories::preopen(&mut wasi, &spec.mounts, spec.working_dir.as_deref(), asks)?;
     Ok(wasi)
-}
-
-fn preopen(wasi: &mut WasiCtxBuilder, host: &Path, guest: &str, read_only: bool) -> Result<(), StartError> {
-    let permissions = if read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-    let opened = wasi.preopened_dir(host, guest, permissions);
-    opened.map(drop).map_err(|error| StartError::Mount { guest_path: guest.to_owned(), error })
 }

@@ -10,6 +10,7 @@
 mod cgroup;
 mod container;
 mod cpu;
+mod directories;
 mod engine;
 mod epoch;
 mod exec;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, ExternType, InstancePre, Module, format_err};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
@@ -19,6 +20,8 @@ use super::trusted::{self, Code, TrustedCode};
 /// A compiled program with its imports resolved, shared by all containers that run it.
 pub struct Program {
     pub(super) entry: Entry,
+    /// Whether it asks where it starts, see `directories`.
+    pub(super) asks_for_working_dir: bool,
 }
 
 /// What is called to run a program.
@@ -85,6 +88,10 @@ impl Runtime {
     }
 
     fn link(&self, code: Code) -> Result<Arc<Program>, CompileError> {
+        let asks_for_working_dir = match &code {
+            Code::Component(component) => imports_working_dir(&self.engine, component),
+            Code::Module(_) => false,
+        };
         let entry = match code {
             Code::Component(component) => self
                 .linkers
@@ -96,7 +103,7 @@ impl Runtime {
                 .and_then(|()| self.linkers.module.instantiate_pre(&module))
                 .map(Entry::Start),
         };
-        Ok(Arc::new(Program { entry: entry.map_err(CompileError::Unsupported)? }))
+        Ok(Arc::new(Program { entry: entry.map_err(CompileError::Unsupported)?, asks_for_working_dir }))
     }
 
     /// The file that holds these bytes compiled by exactly this engine.
@@ -137,6 +144,17 @@ fn check_start(module: &Module) -> wasmtime::Result<()> {
         Some(ExternType::Func(_)) => Ok(()),
         _ => Err(format_err!("the module exports no function `_start`")),
     }
+}
+
+/// Whether a component imports the function that tells where it starts.
+fn imports_working_dir(engine: &Engine, component: &Component) -> bool {
+    let imports = component.component_type();
+    imports.imports(engine).any(|(name, import)| match import.ty {
+        ComponentItem::ComponentInstance(instance) if name.starts_with("wasi:cli/environment@") => {
+            instance.get_export(engine, "initial-cwd").is_some()
+        }
+        _ => false,
+    })
 }
 
 /// Whether a WebAssembly binary is a component: byte 6 of its header is the layer.

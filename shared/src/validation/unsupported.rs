@@ -69,7 +69,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
         "spec.containers[*].lifecycle.stopSignal",
         "a WebAssembly program cannot tell signals apart; it ends as by SIGTERM",
     ),
-    field("spec.containers[*].workingDir", "containers start in / yet"),
     field("spec.containers[*].restartPolicy", NO_RESTART_RULE),
     field("spec.containers[*].restartPolicyRules", NO_RESTART_RULE),
     field("spec.containers[*].resizePolicy", "containers are not resized in place yet"),

@@ -6,4 +6,5 @@ mod limits;
 mod networking;
 mod programs;
 mod streams;
+mod working_dir;
 mod world;
