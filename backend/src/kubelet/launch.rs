@@ -10,12 +10,13 @@ use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret};
 use shared::kubelet::action::StartError;
 use shared::kubelet::environment::{Sources, Surroundings, environment, expand};
 use shared::kubelet::quality_of_service::limit;
+use shared::kubelet::serve;
 use tokio::sync::watch;
 
 use crate::images::builtin::{Builtin, Launch};
 use crate::runtime::logs::{LogConfig, LogFollow, LogWriter};
 use crate::runtime::{
-    ContainerHandle, ContainerSpec, ContainerState, ExitStatus, Mount, ProcessSpec, StopBehavior,
+    ContainerHandle, ContainerSpec, ContainerState, ExitStatus, Mount, ProcessSpec, ServeSpec, StopBehavior,
 };
 
 use super::component::ComponentHandle;
@@ -139,6 +140,10 @@ impl Order<'_> {
             stop: match launch.drains_on_stdin_close {
                 true => StopBehavior::DrainWhenStdinEnds,
                 false => StopBehavior::Terminate,
+            },
+            serve: ServeSpec {
+                http_port: serve::http_port(self.container),
+                inetd_port: serve::inetd_port(self.pod, &self.container.name),
             },
             memory_limit_bytes: limit(self.container, "memory")
                 .and_then(|limit| u64::try_from(limit.value()).ok()),

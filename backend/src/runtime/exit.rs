@@ -4,6 +4,8 @@
 use wasmtime::Trap;
 use wasmtime_wasi::I32Exit;
 
+use super::limits::OutOfMemory;
+
 /// Exit code of a container that the runtime could not start, as containerd's.
 const CANNOT_RUN: i32 = 128;
 const SIGINT: i32 = 128 + 2;
@@ -94,6 +96,9 @@ impl ExitStatus {
 
     /// What a guest's error means: an exit through WASI, or a trap.
     pub(super) fn of(error: &wasmtime::Error) -> Self {
+        if error.is::<OutOfMemory>() {
+            return Self::out_of_memory(error.root_cause().to_string());
+        }
         if let Some(I32Exit(code)) = error.downcast_ref() {
             return Self::exited(code & 0xff);
         }

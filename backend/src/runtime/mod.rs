@@ -4,7 +4,8 @@
 //! In reading order: an image's bytes become a [`Program`] (`engine`, `program`, `linker`); a
 //! [`ContainerSpec`] becomes a running guest (`container`, `process`, `guest`) that is held to its memory
 //! (`limits`), files (`files`) and processor time (`cpu`), with all programs that are started in the container
-//! later (`exec`, `cgroup`); how it ended is an [`ExitStatus`] (`exit`). What it reads comes from `input`, what
+//! later (`exec`, `cgroup`). A program that does not listen itself is given its connections (`serve`, `http_server`,
+//! `inetd`). How it ended is an [`ExitStatus`] (`exit`). What it reads comes from `input`, what
 //! it prints goes through `output` to a log file (`logs`), and both to the clients of a [`Session`].
 
 mod cgroup;
@@ -18,6 +19,8 @@ mod exit;
 mod files;
 mod guest;
 mod guest_threads;
+mod http_server;
+mod inetd;
 mod input;
 mod limits;
 mod linker;
@@ -25,6 +28,7 @@ pub mod logs;
 mod output;
 mod process;
 mod program;
+mod serve;
 mod session;
 mod trusted;
 
@@ -42,6 +46,7 @@ pub use exec::{AttachSpec, ExecSpec};
 pub use exit::{ExitReason, ExitStatus};
 pub use process::{Mount, ProcessSpec, StartError};
 pub use program::{CompileError, Program, precompile_for};
+pub use serve::ServeSpec;
 pub use session::Session;
 
 /// Where timestamps of logs and container states come from: the cluster's clock.

@@ -12,6 +12,7 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, ExternType, InstancePre, Module, format_err};
 use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::engine::{Runtime, config};
 use super::guest::{ComponentGuest, ModuleGuest};
@@ -28,6 +29,8 @@ pub struct Program {
 pub(super) enum Entry {
     /// A WASI 0.2 component that exports `wasi:cli/run`.
     Command(CommandPre<ComponentGuest>),
+    /// A WASI 0.2 component that exports `wasi:http/incoming-handler`.
+    Handler(ProxyPre<ComponentGuest>),
     /// A WASI 0.1 module that exports `_start`.
     Start(InstancePre<ModuleGuest>),
 }
@@ -93,17 +96,27 @@ impl Runtime {
             Code::Module(_) => false,
         };
         let entry = match code {
-            Code::Component(component) => self
-                .linkers
-                .component
-                .instantiate_pre(&component)
-                .and_then(CommandPre::new)
-                .map(Entry::Command),
+            Code::Component(component) => self.link_component(&component),
             Code::Module(module) => check_start(&module)
                 .and_then(|()| self.linkers.module.instantiate_pre(&module))
                 .map(Entry::Start),
         };
         Ok(Arc::new(Program { entry: entry.map_err(CompileError::Unsupported)?, asks_for_working_dir }))
+    }
+
+    /// Finds the entry point of a component: one that handles HTTP requests is a server, whatever else it is.
+    fn link_component(&self, component: &Component) -> wasmtime::Result<Entry> {
+        let handles = exports(&self.engine, component, "wasi:http/incoming-handler@");
+        if !handles && !exports(&self.engine, component, "wasi:cli/run@") {
+            return Err(format_err!(
+                "the component exports neither `wasi:cli/run` nor `wasi:http/incoming-handler` of WASI 0.2"
+            ));
+        }
+        let linked = self.linkers.component.instantiate_pre(component)?;
+        match handles {
+            true => ProxyPre::new(linked).map(Entry::Handler),
+            false => CommandPre::new(linked).map(Entry::Command),
+        }
     }
 
     /// The file that holds these bytes compiled by exactly this engine.
@@ -144,6 +157,11 @@ fn check_start(module: &Module) -> wasmtime::Result<()> {
         Some(ExternType::Func(_)) => Ok(()),
         _ => Err(format_err!("the module exports no function `_start`")),
     }
+}
+
+/// Whether a component exports an interface of any version.
+fn exports(engine: &Engine, component: &Component, interface: &str) -> bool {
+    component.component_type().exports(engine).any(|(name, _)| name.starts_with(interface))
 }
 
 /// Whether a component imports the function that tells where it starts.

@@ -22,6 +22,7 @@ pub mod pod_worker;
 pub mod probe;
 pub mod quality_of_service;
 pub mod recovery;
+pub mod serve;
 pub mod service_environment;
 pub mod status;
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod components;
 mod hostile;
 mod many;
 mod network;
+mod programs;
 mod restart;
 mod scheduling;
 mod services;

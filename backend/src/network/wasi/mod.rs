@@ -7,6 +7,7 @@
 mod lookup;
 mod network;
 mod options;
+mod outgoing_http;
 mod socket;
 mod streams;
 mod tcp;
@@ -16,6 +17,8 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::sockets;
 
 use super::pod::PodNetwork;
+
+pub use outgoing_http::PodHttp;
 
 /// The network of a guest.
 pub struct PodSockets {

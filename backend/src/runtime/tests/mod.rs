@@ -1,7 +1,9 @@
 //! The runtime with a real program, built from `backend/images/testguest`.
 
 mod endings;
+mod http;
 mod images;
+mod inetd;
 mod limits;
 mod networking;
 mod programs;
