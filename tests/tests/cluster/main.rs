@@ -4,6 +4,7 @@
 
 mod cases;
 mod components;
+mod foreign;
 mod hostile;
 mod many;
 mod network;
