@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret};
 use shared::kubelet::action::StartError;
+use shared::kubelet::cpu_shares::cpu_shares;
 use shared::kubelet::environment::{Sources, Surroundings, environment, expand};
 use shared::kubelet::quality_of_service::limit;
 use shared::kubelet::serve;
@@ -148,6 +149,7 @@ impl Order<'_> {
             memory_limit_bytes: limit(self.container, "memory")
                 .and_then(|limit| u64::try_from(limit.value()).ok()),
             cpu_limit_cores: limit(self.container, "cpu").map(|limit| limit.milli_value() as f64 / 1000.0),
+            cpu_shares: cpu_shares(self.container),
             log,
         };
         let handle = self

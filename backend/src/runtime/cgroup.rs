@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::cpu::CpuMeter;
-use super::limits::{MemoryMeter, MemoryPool};
+use super::limits::MemoryMeter;
 use super::process::StartError;
 
 /// Programs that a container runs at once, its main one included.
@@ -21,13 +21,8 @@ pub(super) struct Cgroup {
 }
 
 impl Cgroup {
-    /// `memory_bytes` and `cores` are the container's limits, if it has any.
-    pub(super) fn new(memory_bytes: Option<u64>, cores: Option<f64>, pool: Arc<MemoryPool>) -> Arc<Self> {
-        Arc::new(Self {
-            memory: MemoryMeter::new(memory_bytes, pool),
-            cpu: CpuMeter::new(cores),
-            processes: AtomicUsize::new(0),
-        })
+    pub(super) fn new(memory: MemoryMeter, cpu: CpuMeter) -> Arc<Self> {
+        Arc::new(Self { memory, cpu, processes: AtomicUsize::new(0) })
     }
 
     /// Counts a program until what is returned is dropped.

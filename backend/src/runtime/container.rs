@@ -13,13 +13,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Clock;
 use super::cgroup::{Cgroup, Process};
-use super::cpu::Metered;
+use super::cpu::{CpuMeter, Metered};
 use super::engine::Runtime;
 use super::exit::ExitStatus;
 use super::guest::{Guest, Outcome, Stdio};
 use super::http_server;
 use super::inetd;
 use super::input::{Inlet, Input, input};
+use super::limits::MemoryMeter;
 use super::logs::{LogFollow, LogWriter, Source};
 use super::output::{Attached, Output};
 use super::process::{ProcessSpec, StartError};
@@ -53,6 +54,8 @@ pub struct ContainerSpec {
     pub memory_limit_bytes: Option<u64>,
     /// Processor time a second, in processors.
     pub cpu_limit_cores: Option<f64>,
+    /// Its weight where containers want more processor time than there is, as cgroup's `cpu.shares`.
+    pub cpu_shares: u64,
     /// Where standard output and standard error go.
     pub log: LogWriter,
 }
@@ -140,7 +143,9 @@ impl Runtime {
     /// # Errors
     /// When a mount cannot be opened. A program that cannot be started ends with reason `StartError` instead.
     pub fn start(&self, spec: ContainerSpec) -> Result<ContainerHandle, StartError> {
-        let cgroup = Cgroup::new(spec.memory_limit_bytes, spec.cpu_limit_cores, self.memory.clone());
+        let memory = MemoryMeter::new(spec.memory_limit_bytes, self.memory.clone());
+        let cpu = CpuMeter::new(spec.cpu_limit_cores, spec.cpu_shares, self.processors.clone());
+        let cgroup = Cgroup::new(memory, cpu);
         let slot = cgroup.enter()?;
         let attached: [Arc<Attached>; 2] = Default::default();
         let (inlet, stdio) = streams(&spec, &attached);

@@ -3,7 +3,7 @@
 //!
 //! In reading order: an image's bytes become a [`Program`] (`engine`, `program`, `linker`); a
 //! [`ContainerSpec`] becomes a running guest (`container`, `process`, `guest`) that is held to its memory
-//! (`limits`), files (`files`) and processor time (`cpu`), with all programs that are started in the container
+//! (`limits`), files (`files`) and processor time (`cpu`, `processors`), with all programs that are started in the container
 //! later (`exec`, `cgroup`). A program that does not listen itself is given its connections (`serve`, `http_server`,
 //! `inetd`). How it ended is an [`ExitStatus`] (`exit`). What it reads comes from `input`, what
 //! it prints goes through `output` to a log file (`logs`), and both to the clients of a [`Session`].
@@ -27,6 +27,7 @@ mod linker;
 pub mod logs;
 mod output;
 mod process;
+mod processors;
 mod program;
 mod serve;
 mod session;

@@ -120,6 +120,7 @@ impl Cluster {
             serve: ServeSpec { http_port: 8080, inetd_port: None },
             memory_limit_bytes: None,
             cpu_limit_cores: None,
+            cpu_shares: 1024,
             log,
         }
     }

@@ -9,6 +9,7 @@ pub mod backoff;
 pub mod conditions;
 pub mod container;
 mod container_status;
+pub mod cpu_shares;
 pub mod dns;
 pub mod environment;
 pub mod hook;

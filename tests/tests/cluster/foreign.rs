@@ -73,6 +73,7 @@ impl Machine {
             serve: ServeSpec { http_port: 8080, inetd_port },
             memory_limit_bytes: Some(512 << 20),
             cpu_limit_cores: None,
+            cpu_shares: 1024,
             log,
         };
         self.runtime.start(spec).unwrap()
