@@ -97,6 +97,8 @@ pub(super) enum Signal {
     Interrupt,
     Quit,
     Terminate,
+    /// By force, after the grace period.
+    Overdue,
     Kill,
 }
 
@@ -107,6 +109,7 @@ impl Signal {
             Signal::Interrupt => ExitStatus::interrupted(),
             Signal::Quit => ExitStatus::quit(),
             Signal::None | Signal::Terminate => ExitStatus::terminated(),
+            Signal::Overdue => ExitStatus::overdue(),
             Signal::Kill => ExitStatus::killed(),
         }
     }
@@ -319,7 +322,7 @@ impl ContainerHandle {
                 if let Ok(status) = tokio::time::timeout(grace, self.wait()).await {
                     return status;
                 }
-                self.send(Signal::Kill);
+                self.send(Signal::Overdue);
             }
         }
         self.wait().await

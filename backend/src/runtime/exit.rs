@@ -16,6 +16,10 @@ const SIGKILL: i32 = 128 + 9;
 const SIGSEGV: i32 = 128 + 11;
 const SIGTERM: i32 = 128 + 15;
 
+/// What SIGTERM means here.
+const NO_HANDLER: &str = "ended at once by SIGTERM: a WebAssembly program has no way to handle signals";
+const OVERDUE: &str = "ended by SIGKILL: it did not end by itself within its grace period";
+
 /// The reason in a container's terminated state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitReason {
@@ -71,7 +75,12 @@ impl ExitStatus {
 
     /// Ended by the signal to terminate.
     pub fn terminated() -> Self {
-        Self::exited(SIGTERM)
+        Self { message: NO_HANDLER.into(), ..Self::exited(SIGTERM) }
+    }
+
+    /// Ended by force, as it did not end within its grace period.
+    pub fn overdue() -> Self {
+        Self { message: OVERDUE.into(), ..Self::killed() }
     }
 
     /// Ended by force.
