@@ -53,6 +53,7 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         ["lookup", name] => network::lookup(name),
         ["udp-server", address] => network::udp_server(address),
         ["udp-sockets", count] => network::udp_sockets(count.parse().map_err(io::Error::other)?),
+        ["hoard-server", address] => network::hoard_server(address),
         ["connections", address, count] => {
             network::connections(address, count.parse().map_err(io::Error::other)?)
         }

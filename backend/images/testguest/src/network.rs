@@ -115,6 +115,18 @@ pub(crate) fn connections(address: &str, count: usize) -> io::Result<()> {
     hoard(count, || TcpStream::connect(address))
 }
 
+/// Keeps connections until it cannot take any more, lets go of them, and serves those that come after.
+pub(crate) fn hoard_server(address: &str) -> io::Result<()> {
+    let listener = TcpListener::bind(address)?;
+    println!("listening");
+    hoard(usize::MAX, || listener.accept())?;
+    loop {
+        let (mut stream, peer) = listener.accept()?;
+        // A client that went away meanwhile is not the one that is waited for.
+        let _ = echo(&mut stream, &peer.ip().to_string());
+    }
+}
+
 fn hoard<T>(count: usize, open: impl Fn() -> io::Result<T>) -> io::Result<()> {
     let mut hoard = Vec::new();
     let error = loop {

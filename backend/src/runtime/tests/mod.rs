@@ -1,6 +1,7 @@
 //! The runtime with a real program, built from `backend/images/testguest`.
 
 mod endings;
+mod hostile;
 mod http;
 mod images;
 mod inetd;
