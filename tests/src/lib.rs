@@ -6,6 +6,7 @@ pub mod case;
 pub mod command_line;
 pub mod eventually;
 pub mod figures;
+pub mod foreign;
 pub mod kubectl;
 pub mod matching;
 pub mod objects;

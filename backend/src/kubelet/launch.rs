@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret};
 use shared::kubelet::action::StartError;
+use shared::kubelet::cpu_shares::cpu_shares;
 use shared::kubelet::environment::{Sources, Surroundings, environment, expand};
 use shared::kubelet::quality_of_service::limit;
+use shared::kubelet::serve;
 use tokio::sync::watch;
 
 use crate::images::builtin::{Builtin, Launch};
 use crate::runtime::logs::{LogConfig, LogFollow, LogWriter};
 use crate::runtime::{
-    ContainerHandle, ContainerSpec, ContainerState, ExitStatus, Mount, ProcessSpec, StopBehavior,
+    ContainerHandle, ContainerSpec, ContainerState, ExitStatus, Mount, ProcessSpec, ServeSpec, StopBehavior,
 };
 
 use super::component::ComponentHandle;
@@ -140,9 +142,14 @@ impl Order<'_> {
                 true => StopBehavior::DrainWhenStdinEnds,
                 false => StopBehavior::Terminate,
             },
+            serve: ServeSpec {
+                http_port: serve::http_port(self.container),
+                inetd_port: serve::inetd_port(self.pod, &self.container.name),
+            },
             memory_limit_bytes: limit(self.container, "memory")
                 .and_then(|limit| u64::try_from(limit.value()).ok()),
             cpu_limit_cores: limit(self.container, "cpu").map(|limit| limit.milli_value() as f64 / 1000.0),
+            cpu_shares: cpu_shares(self.container),
             log,
         };
         let handle = self

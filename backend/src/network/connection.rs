@@ -85,6 +85,11 @@ impl Connection {
         self.link.reset();
     }
 
+    /// What comes in, what goes out, and what is to be kept as long as either is used.
+    pub fn into_streams(self) -> (PipeReader, PipeWriter, impl Send + Sync + use<>) {
+        self.into_parts()
+    }
+
     pub(super) fn link(&self) -> &Arc<Link> {
         &self.link
     }

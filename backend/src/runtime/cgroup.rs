@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::cpu::CpuMeter;
-use super::limits::{MemoryMeter, MemoryPool};
+use super::limits::MemoryMeter;
 use super::process::StartError;
 
 /// Programs that a container runs at once, its main one included.
@@ -24,14 +24,8 @@ pub(super) struct Cgroup {
 }
 
 impl Cgroup {
-    /// `memory_bytes` and `cores` are the container's limits, if it has any.
-    pub(super) fn new(memory_bytes: Option<u64>, cores: Option<f64>, pool: Arc<MemoryPool>) -> Arc<Self> {
-        Arc::new(Self {
-            begun: Instant::now(),
-            memory: MemoryMeter::new(memory_bytes, pool),
-            cpu: CpuMeter::new(cores),
-            processes: AtomicUsize::new(0),
-        })
+    pub(super) fn new(memory: MemoryMeter, cpu: CpuMeter) -> Arc<Self> {
+        Arc::new(Self { begun: Instant::now(), memory, cpu, processes: AtomicUsize::new(0) })
     }
 
     /// Counts a program until what is returned is dropped.

@@ -6,20 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Clock;
 use super::cgroup::{Cgroup, Process};
-use super::cpu::Metered;
+use super::cpu::{CpuMeter, Metered};
 use super::engine::Runtime;
 use super::exit::ExitStatus;
 use super::guest::{Guest, Outcome, Stdio};
+use super::http_server;
+use super::inetd;
 use super::input::{Inlet, Input, input};
-use super::limits::OutOfMemory;
+use super::limits::MemoryMeter;
 use super::logs::{LogFollow, LogWriter, Source};
 use super::output::{Attached, Output};
 use super::process::{ProcessSpec, StartError};
+use super::program::Entry;
+use super::serve::{Instances, ServeSpec};
 
 /// What a request to stop means to a program; an image says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +48,14 @@ pub struct ContainerSpec {
     pub stdin_once: bool,
     /// What a request to stop means.
     pub stop: StopBehavior,
+    /// How it gets to its connections, where its program does not listen itself.
+    pub serve: ServeSpec,
     /// Linear memory in bytes beyond which the container is OOMKilled.
     pub memory_limit_bytes: Option<u64>,
     /// Processor time a second, in processors.
     pub cpu_limit_cores: Option<f64>,
+    /// Its weight where containers want more processor time than there is, as cgroup's `cpu.shares`.
+    pub cpu_shares: u64,
     /// Where standard output and standard error go.
     pub log: LogWriter,
 }
@@ -89,6 +99,8 @@ pub(super) enum Signal {
     Interrupt,
     Quit,
     Terminate,
+    /// By force, after the grace period.
+    Overdue,
     Kill,
 }
 
@@ -99,6 +111,7 @@ impl Signal {
             Signal::Interrupt => ExitStatus::interrupted(),
             Signal::Quit => ExitStatus::quit(),
             Signal::None | Signal::Terminate => ExitStatus::terminated(),
+            Signal::Overdue => ExitStatus::overdue(),
             Signal::Kill => ExitStatus::killed(),
         }
     }
@@ -118,6 +131,8 @@ struct Shared {
     signal: watch::Sender<Signal>,
     /// Feeds the main program, where it reads anything.
     inlet: Option<Inlet>,
+    /// There where the runtime serves in the program's place: cancelled to make it stop.
+    draining: Option<CancellationToken>,
     /// Whether clients may use it, and whether it ends with the first of them.
     stdin: bool,
     stdin_once: bool,
@@ -133,11 +148,13 @@ impl Runtime {
     /// # Errors
     /// When a mount cannot be opened. A program that cannot be started ends with reason `StartError` instead.
     pub fn start(&self, spec: ContainerSpec) -> Result<ContainerHandle, StartError> {
-        let cgroup = Cgroup::new(spec.memory_limit_bytes, spec.cpu_limit_cores, self.memory.clone());
+        let memory = MemoryMeter::new(spec.memory_limit_bytes, self.memory.clone());
+        let cpu = CpuMeter::new(spec.cpu_limit_cores, spec.cpu_shares, self.processors.clone());
+        let cgroup = Cgroup::new(memory, cpu);
         let slot = cgroup.enter()?;
         let attached: [Arc<Attached>; 2] = Default::default();
         let (inlet, stdio) = streams(&spec, &attached);
-        let guest = Guest::new(&spec.process, stdio, cgroup.clone())?;
+        let (program, draining) = self.main_program(&spec, stdio, &cgroup)?;
         let (report, state) = watch::channel(ContainerState::Created);
         let (signal, signals) = watch::channel(Signal::None);
         let shared = Shared {
@@ -147,17 +164,51 @@ impl Runtime {
             state,
             signal,
             inlet,
+            draining,
             stdin: spec.stdin,
             stdin_once: spec.stdin_once,
             attached: attached.clone(),
-            cgroup: cgroup.clone(),
+            cgroup,
             log: spec.log.follow(),
         };
-        let program = Metered::new(guest.run(self.engine.clone()), self.epoch.clone(), cgroup);
         let life = Life { clock: self.clock.clone(), report, signals, slot, attached, log: spec.log };
         self.threads.handle().spawn(life.run(program));
         Ok(ContainerHandle { shared: Arc::new(shared) })
     }
+
+    /// What runs as long as the container does, and what makes it stop by itself if anything does.
+    fn main_program(
+        &self,
+        spec: &ContainerSpec,
+        stdio: Stdio,
+        cgroup: &Arc<Cgroup>,
+    ) -> Result<(BoxFuture<'static, Outcome>, Option<CancellationToken>), StartError> {
+        let draining = CancellationToken::new();
+        let served = draining.clone();
+        let instances = |stdio| Instances::new(self, spec.process.clone(), stdio, cgroup.clone());
+        let program = match (&spec.process.program.entry, spec.serve.inetd_port) {
+            (_, Some(port)) => {
+                let (instances, guard) = instances(stdio);
+                inetd::run(instances, port, served).map(|outcome| keep(guard, outcome)).boxed()
+            }
+            (Entry::Handler(handler), None) => {
+                let ((instances, guard), port) = (instances(stdio), spec.serve.http_port);
+                let server = http_server::run(handler.clone(), instances, port, served);
+                server.map(|outcome| keep(guard, outcome)).boxed()
+            }
+            _ => {
+                let guest = Guest::new(&spec.process, stdio, cgroup.clone())?;
+                let program = guest.run(self.engine.clone());
+                return Ok((Metered::new(program, self.epoch.clone(), cgroup.clone()).boxed(), None));
+            }
+        };
+        Ok((program, Some(draining)))
+    }
+}
+
+/// Keeps a guard until an outcome is there.
+fn keep(_: DropGuard, outcome: Outcome) -> Outcome {
+    outcome
 }
 
 /// The main program's ends of its streams, and what feeds it. A program that drains when its input ends has
@@ -168,6 +219,11 @@ fn streams(spec: &ContainerSpec, attached: &[Arc<Attached>; 2]) -> (Option<Inlet
     let stdout = output(Source::Stdout, &attached[0]);
     let stderr = if tty { stdout.clone() } else { output(Source::Stderr, &attached[1]) };
     let screen = tty.then(|| stdout.clone());
+    let is_served =
+        spec.serve.inetd_port.is_some() || matches!(spec.process.program.entry, Entry::Handler(_));
+    if is_served {
+        return (None, Stdio { stdin: Input::empty(), stdout, stderr });
+    }
     let has_input = spec.stdin || tty || spec.stop == StopBehavior::DrainWhenStdinEnds;
     let (inlet, stdin) = if has_input { Some(input(screen)).unzip() } else { (None, None) };
     (inlet, Stdio { stdin: stdin.unwrap_or_else(Input::empty), stdout, stderr })
@@ -212,9 +268,6 @@ pub(super) async fn status_of(program: impl Future<Output = Outcome>, cgroup: &C
         (Err(_), _) => ExitStatus::host_failed(),
         (Ok(Outcome::Returned(code)), _) => ExitStatus::exited(code),
         (Ok(_), Some(why)) => ExitStatus::out_of_memory(why),
-        (Ok(Outcome::Ended(error)), None) if error.is::<OutOfMemory>() => {
-            ExitStatus::out_of_memory(error.root_cause().to_string())
-        }
         (Ok(Outcome::NotStarted(error)), None) => ExitStatus::not_started(&error),
         (Ok(Outcome::Ended(error)), None) => ExitStatus::of(&error),
     }
@@ -259,18 +312,19 @@ impl ContainerHandle {
     }
 
     /// Asks the container to stop and waits for its end: at once with exit code 143, or, when its image says
-    /// that it drains, by ending its standard input and, after `grace`, by force with exit code 137. A grace
-    /// of zero is by force.
+    /// that it drains, by ending its standard input and, after `grace`, by force with exit code 137. So it is
+    /// where the runtime serves in its program's place. A grace of zero is by force.
     pub async fn kill(&self, grace: Duration) -> ExitStatus {
-        match self.shared.stop {
+        match (&self.shared.draining, self.shared.stop) {
             _ if grace.is_zero() => self.send(Signal::Kill),
-            StopBehavior::Terminate => self.send(Signal::Terminate),
-            StopBehavior::DrainWhenStdinEnds => {
+            (None, StopBehavior::Terminate) => self.send(Signal::Terminate),
+            (draining, _) => {
                 self.end_stdin();
+                draining.iter().for_each(CancellationToken::cancel);
                 if let Ok(status) = tokio::time::timeout(grace, self.wait()).await {
                     return status;
                 }
-                self.send(Signal::Kill);
+                self.send(Signal::Overdue);
             }
         }
         self.wait().await

@@ -1,5 +1,6 @@
 //! The processor time of a container: metered by the thread clock around each poll of one of its guests, and
-//! held to a quota as Linux's CFS bandwidth control does, in periods of 100 ms.
+//! held to a quota as Linux's CFS bandwidth control does, in periods of 100 ms. Within it containers get what their
+//! weights say (`processors`).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use tokio::time::Sleep;
 
 use super::cgroup::Cgroup;
 use super::epoch::EpochClock;
+use super::processors::{Processors, Ticket, VirtualTime, virtual_time};
 
 /// Period of the quota; upstream's kubelet sets the same (`--cpu-cfs-quota-period`).
 const PERIOD: Duration = Duration::from_millis(100);
@@ -19,17 +21,30 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// Smallest quota in a period, as the kernel's.
 const MIN_QUOTA: Duration = Duration::from_millis(1);
 
+/// A guest that computes for longer than this is made to wait by the end of an epoch, and would go on.
+const ENDED_BY_EPOCH: Duration = Duration::from_micros(300);
+
 /// The processor time that a container has used, all its programs together.
 pub(super) struct CpuMeter {
     used_nanoseconds: AtomicU64,
+    /// The same by the container's weight, less what it left to others.
+    virtual_time: AtomicU64,
+    shares: u64,
+    processors: Arc<Processors>,
     quota: Option<Mutex<Quota>>,
 }
 
 impl CpuMeter {
-    /// `cores`: the limit, in processors; `None` for no limit.
-    pub(super) fn new(cores: Option<f64>) -> Self {
+    /// `cores`: the limit, in processors; `None` for no limit. `shares`: the weight among containers.
+    pub(super) fn new(cores: Option<f64>, shares: u64, processors: Arc<Processors>) -> Self {
         let quota = cores.map(|cores| Mutex::new(Quota::new(cores, Instant::now())));
-        Self { used_nanoseconds: AtomicU64::new(0), quota }
+        let (used_nanoseconds, virtual_time) = Default::default();
+        Self { used_nanoseconds, virtual_time, shares, processors, quota }
+    }
+
+    /// How far the container is among the others, of whom none counts for less than `least`.
+    fn virtual_time(&self, least: VirtualTime) -> VirtualTime {
+        self.virtual_time.fetch_max(least, Ordering::Relaxed).max(least)
     }
 
     pub(super) fn used(&self) -> Duration {
@@ -39,6 +54,7 @@ impl CpuMeter {
     fn add(&self, used: Duration) {
         let nanoseconds = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX);
         self.used_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.virtual_time.fetch_add(virtual_time(used, self.shares), Ordering::Relaxed);
     }
 
     /// Charges `used` and says until when the programs have to pause, if they have to.
@@ -87,27 +103,31 @@ impl Quota {
 pub(super) struct Metered<F> {
     guest: Pin<Box<F>>,
     epoch: Arc<EpochClock>,
+    ticket: Ticket,
     cgroup: Arc<Cgroup>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl<F: Future> Metered<F> {
     pub(super) fn new(guest: F, epoch: Arc<EpochClock>, cgroup: Arc<Cgroup>) -> Self {
-        Self { guest: Box::pin(guest), epoch, cgroup, pause: None }
+        let ticket = Ticket::new(cgroup.cpu.processors.clone());
+        Self { guest: Box::pin(guest), epoch, ticket, cgroup, pause: None }
     }
 
     fn pause(&mut self, until: Option<Instant>) {
         self.pause = until.map(|until| Box::pin(tokio::time::sleep_until(until.into())));
     }
 
-    fn poll_guest(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
+    /// Polls the guest and says for how long it computed.
+    fn poll_guest(&mut self, context: &mut Context<'_>) -> (Poll<F::Output>, Duration) {
         let before = thread_time();
         let computing = self.epoch.compute();
         let result = self.guest.as_mut().poll(context);
         drop(computing);
-        let until = self.cgroup.cpu.charge(thread_time().saturating_sub(before));
+        let used = thread_time().saturating_sub(before);
+        let until = self.cgroup.cpu.charge(used);
         self.pause(until);
-        result
+        (result, used)
     }
 }
 
@@ -116,6 +136,9 @@ impl<F: Future> Future for Metered<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         loop {
+            if self.pause.is_some() {
+                self.ticket.give_up();
+            }
             if let Some(pause) = &mut self.pause {
                 std::task::ready!(pause.as_mut().poll(context));
                 self.pause = None;
@@ -126,7 +149,14 @@ impl<F: Future> Future for Metered<F> {
                 until => self.pause(until),
             }
         }
-        let result = self.poll_guest(context);
+        let Metered { ticket, cgroup, .. } = &mut *self;
+        let turn = std::task::ready!(ticket.poll_turn(context, |least| cgroup.cpu.virtual_time(least)));
+        let (result, used) = self.poll_guest(context);
+        if result.is_pending() && self.pause.is_none() && used > ENDED_BY_EPOCH {
+            let Metered { ticket, cgroup, .. } = &mut *self;
+            ticket.queue_again(context, |least| cgroup.cpu.virtual_time(least));
+        }
+        drop(turn);
         // A wake-up of the guest in its pause must not run it: only the end of the pause does.
         if let (Poll::Pending, Some(pause)) = (&result, &mut self.pause)
             && pause.as_mut().poll(context).is_ready()

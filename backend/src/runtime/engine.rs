@@ -13,6 +13,7 @@ use super::epoch::EpochClock;
 use super::guest_threads::GuestThreads;
 use super::limits::MemoryPool;
 use super::linker::Linkers;
+use super::processors::Processors;
 
 /// Programs that are compiled at once; each compilation already uses every processor.
 const PARALLEL_COMPILATIONS: usize = 1;
@@ -53,6 +54,7 @@ pub struct Runtime {
     pub(super) compilations: Arc<Semaphore>,
     pub(super) cache_dir: Option<Arc<PathBuf>>,
     pub(super) memory: Arc<MemoryPool>,
+    pub(super) processors: Arc<Processors>,
     pub(super) clock: Clock,
 }
 
@@ -73,6 +75,7 @@ impl Runtime {
             compilations: Arc::new(Semaphore::new(PARALLEL_COMPILATIONS)),
             cache_dir: options.cache_dir.map(Arc::new),
             memory: Arc::new(MemoryPool::new(options.memory_bytes)),
+            processors: Arc::new(Processors::new(options.threads)),
             clock: options.clock,
         })
     }

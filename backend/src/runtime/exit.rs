@@ -4,6 +4,8 @@
 use wasmtime::Trap;
 use wasmtime_wasi::I32Exit;
 
+use super::limits::OutOfMemory;
+
 /// Exit code of a container that the runtime could not start, as containerd's.
 const CANNOT_RUN: i32 = 128;
 const SIGINT: i32 = 128 + 2;
@@ -13,6 +15,10 @@ const SIGFPE: i32 = 128 + 8;
 const SIGKILL: i32 = 128 + 9;
 const SIGSEGV: i32 = 128 + 11;
 const SIGTERM: i32 = 128 + 15;
+
+/// What SIGTERM means here.
+const NO_HANDLER: &str = "ended at once by SIGTERM: a WebAssembly program has no way to handle signals";
+const OVERDUE: &str = "ended by SIGKILL: it did not end by itself within its grace period";
 
 /// The reason in a container's terminated state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +75,12 @@ impl ExitStatus {
 
     /// Ended by the signal to terminate.
     pub fn terminated() -> Self {
-        Self::exited(SIGTERM)
+        Self { message: NO_HANDLER.into(), ..Self::exited(SIGTERM) }
+    }
+
+    /// Ended by force, as it did not end within its grace period.
+    pub fn overdue() -> Self {
+        Self { message: OVERDUE.into(), ..Self::killed() }
     }
 
     /// Ended by force.
@@ -94,6 +105,9 @@ impl ExitStatus {
 
     /// What a guest's error means: an exit through WASI, or a trap.
     pub(super) fn of(error: &wasmtime::Error) -> Self {
+        if error.is::<OutOfMemory>() {
+            return Self::out_of_memory(error.root_cause().to_string());
+        }
         if let Some(I32Exit(code)) = error.downcast_ref() {
             return Self::exited(code & 0xff);
         }

@@ -1,22 +1,24 @@
 //! A guest: the store that a program runs in, and what it may see of the world.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{Engine, InstancePre, Result, Store, UpdateDeadline};
+use wasmtime::{Engine, InstancePre, Result, Store, UpdateDeadline, format_err};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::cgroup::Cgroup;
+use super::directories;
 use super::files::OpenFiles;
 use super::input::Input;
 use super::limits::Limits;
 use super::output::Output;
 use super::process::{ProcessSpec, StartError};
 use super::program::{Entry, Program};
-use crate::network::wasi::{PodSockets, PodSocketsView, WithPodSockets};
+use crate::network::PodNetwork;
+use crate::network::wasi::{PodHttp, PodSockets, PodSocketsView, WithPodSockets};
 
 /// Sockets, streams, files and pollables that a guest may hold at once.
 const MAX_RESOURCES: usize = 65_536;
@@ -26,6 +28,8 @@ pub(super) struct ComponentGuest {
     wasi: WasiCtx,
     table: ResourceTable,
     sockets: PodSockets,
+    http: WasiHttpCtx,
+    requests: PodHttp,
     limits: Limits,
     pub(super) files: OpenFiles,
 }
@@ -39,6 +43,12 @@ impl WasiView for ComponentGuest {
 impl WithPodSockets for ComponentGuest {
     fn pod_sockets(&mut self) -> PodSocketsView<'_> {
         PodSocketsView { sockets: &mut self.sockets, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for ComponentGuest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.requests }
     }
 }
 
@@ -59,7 +69,7 @@ pub(super) struct Stdio {
 pub(super) struct Guest {
     program: Arc<Program>,
     wasi: WasiCtxBuilder,
-    sockets: PodSockets,
+    pod: PodNetwork,
     limits: Limits,
 }
 
@@ -78,7 +88,7 @@ impl Guest {
         Ok(Self {
             program: spec.program.clone(),
             wasi: context(spec, stdio)?,
-            sockets: PodSockets::new(spec.pod.clone()),
+            pod: spec.pod.clone(),
             limits: Limits::new(cgroup),
         })
     }
@@ -87,17 +97,31 @@ impl Guest {
     pub(super) async fn run(mut self, engine: Engine) -> Outcome {
         let program = self.program.clone();
         match &program.entry {
-            Entry::Command(command) => {
-                let (wasi, table) = (self.wasi.build(), table());
-                let (sockets, limits, files) = (self.sockets, self.limits, OpenFiles::default());
-                let guest = ComponentGuest { wasi, table, sockets, limits, files };
-                run_command(command, store(&engine, guest, |guest| &mut guest.limits)).await
-            }
+            Entry::Command(command) => run_command(command, self.into_component_store(&engine)).await,
+            Entry::Handler(_) => Outcome::NotStarted(format_err!(
+                "the component handles HTTP requests and cannot be run as a command"
+            )),
             Entry::Start(module) => {
                 let guest = ModuleGuest { wasi: self.wasi.build_p1(), limits: self.limits };
                 run_module(module, store(&engine, guest, |guest| &mut guest.limits)).await
             }
         }
+    }
+}
+
+impl Guest {
+    /// The store of a component that runs as this guest.
+    pub(super) fn into_component_store(mut self, engine: &Engine) -> Store<ComponentGuest> {
+        let guest = ComponentGuest {
+            wasi: self.wasi.build(),
+            table: table(),
+            sockets: PodSockets::new(self.pod.clone()),
+            http: WasiHttpCtx::new(),
+            requests: PodHttp::new(self.pod),
+            limits: self.limits,
+            files: OpenFiles::default(),
+        };
+        store(engine, guest, |guest| &mut guest.limits)
     }
 }
 
@@ -153,18 +177,8 @@ fn context(spec: &ProcessSpec, stdio: Stdio) -> Result<WasiCtxBuilder, StartErro
     if spec.tty && !is_set("TERM") {
         wasi.env("TERM", "xterm");
     }
-    if let Some(directory) = &spec.working_dir {
-        wasi.initial_cwd(directory);
-    }
     wasi.stdin(stdio.stdin).stdout(stdio.stdout).stderr(stdio.stderr);
-    for mount in &spec.mounts {
-        preopen(&mut wasi, &mount.host_dir, &mount.guest_path, mount.read_only)?;
-    }
+    let asks = spec.program.asks_for_working_dir;
+    directories::preopen(&mut wasi, &spec.mounts, spec.working_dir.as_deref(), asks)?;
     Ok(wasi)
-}
-
-fn preopen(wasi: &mut WasiCtxBuilder, host: &Path, guest: &str, read_only: bool) -> Result<(), StartError> {
-    let permissions = if read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-    let opened = wasi.preopened_dir(host, guest, permissions);
-    opened.map(drop).map_err(|error| StartError::Mount { guest_path: guest.to_owned(), error })
 }

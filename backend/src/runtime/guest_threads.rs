@@ -17,9 +17,10 @@ pub(super) struct GuestThreads {
 }
 
 impl GuestThreads {
+    /// Threads for so many guests at once, and one on which others come to their queue (`processors`).
     pub(super) fn start(threads: usize) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
-            .worker_threads(threads.max(1))
+            .worker_threads(threads.max(1) + 1)
             .max_blocking_threads(BLOCKING_THREADS)
             .event_interval(POLLS_BETWEEN_EVENTS)
             .global_queue_interval(POLLS_BETWEEN_EVENTS)

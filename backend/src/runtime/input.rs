@@ -191,6 +191,11 @@ impl Inlet {
 }
 
 impl Input {
+    /// What comes through a pipe whose other end is elsewhere.
+    pub(super) fn from_pipe(pipe: PipeReader) -> Input {
+        Input { pipe: Some(Arc::new(pipe)), ends: None }
+    }
+
     /// The end of the stream at once.
     pub(super) fn empty() -> Input {
         Input { pipe: None, ends: None }

@@ -162,12 +162,19 @@ impl ResourceLimiter for Limits {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cpu::CpuMeter;
+    use super::super::processors::Processors;
     use super::*;
+
+    fn cgroup(memory_bytes: u64, pool: Arc<MemoryPool>) -> Arc<Cgroup> {
+        let cpu = CpuMeter::new(None, 1024, Arc::new(Processors::new(1)));
+        Cgroup::new(MemoryMeter::new(Some(memory_bytes), pool), cpu)
+    }
 
     #[test]
     fn memory_and_tables_should_count_against_the_containers_and_the_machines_limit() {
         let pool = Arc::new(MemoryPool::new(1000));
-        let cgroup = || Cgroup::new(Some(600), None, pool.clone());
+        let cgroup = || cgroup(600, pool.clone());
         let (first, second) = (cgroup(), cgroup());
         let (mut of_first, mut of_second) = (Limits::new(first.clone()), Limits::new(second.clone()));
         assert!(of_first.memory_growing(0, 500, None).unwrap());
@@ -185,7 +192,7 @@ mod tests {
 
     #[test]
     fn programs_of_a_container_should_share_its_limit() {
-        let cgroup = Cgroup::new(Some(600), None, Arc::new(MemoryPool::new(1000)));
+        let cgroup = cgroup(600, Arc::new(MemoryPool::new(1000)));
         let (mut first, mut second) = (Limits::new(cgroup.clone()), Limits::new(cgroup.clone()));
         assert!(first.memory_growing(0, 400, None).unwrap());
         assert!(second.memory_growing(0, 200, None).unwrap());

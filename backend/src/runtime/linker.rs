@@ -1,4 +1,5 @@
-//! What a guest may import: WASI 0.2 without the host's sockets, the pod network in their place, and WASI 0.1
+//! What a guest may import: WASI 0.2 without the host's sockets, the pod network in their place for sockets
+//! and for HTTP requests, and WASI 0.1
 //! for modules. Interfaces are linked one by one so that nothing falls back to the host.
 
 use wasmtime::component::Linker;
@@ -23,6 +24,7 @@ impl Linkers {
         add_command_interfaces(&mut component)?;
         super::files::hold_to_bounds(&mut component)?;
         network::wasi::add_to_linker(&mut component)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut component)?;
         let mut module = wasmtime::Linker::new(engine);
         wasmtime_wasi::p1::add_to_linker_async(&mut module, |guest: &mut ModuleGuest| &mut guest.wasi)?;
         Ok(Self { component, module })

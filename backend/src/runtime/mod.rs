@@ -3,13 +3,15 @@
 //!
 //! In reading order: an image's bytes become a [`Program`] (`engine`, `program`, `linker`); a
 //! [`ContainerSpec`] becomes a running guest (`container`, `process`, `guest`) that is held to its memory
-//! (`limits`), files (`files`) and processor time (`cpu`), with all programs that are started in the container
-//! later (`exec`, `cgroup`); how it ended is an [`ExitStatus`] (`exit`). What it reads comes from `input`, what
+//! (`limits`), files (`files`) and processor time (`cpu`, `processors`), with all programs that are started in the container
+//! later (`exec`, `cgroup`). A program that does not listen itself is given its connections (`serve`, `http_server`,
+//! `inetd`). How it ended is an [`ExitStatus`] (`exit`). What it reads comes from `input`, what
 //! it prints goes through `output` to a log file (`logs`), and both to the clients of a [`Session`].
 
 mod cgroup;
 mod container;
 mod cpu;
+mod directories;
 mod engine;
 mod epoch;
 mod exec;
@@ -17,13 +19,17 @@ mod exit;
 mod files;
 mod guest;
 mod guest_threads;
+mod http_server;
+mod inetd;
 mod input;
 mod limits;
 mod linker;
 pub mod logs;
 mod output;
 mod process;
+mod processors;
 mod program;
+mod serve;
 mod session;
 mod trusted;
 
@@ -41,6 +47,7 @@ pub use exec::{AttachSpec, ExecSpec};
 pub use exit::{ExitReason, ExitStatus};
 pub use process::{Mount, ProcessSpec, StartError};
 pub use program::{CompileError, Program, precompile_for};
+pub use serve::ServeSpec;
 pub use session::Session;
 
 /// Where timestamps of logs and container states come from: the cluster's clock.

@@ -1,10 +1,11 @@
 //! Where what a program prints goes: to the log of its container and to those who are attached to it, to the
-//! client of an `exec`, or nowhere.
+//! client of an `exec`, to the other end of a connection, or nowhere.
 //!
 //! Nobody's memory is filled: a client's queue is bounded, and while it is full the program waits. The client
 //! of an `exec` makes its program wait for ever; somebody attached makes a container wait for [`PATIENCE`] at
 //! most without reading anything, and is then detached.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use super::logs::{LogWriter, Source};
+use crate::network::pipe::PipeWriter;
 
 /// Bytes that a guest may write at once.
 const WRITE_BYTES: usize = 16 * 1024;
@@ -51,6 +53,7 @@ enum Target {
     Nowhere,
     Client(mpsc::Sender<Bytes>),
     Log(LogWriter, Source, Arc<Attached>),
+    Connection(Arc<PipeWriter>),
 }
 
 /// Those who are attached to a stream of a container.
@@ -185,10 +188,21 @@ impl Output {
         Output { target: Target::Log(log.clone(), source, attached), terminal }
     }
 
+    /// To the other end of a connection.
+    pub(super) fn connection(pipe: PipeWriter) -> Output {
+        Output { target: Target::Connection(Arc::new(pipe)), terminal: false }
+    }
+
+    /// Says what the runtime has to say of a program among what it prints.
+    pub(super) fn say(&self, text: &str) {
+        // Where the log is lost, so is this.
+        let _ = self.print(format!("kijabi: {text}\n").into());
+    }
+
     /// Shows what was typed, unless a client has no room: the rest is for the program, which may have leave
     /// to print already.
     pub(super) fn echo(&self, bytes: Vec<u8>) {
-        if !bytes.is_empty() && self.has_room().is_ok_and(|room| room) {
+        if !bytes.is_empty() && self.room().is_ok_and(|room| room > 0) {
             // Where this fails, the program learns of it when it prints itself.
             let _ = self.put(bytes.into());
         }
@@ -206,6 +220,10 @@ impl Output {
                 attached.send(&bytes);
                 Ok(())
             }
+            Target::Connection(pipe) => match pipe.try_write(&bytes)? {
+                written if written < bytes.len() => Err(io::ErrorKind::WouldBlock.into()),
+                _ => Ok(()),
+            },
         }
     }
 
@@ -214,14 +232,16 @@ impl Output {
         self.put(bytes)
     }
 
-    /// Whether the program may print now.
-    fn has_room(&self) -> io::Result<bool> {
-        match &self.target {
-            Target::Nowhere => Ok(true),
-            Target::Client(sender) if sender.is_closed() => Err(io::ErrorKind::BrokenPipe.into()),
-            Target::Client(sender) => Ok(has_room(sender)),
-            Target::Log(_, _, attached) => Ok(attached.has_room()),
-        }
+    /// How much the program may print now, in bytes.
+    fn room(&self) -> io::Result<usize> {
+        let has_room = match &self.target {
+            Target::Nowhere => true,
+            Target::Client(sender) if sender.is_closed() => return Err(io::ErrorKind::BrokenPipe.into()),
+            Target::Client(sender) => has_room(sender),
+            Target::Log(_, _, attached) => attached.has_room(),
+            Target::Connection(pipe) => return Ok(pipe.try_capacity()?.min(WRITE_BYTES)),
+        };
+        Ok(if has_room { WRITE_BYTES } else { 0 })
     }
 
     async fn until_room(&self) {
@@ -229,6 +249,7 @@ impl Output {
             Target::Nowhere => {}
             Target::Client(sender) => until_room(sender).await,
             Target::Log(_, _, attached) => attached.until_room().await,
+            Target::Connection(pipe) => poll_fn(|context| pipe.poll_writable(context)).await,
         }
     }
 }
@@ -271,11 +292,7 @@ impl OutputStream for Output {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        match self.has_room() {
-            Ok(true) => Ok(WRITE_BYTES),
-            Ok(false) => Ok(0),
-            Err(_) => Err(StreamError::Closed),
-        }
+        self.room().map_err(|_| StreamError::Closed)
     }
 }
 
@@ -288,13 +305,15 @@ struct AsyncOutput {
 impl AsyncWrite for AsyncOutput {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        while !self.output.has_room()? {
+        let mut room = self.output.room()?;
+        while room == 0 {
             let output = self.output.clone();
-            let room = waiting.get_or_insert_with(|| async move { output.until_room().await }.boxed());
-            std::task::ready!(room.poll_unpin(context));
+            let until = waiting.get_or_insert_with(|| async move { output.until_room().await }.boxed());
+            std::task::ready!(until.poll_unpin(context));
             *waiting = None;
+            room = self.output.room()?;
         }
-        let now = &bytes[..bytes.len().min(WRITE_BYTES)];
+        let now = &bytes[..bytes.len().min(room)];
         Poll::Ready(self.output.print(Bytes::copy_from_slice(now)).map(|()| now.len()))
     }
 

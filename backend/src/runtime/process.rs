@@ -27,7 +27,7 @@ pub struct ProcessSpec {
     pub args: Vec<String>,
     /// The environment; `HOSTNAME` is added unless it is there, and `TERM` for a terminal.
     pub env: Vec<(String, String)>,
-    /// Directory that relative paths start from; `None` for the root.
+    /// Directory that relative paths start from, which is made where it is not there; `None` for the root.
     pub working_dir: Option<String>,
     /// The image's files and the volumes.
     pub mounts: Vec<Mount>,
@@ -49,6 +49,14 @@ pub enum StartError {
         guest_path: String,
         /// What the host said.
         error: wasmtime::Error,
+    },
+    /// The working directory is none that a program can start in.
+    #[error("failed to change to working directory {path:?}: {error}")]
+    WorkingDir {
+        /// The directory, as the guest names it.
+        path: String,
+        /// What is wrong with it.
+        error: std::io::Error,
     },
     /// The container runs as many programs as it may.
     #[error("resource temporarily unavailable: the container runs {0} programs, as many as it may")]

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, ExternType, InstancePre, Module, format_err};
 use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::engine::{Runtime, config};
 use super::guest::{ComponentGuest, ModuleGuest};
@@ -19,12 +21,16 @@ use super::trusted::{self, Code, TrustedCode};
 /// A compiled program with its imports resolved, shared by all containers that run it.
 pub struct Program {
     pub(super) entry: Entry,
+    /// Whether it asks where it starts, see `directories`.
+    pub(super) asks_for_working_dir: bool,
 }
 
 /// What is called to run a program.
 pub(super) enum Entry {
     /// A WASI 0.2 component that exports `wasi:cli/run`.
     Command(CommandPre<ComponentGuest>),
+    /// A WASI 0.2 component that exports `wasi:http/incoming-handler`.
+    Handler(ProxyPre<ComponentGuest>),
     /// A WASI 0.1 module that exports `_start`.
     Start(InstancePre<ModuleGuest>),
 }
@@ -85,18 +91,32 @@ impl Runtime {
     }
 
     fn link(&self, code: Code) -> Result<Arc<Program>, CompileError> {
+        let asks_for_working_dir = match &code {
+            Code::Component(component) => imports_working_dir(&self.engine, component),
+            Code::Module(_) => false,
+        };
         let entry = match code {
-            Code::Component(component) => self
-                .linkers
-                .component
-                .instantiate_pre(&component)
-                .and_then(CommandPre::new)
-                .map(Entry::Command),
+            Code::Component(component) => self.link_component(&component),
             Code::Module(module) => check_start(&module)
                 .and_then(|()| self.linkers.module.instantiate_pre(&module))
                 .map(Entry::Start),
         };
-        Ok(Arc::new(Program { entry: entry.map_err(CompileError::Unsupported)? }))
+        Ok(Arc::new(Program { entry: entry.map_err(CompileError::Unsupported)?, asks_for_working_dir }))
+    }
+
+    /// Finds the entry point of a component: one that handles HTTP requests is a server, whatever else it is.
+    fn link_component(&self, component: &Component) -> wasmtime::Result<Entry> {
+        let handles = exports(&self.engine, component, "wasi:http/incoming-handler@");
+        if !handles && !exports(&self.engine, component, "wasi:cli/run@") {
+            return Err(format_err!(
+                "the component exports neither `wasi:cli/run` nor `wasi:http/incoming-handler` of WASI 0.2"
+            ));
+        }
+        let linked = self.linkers.component.instantiate_pre(component)?;
+        match handles {
+            true => ProxyPre::new(linked).map(Entry::Handler),
+            false => CommandPre::new(linked).map(Entry::Command),
+        }
     }
 
     /// The file that holds these bytes compiled by exactly this engine.
@@ -137,6 +157,22 @@ fn check_start(module: &Module) -> wasmtime::Result<()> {
         Some(ExternType::Func(_)) => Ok(()),
         _ => Err(format_err!("the module exports no function `_start`")),
     }
+}
+
+/// Whether a component exports an interface of any version.
+fn exports(engine: &Engine, component: &Component, interface: &str) -> bool {
+    component.component_type().exports(engine).any(|(name, _)| name.starts_with(interface))
+}
+
+/// Whether a component imports the function that tells where it starts.
+fn imports_working_dir(engine: &Engine, component: &Component) -> bool {
+    let imports = component.component_type();
+    imports.imports(engine).any(|(name, import)| match import.ty {
+        ComponentItem::ComponentInstance(instance) if name.starts_with("wasi:cli/environment@") => {
+            instance.get_export(engine, "initial-cwd").is_some()
+        }
+        _ => false,
+    })
 }
 
 /// Whether a WebAssembly binary is a component: byte 6 of its header is the layer.

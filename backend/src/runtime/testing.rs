@@ -15,31 +15,38 @@ use super::logs::{LogConfig, LogOptions, LogReader, LogWriter};
 use super::*;
 use crate::network::{Network, PodIdentity, PodNetwork};
 
-/// The test guest's bytes for one target, built once a process.
-fn wasm(target: &str) -> Bytes {
+/// The bytes of a test program for one target.
+fn wasm(name: &str, target: &str) -> Bytes {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let guests = workspace.join("target/guests");
     let build = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "image-testguest", "--profile", "guest"])
+        .args(["build", "--quiet", "--profile", "guest", "--package"])
+        .arg(format!("image-{name}"))
         .args(["--target", target, "--target-dir"])
         .arg(&guests)
         .current_dir(&workspace)
         .status()
         .unwrap();
-    assert!(build.success(), "the test guest does not build: is the target {target} installed?");
-    std::fs::read(guests.join(target).join("guest/testguest.wasm")).unwrap().into()
+    assert!(build.success(), "the test program {name} does not build: is the target {target} installed?");
+    std::fs::read(guests.join(target).join(format!("guest/{name}.wasm"))).unwrap().into()
 }
 
 /// The test guest as a component.
 pub(super) fn component() -> Bytes {
     static WASM: OnceLock<Bytes> = OnceLock::new();
-    WASM.get_or_init(|| wasm("wasm32-wasip2")).clone()
+    WASM.get_or_init(|| wasm("testguest", "wasm32-wasip2")).clone()
+}
+
+/// The test program that handles HTTP requests, a component.
+pub(super) fn handler() -> Bytes {
+    static WASM: OnceLock<Bytes> = OnceLock::new();
+    WASM.get_or_init(|| wasm("testproxy", "wasm32-wasip2")).clone()
 }
 
 /// The test guest as a WASI 0.1 module.
 pub(super) fn module() -> Bytes {
     static WASM: OnceLock<Bytes> = OnceLock::new();
-    WASM.get_or_init(|| wasm("wasm32-wasip1")).clone()
+    WASM.get_or_init(|| wasm("testguest", "wasm32-wasip1")).clone()
 }
 
 /// A runtime with two guest threads, a network, and a directory for logs.
@@ -110,8 +117,10 @@ impl Cluster {
             stdin: false,
             stdin_once: false,
             stop: StopBehavior::Terminate,
+            serve: ServeSpec { http_port: 8080, inetd_port: None },
             memory_limit_bytes: None,
             cpu_limit_cores: None,
+            cpu_shares: 1024,
             log,
         }
     }

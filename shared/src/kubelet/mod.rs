@@ -9,6 +9,7 @@ pub mod backoff;
 pub mod conditions;
 pub mod container;
 pub mod container_status;
+pub mod cpu_shares;
 pub mod dns;
 pub mod environment;
 pub mod hook;
@@ -23,6 +24,7 @@ pub mod probe;
 pub mod quality_of_service;
 pub mod recovery;
 pub mod restart;
+pub mod serve;
 pub mod service_environment;
 pub mod status;
 #[cfg(test)]

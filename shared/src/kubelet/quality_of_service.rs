@@ -35,6 +35,12 @@ pub fn limit(container: &Container, resource: &str) -> Option<Quantity> {
     amount(limits, resource).filter(|quantity| !quantity.is_negative())
 }
 
+/// What a container asks for of a resource, where that is more than nothing.
+pub fn request(container: &Container, resource: &str) -> Option<Quantity> {
+    let requests = container.resources.as_ref()?.requests.as_ref();
+    amount(requests, resource).filter(|quantity| !quantity.is_negative())
+}
+
 fn asks_for_nothing(container: &Container) -> bool {
     let Some(resources) = &container.resources else { return true };
     COMPUTE.iter().all(|name| {

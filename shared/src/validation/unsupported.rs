@@ -57,7 +57,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
         "spec.containers[*].lifecycle.stopSignal",
         "a WebAssembly program cannot tell signals apart; it ends as by SIGTERM",
     ),
-    field("spec.containers[*].workingDir", "containers start in / yet"),
     field("spec.containers[*].resizePolicy", "containers are not resized in place yet"),
     field("spec.containers[*].resources.limits[ephemeral-storage]", NO_STORAGE_LIMIT),
     field("spec.containers[*].resources.requests[ephemeral-storage]", NO_STORAGE_LIMIT),

@@ -5,11 +5,13 @@
 mod cases;
 mod components;
 mod faults;
+mod foreign;
 mod hostile;
 mod ingress;
 mod many;
 mod network;
 mod policies;
+mod programs;
 mod restart;
 mod scheduling;
 mod services;

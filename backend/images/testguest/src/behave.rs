@@ -119,3 +119,34 @@ pub(crate) fn flood() -> io::Result<()> {
         out.write_all(b"\n")?;
     }
 }
+
+/// Answers one HTTP request from its standard input, and says who asks: a server under inetd.
+pub(crate) fn answer() -> io::Result<()> {
+    let mut lines = io::stdin().lines();
+    let first = lines.next().transpose()?.unwrap_or_default();
+    while let Some(line) = lines.next().transpose()? {
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    eprintln!("{first}");
+    let asks = std::env::var("TCPREMOTEIP").unwrap_or_default();
+    match first.split(' ').nth(1) {
+        Some("/spin") => spin(),
+        Some("/memory") => eat_memory(),
+        Some("/exit") => exit(3),
+        _ => {
+            print!("HTTP/1.0 200 OK\r\n\r\nhello {asks}\n");
+            io::stdout().flush()
+        }
+    }
+}
+
+/// Makes a symbolic link in the first of its directories, whatever it leads to.
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+pub(crate) fn link(target: &str, path: &str) -> io::Result<()> {
+    let directories = wasip2::filesystem::preopens::get_directories();
+    let made = directories.first().map(|(directory, _)| directory.symlink_at(target, path));
+    println!("{made:?}");
+    Ok(())
+}

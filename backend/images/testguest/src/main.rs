@@ -40,6 +40,9 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         ["recurse"] => behave::recurse(),
         ["eat-memory"] => behave::eat_memory(),
         ["flood"] => behave::flood(),
+        ["answer"] => behave::answer(),
+        #[cfg(all(target_os = "wasi", target_env = "p2"))]
+        ["link", target, path] => behave::link(target, path),
         ["echo-server", address] => network::echo_server(address),
         #[cfg(all(target_os = "wasi", target_env = "p2"))]
         ["poll-server", port] => poll::server(port.parse().map_err(io::Error::other)?),
@@ -49,6 +52,11 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         ["half-close", address] => network::half_close(address),
         ["lookup", name] => network::lookup(name),
         ["udp-server", address] => network::udp_server(address),
+        ["udp-sockets", count] => network::udp_sockets(count.parse().map_err(io::Error::other)?),
+        ["hoard-server", address] => network::hoard_server(address),
+        ["connections", address, count] => {
+            network::connections(address, count.parse().map_err(io::Error::other)?)
+        }
         ["udp", address, word] => network::udp(address, word),
         _ => Err(io::ErrorKind::InvalidInput.into()),
     }

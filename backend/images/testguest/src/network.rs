@@ -104,3 +104,38 @@ pub(crate) fn udp(address: &str, word: &str) -> io::Result<()> {
     println!("{} from {peer}", String::from_utf8_lossy(&buffer[..length]));
     Ok(())
 }
+
+/// Opens as many sockets as it can, up to `count`, and says how many and why there are no more.
+pub(crate) fn udp_sockets(count: usize) -> io::Result<()> {
+    hoard(count, || UdpSocket::bind("0.0.0.0:0"))
+}
+
+/// Makes as many connections as it can, up to `count`.
+pub(crate) fn connections(address: &str, count: usize) -> io::Result<()> {
+    hoard(count, || TcpStream::connect(address))
+}
+
+/// Keeps connections until it cannot take any more, lets go of them, and serves those that come after.
+pub(crate) fn hoard_server(address: &str) -> io::Result<()> {
+    let listener = TcpListener::bind(address)?;
+    println!("listening");
+    hoard(usize::MAX, || listener.accept())?;
+    loop {
+        let (mut stream, peer) = listener.accept()?;
+        // A client that went away meanwhile is not the one that is waited for.
+        let _ = echo(&mut stream, &peer.ip().to_string());
+    }
+}
+
+fn hoard<T>(count: usize, open: impl Fn() -> io::Result<T>) -> io::Result<()> {
+    let mut hoard = Vec::new();
+    let error = loop {
+        match open() {
+            Ok(_) if hoard.len() == count => break None,
+            Ok(socket) => hoard.push(socket),
+            Err(error) => break Some(error.kind()),
+        }
+    };
+    println!("{}: {error:?}", hoard.len());
+    Ok(())
+}

@@ -7,25 +7,50 @@
 mod lookup;
 mod network;
 mod options;
+mod outgoing_http;
 mod socket;
 mod streams;
 mod tcp;
 mod udp;
 
+use std::sync::Arc;
+
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::sockets;
+use wasmtime_wasi::p2::bindings::sockets::network::ErrorCode;
 
 use super::pod::PodNetwork;
+
+pub use outgoing_http::PodHttp;
+
+/// Sockets that a guest may have open at once: well below what else it may hold, so that a server that is
+/// connected to too often finds its next `accept` failing and goes on.
+const MAX_SOCKETS: usize = 8192;
 
 /// The network of a guest.
 pub struct PodSockets {
     pod: PodNetwork,
+    /// Shared with each open socket.
+    open: Arc<()>,
+}
+
+/// One of the sockets that a guest may have.
+struct Place {
+    _open: Arc<()>,
 }
 
 impl PodSockets {
     /// A guest on a pod's network.
     pub fn new(pod: PodNetwork) -> Self {
-        Self { pod }
+        Self { pod, open: Arc::default() }
+    }
+
+    /// A place for one more socket, as long as there is any.
+    fn place(&self) -> Result<Place, ErrorCode> {
+        if Arc::strong_count(&self.open) > MAX_SOCKETS {
+            return Err(ErrorCode::NewSocketLimit);
+        }
+        Ok(Place { _open: self.open.clone() })
     }
 }
 

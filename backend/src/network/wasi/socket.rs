@@ -12,6 +12,7 @@ use wasmtime_wasi::p2::bindings::sockets::network::ErrorCode;
 use wasmtime_wasi::p2::bindings::sockets::tcp::ShutdownType;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, Pollable};
 
+use super::Place;
 use super::network::{bind_code, dial_code};
 use super::options::TcpOptions;
 use super::streams::{ReceiveStream, SendStream};
@@ -27,6 +28,7 @@ type Dialling = BoxFuture<'static, Result<Connection, DialError>>;
 pub(super) struct PodSocket {
     state: State,
     pub(super) options: TcpOptions,
+    _place: Place,
 }
 
 enum State {
@@ -70,14 +72,15 @@ impl Connected {
 
 impl PodSocket {
     /// A socket that is neither bound nor connected.
-    pub(super) fn new() -> Self {
-        Self { state: State::Unbound, options: TcpOptions::default() }
+    pub(super) fn new(place: Place) -> Self {
+        Self { state: State::Unbound, options: TcpOptions::default(), _place: place }
     }
 
-    fn connected(connection: Connection) -> (Self, (DynInputStream, DynOutputStream)) {
+    fn connected(connection: Connection, place: Place) -> (Self, (DynInputStream, DynOutputStream)) {
         let connected = Connected::from(connection);
         let streams = connected.streams();
-        (Self { state: State::Connected(connected), options: TcpOptions::default() }, streams)
+        let options = TcpOptions::default();
+        (Self { state: State::Connected(connected), options, _place: place }, streams)
     }
 
     pub(super) fn start_bind(&mut self, pod: &PodNetwork, address: SocketAddrV4) -> Result<(), ErrorCode> {
@@ -111,12 +114,15 @@ impl PodSocket {
         })
     }
 
-    pub(super) fn accept(&mut self) -> Result<(Self, (DynInputStream, DynOutputStream)), ErrorCode> {
+    pub(super) fn accept(
+        &mut self,
+        place: Place,
+    ) -> Result<(Self, (DynInputStream, DynOutputStream)), ErrorCode> {
         let State::Listening(listener) = &mut self.state else {
             return Err(ErrorCode::InvalidState);
         };
         match listener.poll_accept(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(connection)) => Ok(Self::connected(connection)),
+            Poll::Ready(Ok(connection)) => Ok(Self::connected(connection, place)),
             Poll::Ready(Err(error)) => Err(bind_code(error)),
             Poll::Pending => Err(ErrorCode::WouldBlock),
         }

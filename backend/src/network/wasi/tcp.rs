@@ -36,7 +36,10 @@ impl PodSocketsView<'_> {
 impl tcp_create_socket::Host for PodSocketsView<'_> {
     fn create_tcp_socket(&mut self, family: IpAddressFamily) -> SocketResult<Handle> {
         match family {
-            IpAddressFamily::Ipv4 => Ok(theirs(&self.table.push(PodSocket::new())?)),
+            IpAddressFamily::Ipv4 => {
+                let place = self.sockets.place()?;
+                Ok(theirs(&self.table.push(PodSocket::new(place))?))
+            }
             IpAddressFamily::Ipv6 => Err(ErrorCode::NotSupported.into()),
         }
     }
@@ -95,7 +98,8 @@ impl tcp::HostTcpSocket for PodSocketsView<'_> {
         &mut self,
         this: Handle,
     ) -> SocketResult<(Handle, Resource<DynInputStream>, Resource<DynOutputStream>)> {
-        let (socket, streams) = self.socket(&this)?.accept()?;
+        let place = self.sockets.place()?;
+        let (socket, streams) = self.socket(&this)?.accept(place)?;
         let socket = self.table.push(socket)?;
         let (input, output) = self.push_streams(&socket, streams)?;
         Ok((theirs(&socket), input, output))

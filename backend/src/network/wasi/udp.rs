@@ -18,7 +18,7 @@ use wasmtime_wasi::p2::{DynPollable, Network, Pollable, SocketError, SocketResul
 
 use super::network::{bind_code, dial_code};
 use super::options::{UdpOptions, set};
-use super::{PodSocketsView, ours, ours_owned, theirs};
+use super::{Place, PodSocketsView, ours, ours_owned, theirs};
 use crate::network::datagram::{DatagramPort, MAX_DATAGRAM_BYTES};
 use crate::network::error::DialError;
 
@@ -34,6 +34,7 @@ pub(super) struct PodDatagramSocket {
     /// Whom it is connected to.
     remote: Option<SocketAddr>,
     options: UdpOptions,
+    _place: Place,
 }
 
 enum State {
@@ -121,7 +122,9 @@ impl udp_create_socket::Host for PodSocketsView<'_> {
         let (state, remote, options) = (State::Unbound, None, UdpOptions::default());
         match family {
             IpAddressFamily::Ipv4 => {
-                Ok(theirs(&self.table.push(PodDatagramSocket { state, remote, options })?))
+                let _place = self.sockets.place()?;
+                let socket = PodDatagramSocket { state, remote, options, _place };
+                Ok(theirs(&self.table.push(socket)?))
             }
             IpAddressFamily::Ipv6 => Err(ErrorCode::NotSupported.into()),
         }

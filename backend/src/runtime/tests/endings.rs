@@ -34,6 +34,10 @@ async fn a_busy_loop_should_be_killed_at_once() {
     let status = container.handle.kill(Duration::from_secs(30)).await;
     assert!(start.elapsed() < Duration::from_millis(100), "took {:?}", start.elapsed());
     assert_eq!((status.code, status.reason), (143, ExitReason::Error));
+    assert_eq!(
+        status.message,
+        "ended at once by SIGTERM: a WebAssembly program has no way to handle signals"
+    );
 }
 
 #[tokio::test]

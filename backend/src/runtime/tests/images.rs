@@ -77,6 +77,19 @@ async fn busybox_should_run_commands_and_end_with_their_true_code() {
 }
 
 #[tokio::test]
+async fn busybox_should_start_in_its_working_directory() {
+    let cluster = Cluster::with(component("busybox")).await;
+    let root = tempfile::tempdir().unwrap();
+    let pod = cluster.pod(2);
+    let script = "pwd; echo text > file; cat /srv/www/file; ls /";
+    let mut spec = spec(&cluster, "pwd", &pod, &["sh", "-c", script], root.path());
+    spec.process.working_dir = Some("/srv/www".to_owned());
+    let container = cluster.start(spec);
+    assert_eq!(container.handle.wait().await.code, 0);
+    assert_eq!(container.log().await, "/srv/www\ntext\nsrv\n");
+}
+
+#[tokio::test]
 async fn busybox_should_show_each_line_when_it_is_written() {
     let cluster = Cluster::with(component("busybox")).await;
     let root = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::runtime::testing::Cluster;
+use crate::runtime::testing::{Cluster, Started};
 use crate::runtime::{ExitReason, Mount};
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -49,6 +49,53 @@ async fn a_cpu_limit_should_hold_on_average() {
     let cores = used.as_secs_f64() / start.elapsed().as_secs_f64();
     container.handle.kill(Duration::ZERO).await;
     assert!((0.07..0.13).contains(&cores), "used {cores} cores");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn busy_guests_should_get_what_their_weights_say() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    let spin = |id: String, shares| {
+        let mut spec = cluster.spec(&id, &pod, "spin");
+        spec.cpu_shares = shares;
+        cluster.start(spec)
+    };
+    // Four of each on two threads, so that nobody is due more than one thread has.
+    let heavy: Vec<_> = (0..4).map(|number| spin(format!("heavy-{number}"), 3072)).collect();
+    let light: Vec<_> = (0..4).map(|number| spin(format!("light-{number}"), 1024)).collect();
+    for container in heavy.iter().chain(&light) {
+        container.logged("spinning").await;
+    }
+    let used = |of: &[Started]| of.iter().map(|one| one.handle.stats().cpu.as_secs_f64()).sum::<f64>();
+    let before = (used(&heavy), used(&light));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let ratio = (used(&heavy) - before.0) / (used(&light) - before.1);
+    for container in heavy.into_iter().chain(light) {
+        container.handle.kill(Duration::ZERO).await;
+    }
+    assert!((2.2..4.0).contains(&ratio), "three times the weight had {ratio} times the time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_least_weight_should_have_a_free_processor() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    let [heavy, light] = [("heavy", 8192), ("light", 2)].map(|(id, shares)| {
+        let mut spec = cluster.spec(id, &pod, "spin");
+        spec.cpu_shares = shares;
+        cluster.start(spec)
+    });
+    heavy.logged("spinning").await;
+    light.logged("spinning").await;
+    let used = || [&heavy, &light].map(|one| one.handle.stats().cpu.as_secs_f64());
+    let before = used();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let after = used();
+    let ratio = (after[0] - before[0]) / (after[1] - before[1]);
+    for container in [heavy, light] {
+        container.handle.kill(Duration::ZERO).await;
+    }
+    assert!(ratio < 4.0, "two threads for two guests, and one had {ratio} times the other's time");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,8 +46,29 @@ async fn a_guest_should_not_reach_the_host() {
     let arguments = format!("connect {}", host.local_addr().unwrap());
     let (status, log) = cluster.run(&arguments).await;
     assert_eq!((status.code, log.as_str()), (1, "error: ConnectionRefused\n"));
-    let (_, log) = cluster.run("connect 192.0.2.1:80").await;
-    assert_eq!(log, "error: HostUnreachable\n");
+    for address in ["192.0.2.1:80", "169.254.169.254:80"] {
+        let (_, log) = cluster.run(&format!("connect {address}")).await;
+        assert_eq!(log, "error: HostUnreachable\n", "{address}");
+    }
+}
+
+#[tokio::test]
+async fn a_guest_should_not_reach_the_hosts_other_addresses() {
+    let networks = sysinfo::Networks::new_with_refreshed_list().unwrap();
+    let addresses = networks.values().flat_map(|network| network.ip_networks().to_vec());
+    let addresses: Vec<_> = addresses.map(|network| network.addr).filter(|ip| ip.is_ipv4()).collect();
+    assert!(!addresses.is_empty(), "the host has no address");
+    let cluster = Cluster::new().await;
+    for address in addresses {
+        let host = TcpListener::bind(SocketAddr::new(address, 0)).unwrap();
+        host.set_nonblocking(true).unwrap();
+        for command in ["connect", "udp"] {
+            let word = if command == "udp" { " word" } else { "" };
+            let (status, _) = cluster.run(&format!("{command} {}{word}", host.local_addr().unwrap())).await;
+            assert_eq!(status.code, 1, "{command} {address}");
+        }
+        assert_eq!(host.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "{address}");
+    }
 }
 
 #[tokio::test]

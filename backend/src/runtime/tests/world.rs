@@ -55,6 +55,40 @@ async fn a_guest_should_see_its_mounts_and_no_other_file() {
     assert_eq!(fs::read_to_string(data.join("new")).unwrap(), "text");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_should_not_lead_out_of_its_mount() {
+    let cluster = Cluster::new().await;
+    let pod = cluster.pod(2);
+    let [root, other] = ["root", "other"].map(|name| cluster.directory.path().join(name));
+    [&root, &other].into_iter().for_each(|directory| fs::create_dir(directory).unwrap());
+    fs::write(other.join("file"), "of another pod").unwrap();
+    let away = other.display().to_string();
+    std::os::unix::fs::symlink("../other", root.join("up")).unwrap();
+    std::os::unix::fs::symlink(&other, root.join("away")).unwrap();
+    let cases = [
+        ("link ../other made".to_owned(), 0),
+        (format!("link {away} absolute"), 0),
+        ("read-file /made/file".to_owned(), 1),
+        ("read-file /absolute/file".to_owned(), 1),
+        ("read-file /up/file".to_owned(), 1),
+        ("read-file /away/file".to_owned(), 1),
+        ("write-file /up/new text".to_owned(), 1),
+        ("write-file /away/new text".to_owned(), 1),
+        ("read-file /../other/file".to_owned(), 1),
+        (format!("read-file {away}/file"), 1),
+    ];
+    for (number, (arguments, code)) in cases.into_iter().enumerate() {
+        let mut spec = cluster.spec(&format!("links-{number}"), &pod, &arguments);
+        spec.process.mounts =
+            vec![Mount { host_dir: root.clone(), guest_path: "/".into(), read_only: false }];
+        let container = cluster.start(spec);
+        assert_eq!(container.handle.wait().await.code, code, "{arguments}");
+        assert!(!container.log().await.contains("of another pod"), "{arguments}");
+    }
+    assert_eq!(fs::read_dir(&other).unwrap().count(), 1);
+}
+
 #[tokio::test]
 async fn a_missing_mount_should_say_which() {
     let cluster = Cluster::new().await;

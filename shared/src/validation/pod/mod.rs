@@ -10,6 +10,7 @@ mod dns;
 mod environment;
 mod ephemeral;
 mod handlers;
+mod inetd;
 mod projected;
 mod security;
 mod spec;
@@ -89,6 +90,7 @@ fn validate_annotations(errors: &mut ErrorList, pod: &Pod) {
     if let Some(value) = annotation(cost).filter(|value| !is_deletion_cost(value)) {
         errors.invalid(&path.key(cost), value.as_str(), "must be a 32bit integer");
     }
+    inetd::validate(errors, pod, &path);
 }
 
 /// A 32-bit number without a plus sign or leading zeros.
