@@ -1,25 +1,24 @@
 //! The images of a node: from a name in a pod to a program that can be started.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use bytes::Bytes;
 use shared::kubelet::action::{PullError, Pulled};
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
-use crate::assets::Embedded;
-use crate::images::builtin::{Builtin, not_found, resolve};
-use crate::images::{Reference, ReferenceError};
+use crate::images::builtin::{CATALOG, not_found, resolve};
+use crate::images::{Image, ProgramFile, Reference, ReferenceError};
 use crate::runtime::{Program, Runtime};
 
 use super::component::Components;
+use super::pod::blocking;
 
-/// What an image is here.
+/// What a name of an image means here.
 #[derive(Clone)]
-pub(super) enum Image {
-    /// A WebAssembly image that this program brings along.
-    Builtin(&'static Builtin),
+pub(super) enum Found {
+    /// An image with WebAssembly programs.
+    Image(Arc<Image>),
     /// A part of this program.
     Component,
 }
@@ -38,18 +37,22 @@ pub(super) enum Source {
 pub(super) struct Images {
     runtime: Runtime,
     components: Arc<Components>,
-    programs: Mutex<BTreeMap<&'static str, Arc<Program>>>,
+    /// What the program brings along, by name.
+    builtin: BTreeMap<&'static str, Result<Arc<Image>, String>>,
+    /// Ready programs by their digest; whoever needs one that is being made ready waits for it.
+    programs: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Program>>>>>,
 }
 
 impl Images {
     pub(super) fn new(runtime: Runtime, components: Arc<Components>) -> Images {
-        Images { runtime, components, programs: Mutex::default() }
+        let builtin = CATALOG.iter().map(|builtin| (builtin.name, builtin.image().map(Arc::new))).collect();
+        Images { runtime, components, builtin, programs: Mutex::default() }
     }
 
     /// What the name means, without fetching anything.
-    pub(super) fn find(&self, name: &str, source: Source) -> Result<Image, PullError> {
+    pub(super) fn find(&self, name: &str, source: Source) -> Result<Found, PullError> {
         if source == Source::File && self.components.get(name).is_some() {
-            return Ok(Image::Component);
+            return Ok(Found::Component);
         }
         let reference: Reference = name.parse().map_err(|error: ReferenceError| PullError {
             reason: "InvalidImageName",
@@ -57,8 +60,9 @@ impl Images {
                 "Failed to apply default image tag {name:?}: couldn't parse image name {name:?}: {error}"
             ),
         })?;
-        let builtin = resolve(&reference).map(Image::Builtin);
-        builtin.ok_or_else(|| PullError { reason: "ErrImagePull", message: not_found(&reference) })
+        let builtin = resolve(&reference).and_then(|builtin| self.builtin.get(builtin.name));
+        let builtin = builtin.cloned().unwrap_or_else(|| Err(not_found(&reference)));
+        builtin.map(Found::Image).map_err(not_pulled)
     }
 
     /// Whether the name is a good one of an image that is not on the node.
@@ -68,50 +72,54 @@ impl Images {
 
     /// Makes the image's programs ready, and tells what the `Pulled` event says.
     pub(super) async fn pull(&self, name: &str, source: Source) -> Result<Pulled, PullError> {
-        let builtin = match self.find(name, source)? {
-            Image::Builtin(builtin) => builtin,
-            Image::Component => {
-                let message = format!(
-                    "Container image {name:?} already present on machine and can be accessed by the pod: \
-                     it is a part of this program"
-                );
+        let image = match self.find(name, source)? {
+            Found::Image(image) => image,
+            Found::Component => {
+                let message = format!("{}: it is a part of this program", present(name));
                 return Ok(Pulled { image_id: repo_digest(name, &component_digest(name)), message });
             }
         };
         let start = Instant::now();
-        for executable in builtin.executables {
-            let Some(program) = crate::assets::program(executable.program) else {
-                return Err(PullError { reason: "ErrImagePull", message: crate::assets::MISSING.into() });
-            };
-            self.program(program).await.map_err(|message| PullError { reason: "ErrImagePull", message })?;
+        for executable in &image.executables {
+            self.program(&executable.program).await.map_err(not_pulled)?;
         }
         tracing::debug!(image = name, elapsed = ?start.elapsed(), "image ready");
-        let message = format!(
-            "Container image {name:?} already present on machine and can be accessed by the pod: it is {}",
-            builtin.description
-        );
-        Ok(Pulled { image_id: repo_digest(name, &builtin.digest()), message })
+        let message = match &image.description {
+            Some(description) => format!("{}: it is {description}", present(name)),
+            None => present(name),
+        };
+        Ok(Pulled { image_id: repo_digest(name, &image.digest), message })
     }
 
-    /// An embedded program, loaded or compiled once.
-    pub(super) async fn program(&self, embedded: &'static Embedded) -> Result<Arc<Program>, String> {
-        let mut programs = self.programs.lock().await;
-        if let Some(program) = programs.get(embedded.name) {
-            return Ok(program.clone());
-        }
-        let precompiled = Some(embedded.precompiled).filter(|code| !code.is_empty());
-        let loaded = precompiled.and_then(|code| self.runtime.load_precompiled(code).ok());
-        let program = match loaded {
-            Some(program) => program,
-            None => self
-                .runtime
-                .compile(Bytes::from_static(embedded.wasm))
-                .await
-                .map_err(|error| error.to_string())?,
+    /// A program, loaded or compiled once.
+    pub(super) async fn program(&self, file: &ProgramFile) -> Result<Arc<Program>, String> {
+        let program = {
+            let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+            programs.entry(file.digest().to_owned()).or_default().clone()
         };
-        programs.insert(embedded.name, program.clone());
-        Ok(program)
+        program.get_or_try_init(|| self.make_ready(file)).await.cloned()
     }
+
+    async fn make_ready(&self, file: &ProgramFile) -> Result<Arc<Program>, String> {
+        if let ProgramFile::Embedded(embedded) = file
+            && !embedded.precompiled.is_empty()
+            && let Ok(program) = self.runtime.load_precompiled(embedded.precompiled)
+        {
+            return Ok(program);
+        }
+        let bytes = file.clone();
+        let wasm = blocking(move || bytes.read().map_err(|error| error.to_string())).await.flatten()?;
+        self.runtime.compile(wasm).await.map_err(|error| error.to_string())
+    }
+}
+
+fn not_pulled(message: String) -> PullError {
+    PullError { reason: "ErrImagePull", message }
+}
+
+/// Of an image that need not be fetched.
+fn present(name: &str) -> String {
+    format!("Container image {name:?} already present on machine and can be accessed by the pod")
 }
 
 /// The id of an image as container runtimes report it: where it was named, and what it is.
@@ -154,7 +162,7 @@ mod tests {
         let mut components = Components::default();
         components.add("kube-scheduler", Arc::new(|_| Box::pin(async { 0 })));
         let images = images(components);
-        assert!(matches!(images.find(SCHEDULER, Source::File), Ok(Image::Component)));
+        assert!(matches!(images.find(SCHEDULER, Source::File), Ok(Found::Component)));
         assert!(images.is_absent(SCHEDULER, Source::Api));
         let refused = images.pull(SCHEDULER, Source::Api).await.unwrap_err();
         assert_eq!(refused.reason, "ErrImagePull");
