@@ -13,6 +13,7 @@ pub mod defaults;
 pub mod dns;
 pub mod given;
 pub mod image_reference;
+pub mod images;
 pub mod informer;
 pub mod kubelet;
 pub mod proxy;

@@ -1,9 +1,14 @@
-//! Images: what a kubelet needs of one, and which ones the program brings along. How they are named,
-//! `shared::image_reference` knows.
+//! Images: what a kubelet needs of one ([`image`]), which ones the program brings along ([`builtin`]), and which
+//! ones the nodes have from registries ([`store`], on [`content`]; [`unpack`] makes files of layers). How they are
+//! named, `shared::image_reference` knows; what is decided about them, `shared::images`.
 
 pub mod builtin;
+pub mod content;
 mod image;
+pub mod store;
+mod unpack;
 
 pub use builtin::Builtin;
 pub use image::{Executable, Image, Launch, ProgramFile, Root};
 pub use shared::image_reference::{Reference, ReferenceError};
+pub use store::{ImageStore, NodeImages};
