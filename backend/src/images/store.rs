@@ -144,7 +144,10 @@ impl ImageStore {
         self.content.sweep(|digest| blobs.contains(digest.as_str()), YOUNG);
         for entry in fs::read_dir(self.directory.join("roots")).into_iter().flatten().flatten() {
             let name = entry.file_name();
-            if !roots.iter().any(|root| name.to_str() == Some(root.hex()))
+            let age =
+                entry.metadata().and_then(|found| found.modified()).ok().and_then(|time| time.elapsed().ok());
+            if age.is_some_and(|age| age >= YOUNG)
+                && !roots.iter().any(|root| name.to_str() == Some(root.hex()))
                 && let Err(error) = fs::remove_dir_all(entry.path())
             {
                 tracing::warn!(%error, path = %entry.path().display(), "an image's files were not removed");

@@ -20,11 +20,11 @@ use super::image::link;
 
 /// What an image may be when it is unpacked.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub(super) struct Bounds {
     /// All files together.
-    pub bytes: u64,
+    pub(super) bytes: u64,
     /// Files, directories and links together.
-    pub entries: u64,
+    pub(super) entries: u64,
 }
 
 impl Default for Bounds {
@@ -40,7 +40,11 @@ const MAX_LINKS: usize = 40;
 ///
 /// # Errors
 /// What is wrong with which layer.
-pub fn unpack(layers: &[(PathBuf, Option<String>)], root: &Path, bounds: Bounds) -> Result<(), String> {
+pub(super) fn unpack(
+    layers: &[(PathBuf, Option<String>)],
+    root: &Path,
+    bounds: Bounds,
+) -> Result<(), String> {
     fs::create_dir_all(root).map_err(|error| error.to_string())?;
     let mut left = bounds;
     for (number, (path, content)) in layers.iter().enumerate() {
@@ -302,7 +306,7 @@ impl<R: Read> Read for Measured<R> {
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn programs(root: &Path) -> io::Result<Vec<(String, Digest)>> {
+pub(super) fn programs(root: &Path) -> io::Result<Vec<(String, Digest)>> {
     let (mut found, mut folders) = (Vec::new(), vec![root.to_owned()]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
