@@ -11,7 +11,14 @@ const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST
 
 fn options(data_dir: &Path) -> ClusterOptions {
     let (data_dir, store) = (data_dir.to_owned(), StoreEngine::Redb);
-    ClusterOptions { listen: ANY, secure_listen: ANY, data_dir, store, nodes: 1 }
+    ClusterOptions {
+        listen: ANY,
+        secure_listen: ANY,
+        data_dir,
+        store,
+        nodes: 1,
+        registries: RegistryOptions::default(),
+    }
 }
 
 fn administrator(cluster: &Cluster) -> Client {

@@ -11,7 +11,7 @@ mod catalog;
 mod suggestion;
 
 pub use catalog::CATALOG;
-pub use suggestion::not_found;
+pub use suggestion::advice;
 
 /// A built-in image.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 //! here yet, verified and made ready to run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +18,8 @@ use shared::images::manifest::{
 };
 
 use super::content::Digest;
-use super::remote::{Registries, RemoteError, Session};
+use super::registry::Registry;
+use super::remote::{Registries, RegistryOptions, RemoteError, Session};
 use super::store::{ImageStore, NodeImages, StoredImage, StoredProgram};
 use super::unpack::{Bounds, programs, unpack};
 use super::{Image, Reference};
@@ -42,10 +44,11 @@ pub struct Progress {
     pub total: AtomicU64,
 }
 
-/// Pulls images for the nodes of a cluster.
-pub struct Puller {
+/// The images of a cluster: pulls them for its nodes, and keeps its own registry.
+pub struct ImageService {
     store: Arc<ImageStore>,
     registries: Arc<Registries>,
+    registry: Registry,
     /// What is being fetched: whoever wants the same waits for it.
     under_way: Mutex<BTreeMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -61,23 +64,44 @@ struct Resolved {
     documents: Vec<Vec<u8>>,
 }
 
-impl Puller {
-    /// Pulls into this store from these registries.
-    #[must_use]
-    pub fn new(store: Arc<ImageStore>, registries: Arc<Registries>) -> Puller {
-        Puller { store, registries, under_way: Mutex::default() }
+impl ImageService {
+    /// Opens the images below a directory, which is made.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn open(directory: &Path, options: RegistryOptions) -> io::Result<ImageService> {
+        let store = Arc::new(ImageStore::open(directory)?);
+        let registry = Registry::open(&directory.join("registry"), store.clone())?;
+        let registries = Arc::new(Registries::new(options));
+        Ok(ImageService { store, registries, registry, under_way: Mutex::default() })
     }
 
-    /// The ways to registries.
+    /// What everything is made of.
     #[must_use]
-    pub fn registries(&self) -> &Arc<Registries> {
-        &self.registries
-    }
-
-    /// Where images lie.
-    #[must_use]
-    pub fn store(&self) -> &Arc<ImageStore> {
+    pub fn store(&self) -> &ImageStore {
         &self.store
+    }
+
+    /// The cluster's own registry.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Tells under which names, `localhost:8080`, the cluster's own registry is known.
+    pub fn name_own_registry(&self, names: Vec<String>) {
+        self.registries.set_own(names, self.registry.router());
+    }
+
+    /// The images of a node.
+    #[must_use]
+    pub fn node(&self, name: &str) -> NodeImages {
+        self.store.node(name)
+    }
+
+    /// Removes content that neither a node nor the registry names. Blocks on the disk.
+    pub fn sweep(&self) {
+        self.store.sweep(&self.registry.named());
     }
 
     /// Pulls an image for a node, with the first of these credentials that the registry takes.
@@ -104,7 +128,7 @@ impl Puller {
             Ok(node.find(&name))
         });
         let kept = kept.await.map_err(|error| failed(error.to_string()))?;
-        let kept = kept.map_err(|error: std::io::Error| failed(format!("failed to keep it: {error}")))?;
+        let kept = kept.map_err(|error: io::Error| failed(format!("failed to keep it: {error}")))?;
         kept.ok_or_else(|| failed("it was removed again at once".to_owned()))
     }
 
@@ -242,7 +266,7 @@ impl Puller {
             under_way.entry(digest.clone()).or_default().clone()
         };
         let _turn = turn.lock().await;
-        if self.store.content.size(&digest).is_some() {
+        if self.store.content.refresh(&digest) {
             progress.done.fetch_add(blob.size, Ordering::Relaxed);
             return Ok(digest);
         }

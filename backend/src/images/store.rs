@@ -67,6 +67,33 @@ pub struct StoredProgram {
     pub commands: Vec<String>,
 }
 
+#[cfg(test)]
+impl StoredImage {
+    /// An image of one program, for tests.
+    pub(crate) fn of_program(digest: &str, size_bytes: u64) -> StoredImage {
+        StoredImage {
+            digest: digest.to_owned(),
+            repositories: BTreeSet::new(),
+            tags: BTreeSet::new(),
+            blobs: BTreeSet::from([digest.to_owned()]),
+            size_bytes,
+            files: None,
+            entrypoint: vec!["app".into()],
+            cmd: vec![],
+            env: vec![],
+            working_dir: "/".into(),
+            exposed_ports: vec![],
+            programs: vec![StoredProgram {
+                digest: digest.to_owned(),
+                path: None,
+                commands: vec!["app".into()],
+            }],
+            detected: Timestamp::UNIX_EPOCH,
+            last_used: None,
+        }
+    }
+}
+
 /// Images by their digest.
 type Table = BTreeMap<String, StoredImage>;
 
@@ -299,28 +326,13 @@ impl NodeImages {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
     /// An image of one program with this content.
-    pub(in crate::images) async fn image(store: &ImageStore, program: &str) -> StoredImage {
-        let digest = store.content.put(program.as_bytes()).await.unwrap().to_string();
-        StoredImage {
-            digest: digest.clone(),
-            repositories: BTreeSet::new(),
-            tags: BTreeSet::new(),
-            blobs: BTreeSet::from([digest.clone()]),
-            size_bytes: program.len() as u64,
-            files: None,
-            entrypoint: vec!["app".into()],
-            cmd: vec![],
-            env: vec![],
-            working_dir: "/".into(),
-            exposed_ports: vec![],
-            programs: vec![StoredProgram { digest, path: None, commands: vec!["app".into()] }],
-            detected: Timestamp::UNIX_EPOCH,
-            last_used: None,
-        }
+    async fn image(store: &ImageStore, program: &str) -> StoredImage {
+        let digest = store.content.put(program.as_bytes()).await.unwrap();
+        StoredImage::of_program(digest.as_str(), program.len() as u64)
     }
 
     fn reference(text: &str) -> Reference {

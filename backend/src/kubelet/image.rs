@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use k8s_openapi::api::core::v1::ContainerImage;
+use shared::images::node_list::node_list;
+use shared::images::pull::{Decision, decide, present};
 use shared::kubelet::action::{PullError, Pulled};
-use tokio::sync::OnceCell;
+use shared::kubelet::node_status::Machine;
+use tokio::sync::{OnceCell, Semaphore};
 
-use crate::images::builtin::{CATALOG, not_found, resolve};
-use crate::images::{Image, ProgramFile, Reference, ReferenceError};
+use crate::images::builtin::{CATALOG, advice, resolve};
+use crate::images::{Image, ImageService, NodeImages, ProgramFile, Reference, ReferenceError};
 use crate::runtime::{Program, Runtime};
 
 use super::component::Components;
@@ -37,6 +41,14 @@ pub(super) enum Source {
 pub(super) struct Images {
     runtime: Runtime,
     components: Arc<Components>,
+    /// The images of the cluster.
+    pub(super) service: Arc<ImageService>,
+    /// Those that the node has from registries.
+    pub(super) stored: NodeImages,
+    /// One pull goes on at a time (`serializeImagePulls`).
+    pub(super) turn: Semaphore,
+    /// What the node tells of images that need no registry.
+    told: Vec<ContainerImage>,
     /// What the program brings along, by name.
     builtin: BTreeMap<&'static str, Result<Arc<Image>, String>>,
     /// Ready programs by their digest; whoever needs one that is being made ready waits for it.
@@ -44,9 +56,32 @@ pub(super) struct Images {
 }
 
 impl Images {
-    pub(super) fn new(runtime: Runtime, components: Arc<Components>) -> Images {
+    pub(super) fn new(
+        machine: &Machine,
+        runtime: Runtime,
+        components: Arc<Components>,
+        service: Arc<ImageService>,
+    ) -> Images {
+        let (stored, told) = (service.node(&machine.name), machine.images.clone());
         let builtin = CATALOG.iter().map(|builtin| (builtin.name, builtin.image().map(Arc::new))).collect();
-        Images { runtime, components, builtin, programs: Mutex::default() }
+        let turn = Semaphore::new(1);
+        Images { runtime, components, service, stored, turn, told, builtin, programs: Mutex::default() }
+    }
+
+    /// The images that the node tells of.
+    pub(super) fn list(&self) -> Vec<ContainerImage> {
+        node_list([self.told.clone(), self.stored.list()].concat())
+    }
+
+    /// What to do about the image of a container, by its pull policy. What the program brings along is never
+    /// fetched.
+    pub(super) fn decide(&self, name: &str, policy: Option<&str>, source: Source) -> Decision {
+        match self.find(name, source) {
+            Ok(Found::Image(image)) if image.description.is_none() => decide(name, policy, true),
+            Ok(_) => Decision::Use,
+            Err(error) if error.reason == ABSENT => decide(name, policy, false),
+            Err(error) => Decision::Refuse(error),
+        }
     }
 
     /// What the name means, without fetching anything.
@@ -54,24 +89,18 @@ impl Images {
         if source == Source::File && self.components.get(name).is_some() {
             return Ok(Found::Component);
         }
-        let reference: Reference = name.parse().map_err(|error: ReferenceError| PullError {
-            reason: "InvalidImageName",
-            message: format!(
-                "Failed to apply default image tag {name:?}: couldn't parse image name {name:?}: {error}"
-            ),
-        })?;
-        let builtin = resolve(&reference).and_then(|builtin| self.builtin.get(builtin.name));
-        let builtin = builtin.cloned().unwrap_or_else(|| Err(not_found(&reference)));
-        builtin.map(Found::Image).map_err(not_pulled)
+        let reference = read(name)?;
+        if let Some(builtin) = resolve(&reference).and_then(|builtin| self.builtin.get(builtin.name)) {
+            return builtin.clone().map(Found::Image).map_err(not_pulled);
+        }
+        let message = || format!("Container image {name:?} is not present on machine");
+        let stored = self.stored.find(&reference).map(Found::Image);
+        stored.ok_or_else(|| PullError { reason: ABSENT, message: message() })
     }
 
-    /// Whether the name is a good one of an image that is not on the node.
-    pub(super) fn is_absent(&self, name: &str, source: Source) -> bool {
-        self.find(name, source).is_err_and(|error| error.reason == "ErrImagePull")
-    }
-
-    /// Makes the image's programs ready, and tells what the `Pulled` event says.
-    pub(super) async fn pull(&self, name: &str, source: Source) -> Result<Pulled, PullError> {
+    /// Makes the programs of an image that is here ready, and tells what the `Pulled` event says. Those of a
+    /// stranger wait until they are started: then it is the container that fails.
+    pub(super) async fn make_present(&self, name: &str, source: Source) -> Result<Pulled, PullError> {
         let image = match self.find(name, source)? {
             Found::Image(image) => image,
             Found::Component => {
@@ -80,7 +109,7 @@ impl Images {
             }
         };
         let start = Instant::now();
-        for executable in &image.executables {
+        for executable in image.executables.iter().filter(|_| image.description.is_some()) {
             self.program(&executable.program).await.map_err(not_pulled)?;
         }
         tracing::debug!(image = name, elapsed = ?start.elapsed(), "image ready");
@@ -117,13 +146,27 @@ fn not_pulled(message: String) -> PullError {
     PullError { reason: "ErrImagePull", message }
 }
 
-/// Of an image that need not be fetched.
-fn present(name: &str) -> String {
-    format!("Container image {name:?} already present on machine and can be accessed by the pod")
+/// The reason of an image that is not on the node.
+const ABSENT: &str = "ErrImagePull";
+
+/// A name as a pod has it.
+pub(super) fn read(name: &str) -> Result<Reference, PullError> {
+    name.parse().map_err(|error: ReferenceError| PullError {
+        reason: "InvalidImageName",
+        message: format!(
+            "Failed to apply default image tag {name:?}: couldn't parse image name {name:?}: {error}"
+        ),
+    })
+}
+
+/// Why a pull failed, with what a beginner may have meant.
+pub(super) fn explained(reference: &Reference, error: String) -> PullError {
+    let is_hub = reference.registry == "docker.io";
+    not_pulled(if is_hub { format!("{error} ({})", advice(reference)) } else { error })
 }
 
 /// The id of an image as container runtimes report it: where it was named, and what it is.
-fn repo_digest(name: &str, digest: &str) -> String {
+pub(super) fn repo_digest(name: &str, digest: &str) -> String {
     match name.parse::<Reference>() {
         Ok(reference) => format!("{}@{digest}", reference.name()),
         Err(_) => digest.to_owned(),
@@ -143,10 +186,15 @@ fn component_digest(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::images::RegistryOptions;
     use crate::runtime::RuntimeOptions;
 
     fn images(components: Components) -> Images {
-        Images::new(Runtime::new(RuntimeOptions::default()).unwrap(), Arc::new(components))
+        let directory = tempfile::tempdir().unwrap();
+        let service = ImageService::open(directory.path(), RegistryOptions::default()).unwrap();
+        let machine = crate::machine::describe("n", std::net::Ipv4Addr::LOCALHOST, directory.path());
+        let runtime = Runtime::new(RuntimeOptions::default()).unwrap();
+        Images::new(&machine, runtime, Arc::new(components), Arc::new(service))
     }
 
     #[test]
@@ -163,10 +211,11 @@ mod tests {
         components.add("kube-scheduler", Arc::new(|_| Box::pin(async { 0 })));
         let images = images(components);
         assert!(matches!(images.find(SCHEDULER, Source::File), Ok(Found::Component)));
-        assert!(images.is_absent(SCHEDULER, Source::Api));
-        let refused = images.pull(SCHEDULER, Source::Api).await.unwrap_err();
+        assert_eq!(images.decide(SCHEDULER, Some("Always"), Source::File), Decision::Use);
+        assert_eq!(images.decide(SCHEDULER, None, Source::Api), Decision::Pull);
+        let refused = images.make_present(SCHEDULER, Source::Api).await.unwrap_err();
         assert_eq!(refused.reason, "ErrImagePull");
-        let pulled = images.pull(SCHEDULER, Source::File).await.unwrap();
+        let pulled = images.make_present(SCHEDULER, Source::File).await.unwrap();
         assert!(pulled.image_id.starts_with("registry.k8s.io/kube-scheduler@sha256:"), "{}", pulled.image_id);
     }
 }

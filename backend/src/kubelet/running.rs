@@ -44,6 +44,11 @@ impl RunningContainers {
         self.lock().get(&(uid.to_owned(), container.to_owned())).cloned()
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<RunningContainer> {
+        self.lock().values().cloned().collect()
+    }
+
     /// Whether any container of a pod runs.
     pub(super) fn any(&self, uid: &str) -> bool {
         let first = (uid.to_owned(), String::new());

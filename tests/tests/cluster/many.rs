@@ -20,6 +20,7 @@ async fn start(folder: &Path, number: usize) -> anyhow::Result<Cluster> {
         data_dir: folder.join(number.to_string()),
         store: StoreEngine::Memory,
         nodes: 1,
+        registries: backend::images::RegistryOptions::default(),
     })
     .await
 }

@@ -82,7 +82,11 @@ impl Session {
         let url = self.url(kind, name)?;
         let mut answer = self.follow(&url, accept).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
-            self.log_in(&answer).await?;
+            let challenges = answer.headers().get_all(WWW_AUTHENTICATE).iter();
+            let challenges = challenges.filter_map(|header| challenge::read(header.to_str().ok()?));
+            // A token, where there is a choice.
+            let challenge = challenges.max_by_key(|challenge| matches!(challenge, Challenge::Bearer { .. }));
+            self.log_in(challenge).await?;
             answer = self.follow(&url, accept).await?;
         }
         match answer.status() {
@@ -152,10 +156,7 @@ impl Session {
     }
 
     /// Does what a registry asks for before it answers.
-    async fn log_in(&mut self, answer: &Response<Body>) -> Result<(), RemoteError> {
-        let challenges = answer.headers().get_all(WWW_AUTHENTICATE).iter();
-        let challenges = challenges.filter_map(|header| challenge::read(header.to_str().ok()?));
-        let challenge = challenges.max_by_key(|challenge| matches!(challenge, Challenge::Bearer { .. }));
+    async fn log_in(&mut self, challenge: Option<Challenge>) -> Result<(), RemoteError> {
         let basic = self.credentials.as_ref().map(basic);
         match challenge {
             Some(Challenge::Basic) => {
@@ -184,10 +185,12 @@ impl Session {
         scope: &str,
         basic: Option<HeaderValue>,
     ) -> Result<String, RemoteError> {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(service.map(|service| ("service", service))).append_pair("scope", scope);
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(service.map(|service| ("service", service)))
+            .append_pair("scope", scope)
+            .finish();
         let separator = if realm.contains('?') { '&' } else { '?' };
-        let url: Uri = format!("{realm}{separator}{}", query.finish())
+        let url: Uri = format!("{realm}{separator}{query}")
             .parse()
             .map_err(|error| RemoteError::Failed(format!("failed to fetch a token: {realm}: {error}")))?;
         let own = self.url("manifests", "x")?;
