@@ -9,6 +9,8 @@ pub mod figures;
 pub mod kubectl;
 pub mod matching;
 pub mod objects;
+pub mod programs;
+pub mod registry;
 pub mod server;
 pub mod workspace;
 

@@ -5,6 +5,7 @@
 mod cases;
 mod components;
 mod hostile;
+mod images;
 mod many;
 mod network;
 mod restart;
