@@ -10,9 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt};
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use shared::api::status;
+use shared::kubelet::container_status::creation_reason;
 use shared::kubelet::mirror::MIRROR_ANNOTATION;
 
 use crate::runtime::logs::{LogFollow, LogOptions, LogReader};
@@ -111,11 +112,16 @@ impl Kubelet {
     }
 }
 
+fn container_statuses(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
+    let lists =
+        [&status.init_container_statuses, &status.container_statuses, &status.ephemeral_container_statuses];
+    lists.into_iter().flatten().flatten()
+}
+
 /// Which run of the container is meant (`validateContainerLogStatus`).
 fn attempt(pod: &Pod, container: &str, previous: bool) -> Result<i32, Box<Status>> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
-    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
-    let found = statuses.into_iter().flatten().find(|status| status.name == container);
+    let found = pod.status.iter().flat_map(container_statuses).find(|status| status.name == container);
     let refused = |message: String| Box::new(status::bad_request(message));
     let waits = |found: Option<&ContainerStatus>| {
         let reason = found.and_then(|found| found.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
@@ -123,7 +129,7 @@ fn attempt(pod: &Pod, container: &str, previous: bool) -> Result<i32, Box<Status
             Some("ErrImagePull") => "image can't be pulled",
             Some("ImagePullBackOff") => "trying and failing to pull image",
             Some(reason) => reason,
-            None => "ContainerCreating",
+            None => creation_reason(pod),
         };
         format!("container {container:?} in pod {name:?} is waiting to start: {why}")
     };

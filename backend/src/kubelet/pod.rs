@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use shared::api::pod_containers::pod_container;
 use shared::images::pull::Decision;
 use shared::kubelet::action::Action;
 use shared::kubelet::hook::HookKind;
@@ -172,7 +173,7 @@ impl PodOnNode {
     }
 
     fn remove_sandbox(&mut self) {
-        self.unwanted.cancel();
+        std::mem::take(&mut self.unwanted).cancel();
         self.running.clear();
         let (kubelet, sandbox) = (self.kubelet.clone(), self.sandbox.take());
         self.spawn(async move {
@@ -186,8 +187,7 @@ impl PodOnNode {
     }
 
     fn spec(&self, container: &str) -> Option<Container> {
-        let containers = &self.worker.pod().spec.as_ref()?.containers;
-        containers.iter().find(|spec| spec.name == container).cloned()
+        pod_container(self.worker.pod().spec.as_ref()?, container).map(|found| found.container)
     }
 
     /// Runs work beside the loop and hands its outcome in.

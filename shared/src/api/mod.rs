@@ -7,6 +7,7 @@ pub mod fields;
 pub mod labels;
 pub mod object;
 pub mod patch;
+pub mod pod_containers;
 pub mod printers;
 pub mod quantity;
 pub mod schema;

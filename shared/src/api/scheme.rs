@@ -285,6 +285,7 @@ pub static KINDS: &[Kind] = &[
         subresources: &[
             Subresource { name: "attach", kind: Some(("", "v1", "PodAttachOptions")), verbs: STREAM_VERBS },
             Subresource { name: "binding", kind: Some(("", "v1", "Binding")), verbs: &[Verb::Create] },
+            Subresource { name: "ephemeralcontainers", kind: None, verbs: GET_PATCH_UPDATE },
             Subresource { name: "exec", kind: Some(("", "v1", "PodExecOptions")), verbs: STREAM_VERBS },
             Subresource { name: "log", kind: None, verbs: &[Verb::Get] },
             Subresource {

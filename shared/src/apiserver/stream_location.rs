@@ -7,6 +7,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 
+use crate::api::pod_containers::pod_containers;
 use crate::api::status;
 
 type Result<T> = std::result::Result<T, Box<Status>>;
@@ -48,7 +49,7 @@ pub fn container(pod: &Pod, wanted: Option<&str>) -> Result<String> {
     let containers = pod.spec.as_ref().map_or(&[][..], |spec| &spec.containers);
     let name = pod_name(pod);
     let refused = match (wanted, containers) {
-        (Some(wanted), _) if names.contains(&wanted) => return Ok(wanted.to_owned()),
+        (Some(wanted), _) if names.iter().any(|name| name == wanted) => return Ok(wanted.to_owned()),
         (Some(wanted), _) => format!("container {wanted} is not valid for pod {name}"),
         (None, [only]) => return Ok(only.name.clone()),
         (None, []) => format!("a container name must be specified for pod {name}"),
@@ -61,12 +62,9 @@ pub fn container(pod: &Pod, wanted: Option<&str>) -> Result<String> {
 }
 
 /// Init containers, containers, ephemeral containers: the order of `VisitContainers` upstream.
-fn container_names(pod: &Pod) -> Vec<&str> {
-    let Some(spec) = &pod.spec else { return Vec::new() };
-    let init = spec.init_containers.iter().flatten().map(|container| container.name.as_str());
-    let own = spec.containers.iter().map(|container| container.name.as_str());
-    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|container| container.name.as_str());
-    init.chain(own).chain(ephemeral).collect()
+fn container_names(pod: &Pod) -> Vec<String> {
+    let all = pod.spec.iter().flat_map(pod_containers);
+    all.map(|found| found.container.name).collect()
 }
 
 /// The node that has the pod.

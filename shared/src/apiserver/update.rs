@@ -132,6 +132,7 @@ impl ApiServer {
         match target.subresource_name() {
             "" => strategy::prepare_for_update(new, old.body()),
             "finalize" => strategy::prepare_for_finalize(new, old.body()),
+            "ephemeralcontainers" => strategy::prepare_for_ephemeral_containers(new, old.body()),
             _ => strategy::prepare_for_status_update(new, old.body()),
         }
         self.admit_update(caller, target, new, old.body())
@@ -202,6 +203,7 @@ fn check_change(
 ) -> Result<()> {
     let errors = match target.subresource_name() {
         "status" => validation::validate_status_update(new, old.body()),
+        "ephemeralcontainers" => validation::validate_ephemeral_containers_update(new, old.body()),
         _ => validation::validate_update(new, old.body()),
     };
     admission::invalid_unless_empty(target, errors)?;

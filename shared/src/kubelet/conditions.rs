@@ -1,8 +1,12 @@
 //! A pod's conditions: `pkg/kubelet/status/generate.go` of kubernetes/kubernetes.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{Pod, PodCondition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::pod_containers::Role;
+
+use super::status::Known;
 
 /// What the conditions are made of.
 pub struct Facts<'a> {
@@ -10,8 +14,8 @@ pub struct Facts<'a> {
     pub pod: &'a Pod,
     /// Its phase.
     pub phase: &'a str,
-    /// The statuses of its containers, in the order of the spec.
-    pub containers: &'a [ContainerStatus],
+    /// The statuses of its containers with their roles, in the order in which they start.
+    pub containers: &'a [Known],
     /// Whether its network and directories are there.
     pub has_sandbox: bool,
 }
@@ -32,7 +36,7 @@ pub fn conditions(facts: &Facts<'_>, before: &[PodCondition], now: Timestamp) ->
     let containers_ready = containers_ready(facts);
     let verdicts = [
         (facts.has_sandbox, None),
-        (true, completed(facts)),
+        initialized(facts),
         ready(facts, &all, &containers_ready),
         containers_ready,
         (true, None),
@@ -59,6 +63,34 @@ fn completed(facts: &Facts<'_>) -> Option<(&'static str, String)> {
     (facts.phase == "Succeeded").then(|| ("PodCompleted", String::new()))
 }
 
+/// Init containers must be done, and sidecars have started; once an ordinary container has started, all that is
+/// past.
+fn initialized(facts: &Facts<'_>) -> Verdict {
+    if let Some(completed) = completed(facts) {
+        return (true, Some(completed));
+    }
+    let has_run = |known: &Known| {
+        let state = known.status.state.as_ref();
+        let ran = state.is_some_and(|state| state.running.is_some() || state.terminated.is_some());
+        known.role == Role::Main && ran
+    };
+    let is_incomplete = |known: &&Known| match known.role {
+        Role::Init => !known.status.ready,
+        Role::Sidecar => known.status.started != Some(true),
+        Role::Main | Role::Ephemeral => false,
+    };
+    let incomplete = names(facts.containers.iter().filter(is_incomplete));
+    if incomplete.is_empty() || facts.containers.iter().any(has_run) {
+        return (true, None);
+    }
+    let message = format!("containers with incomplete status: [{incomplete}]");
+    (false, Some(("ContainersNotInitialized", message)))
+}
+
+fn names<'a>(containers: impl Iterator<Item = &'a Known>) -> String {
+    containers.map(|known| known.status.name.as_str()).collect::<Vec<_>>().join(" ")
+}
+
 fn containers_ready(facts: &Facts<'_>) -> Verdict {
     if let Some(completed) = completed(facts) {
         return (false, Some(completed));
@@ -66,16 +98,12 @@ fn containers_ready(facts: &Facts<'_>) -> Verdict {
     if facts.phase == "Failed" {
         return (false, Some(("PodFailed", String::new())));
     }
-    let unready: Vec<&str> = facts
-        .containers
-        .iter()
-        .filter(|container| !container.ready)
-        .map(|container| container.name.as_str())
-        .collect();
+    let counts = |role: Role| matches!(role, Role::Sidecar | Role::Main);
+    let unready = names(facts.containers.iter().filter(|known| counts(known.role) && !known.status.ready));
     if unready.is_empty() {
         return (true, None);
     }
-    (false, Some(("ContainersNotReady", format!("containers with unready status: [{}]", unready.join(" ")))))
+    (false, Some(("ContainersNotReady", format!("containers with unready status: [{unready}]"))))
 }
 
 /// A pod is ready when its containers are, and every condition that its readiness gates name holds.
@@ -117,13 +145,15 @@ fn condition(type_: &str, (holds, why): Verdict, generation: Option<i64>) -> Pod
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k8s_openapi::api::core::v1::ContainerStatus;
     use serde_json::json;
 
-    fn container(name: &str, ready: bool) -> ContainerStatus {
-        ContainerStatus { name: name.into(), ready, ..ContainerStatus::default() }
+    fn container(name: &str, ready: bool) -> Known {
+        let status = ContainerStatus { name: name.into(), ready, ..ContainerStatus::default() };
+        Known { role: Role::Main, status, again: false }
     }
 
-    fn in_short(phase: &str, containers: &[ContainerStatus], pod: &serde_json::Value) -> Vec<String> {
+    fn in_short(phase: &str, containers: &[Known], pod: &serde_json::Value) -> Vec<String> {
         let pod: Pod = serde_json::from_value(pod.clone()).unwrap();
         let facts = Facts { pod: &pod, phase, containers, has_sandbox: true };
         let short = |condition: PodCondition| {
@@ -160,6 +190,36 @@ mod tests {
                 "PodScheduled True",
             ];
             assert_eq!(found, expected, "{phase}");
+        }
+    }
+
+    #[test]
+    fn pod_should_count_as_initialized_when_its_init_containers_are_done_or_its_containers_ran() {
+        let init = |role, ready, started| {
+            let status = json!({"name": "i", "image": "", "imageID": "", "restartCount": 0, "ready": ready, "started": started});
+            Known { role, status: serde_json::from_value(status).unwrap(), again: false }
+        };
+        let main = |state| {
+            let status = json!({"name": "a", "image": "", "imageID": "", "restartCount": 0, "ready": false, "state": state});
+            Known { role: Role::Main, status: serde_json::from_value(status).unwrap(), again: false }
+        };
+        let waiting = "Initialized False ContainersNotInitialized: containers with incomplete status: [i]";
+        let cases = [
+            (init(Role::Init, false, true), json!({}), waiting),
+            (init(Role::Init, true, false), json!({}), "Initialized True"),
+            (init(Role::Sidecar, true, false), json!({}), waiting),
+            (init(Role::Sidecar, false, true), json!({}), "Initialized True"),
+            (init(Role::Sidecar, false, false), json!({"running": {}}), "Initialized True"),
+            (init(Role::Sidecar, false, false), json!({"terminated": {"exitCode": 1}}), "Initialized True"),
+        ];
+        for (init, state, expected) in cases {
+            let found = in_short("Pending", &[init.clone(), main(state)], &json!({}));
+            assert!(found.contains(&expected.to_owned()), "{init:?}: {found:?}");
+            let unready = if init.role == Role::Sidecar && !init.status.ready { "[i a]" } else { "[a]" };
+            assert!(
+                found.iter().any(|line| line.starts_with("Ready") && line.ends_with(unready)),
+                "{found:?}"
+            );
         }
     }
 

@@ -8,6 +8,7 @@ use crate::image_reference::Reference;
 use super::backoff::Backoff;
 use super::hook::{PostStart, PreStop};
 use super::probe::Probes;
+use super::restart::Restart;
 
 /// Where a container stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,8 +95,11 @@ pub struct ContainerWork {
     pub post_start: PostStart,
     /// The hook before its stop.
     pub pre_stop: PreStop,
-    /// Whether its definition changed since its image was asked for, so that it must be started anew.
+    /// Whether it must be started anew however it ended: its definition changed since its image was asked
+    /// for, or what it prepared is gone.
     pub changed: bool,
+    /// Since when it is being stopped.
+    pub stopping_since: Option<Timestamp>,
 }
 
 impl ContainerWork {
@@ -118,7 +122,24 @@ impl ContainerWork {
             post_start: PostStart::Done,
             pre_stop: PreStop::NotRun,
             changed: false,
+            stopping_since: None,
         }
+    }
+
+    /// Whether it is on its way to run: until then no other container of its pod is started.
+    pub fn is_being_started(&self) -> bool {
+        match self.stage {
+            Stage::Pulling | Stage::Pulled { .. } | Stage::Starting { .. } => true,
+            Stage::Running { stopping: None, .. } => {
+                matches!(self.post_start, PostStart::Wanted | PostStart::Running)
+            }
+            Stage::Running { .. } | Stage::Waiting | Stage::Exited => false,
+        }
+    }
+
+    /// Whether it ran to its end with success, and nothing asks for it once more.
+    pub fn has_succeeded(&self) -> bool {
+        !self.changed && self.exit().is_some_and(|exit| exit.exit_code == 0)
     }
 
     /// Whether it runs now, as far as others are told.
@@ -151,18 +172,13 @@ impl ContainerWork {
         self.restart_count + i32::from(self.ended.is_some())
     }
 
-    /// Whether it is to be started again after it ended (`ShouldContainerBeRestarted` in
-    /// `pkg/kubelet/container/helpers.go`); a new definition is reason enough, and so is a failed probe
-    /// where anything is started again at all.
-    pub fn restarts(&self, policy: &str) -> bool {
+    /// Whether it is to be started again after it ended; a new definition is reason enough, and so is a failed
+    /// probe where anything is started again at all.
+    pub fn restarts(&self, restart: &Restart<'_>) -> bool {
         let Some(ended) = &self.ended else { return true };
         self.changed
-            || self.failed_probe.is_some() && policy != "Never"
-            || match policy {
-                "Never" => false,
-                "OnFailure" => ended.exit_code != 0,
-                _ => true,
-            }
+            || self.failed_probe.is_some() && restart.policy != "Never"
+            || restart.after(ended.exit_code)
     }
 
     /// The reason for which its status says that it waits.
@@ -187,6 +203,7 @@ impl ContainerWork {
         self.failed_probe = None;
         self.post_start = PostStart::Done;
         self.pre_stop = PreStop::NotRun;
+        self.stopping_since = None;
     }
 
     /// The container ended; where that was for its hook's failure, its status says so.
@@ -248,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn restart_should_follow_policy_exit_code_and_definition() {
+    fn restart_should_follow_exit_code_and_definition() {
         let cases = [
             ("Always", 0, false, true),
             ("OnFailure", 0, false, false),
@@ -259,7 +276,7 @@ mod tests {
         for (policy, exit_code, changed, expected) in cases {
             let ended = ContainerStateTerminated { exit_code, ..ContainerStateTerminated::default() };
             let work = ContainerWork { ended: Some(ended), changed, ..ContainerWork::new() };
-            assert_eq!(work.restarts(policy), expected, "{policy} {exit_code}");
+            assert_eq!(work.restarts(&Restart { policy, rules: &[] }), expected, "{policy} {exit_code}");
         }
     }
 }

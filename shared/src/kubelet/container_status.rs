@@ -3,25 +3,34 @@
 
 use k8s_openapi::api::core::v1::{
     Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
-    ContainerStatus, VolumeMountStatus,
+    ContainerStatus, Pod, VolumeMountStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::pod_containers::{PodContainer, Role};
 
 use super::container::{ContainerWork, Stage};
 use super::recovery;
 
-/// The container's status; `again` says whether it is started again once it ended. Before there was
-/// a container, only what the spec says is known of its image.
-pub(super) fn container_status(container: &Container, work: &ContainerWork, again: bool) -> ContainerStatus {
+/// The container's status; `again` says whether it is started again once it ended, `creation` what it waits for
+/// while nothing holds it up. Before there was a container, only what the spec says is known of its image.
+pub(super) fn container_status(
+    spec: &PodContainer,
+    work: &ContainerWork,
+    again: bool,
+    creation: &str,
+) -> ContainerStatus {
+    let PodContainer { role, container } = spec;
     let exists = !work.image.is_empty();
-    let (state, before) = states(work, again);
+    let (state, before) = states(work, again, creation);
+    let is_done = *role == Role::Init && state.terminated.as_ref().is_some_and(|exit| exit.exit_code == 0);
     let resources = || container.resources.clone().unwrap_or_default();
     ContainerStatus {
         name: container.name.clone(),
         image: if exists { work.image.clone() } else { container.image.clone().unwrap_or_default() },
         image_id: work.image_id.clone(),
         container_id: Some(work.container_id.clone()).filter(|id| !id.is_empty()),
-        ready: work.is_ready(),
+        ready: is_done || *role != Role::Init && work.is_ready(),
         started: Some(work.is_started()),
         restart_count: work.restart_count,
         state: Some(state),
@@ -35,10 +44,14 @@ pub(super) fn container_status(container: &Container, work: &ContainerWork, agai
 
 /// The state and the end before it. A container that waits to be started again shows its end as the
 /// former state; one that is started again at once goes on to show it as the present one.
-fn states(work: &ContainerWork, again: bool) -> (ContainerState, Option<ContainerStateTerminated>) {
+fn states(
+    work: &ContainerWork,
+    again: bool,
+    creation: &str,
+) -> (ContainerState, Option<ContainerStateTerminated>) {
     let mut state = ContainerState::default();
     if work.is_held_back() {
-        state.waiting = Some(creating());
+        state.waiting = Some(creating(creation));
         return (state, work.last_state.clone());
     }
     if let Stage::Running { since, .. } = work.stage {
@@ -51,14 +64,19 @@ fn states(work: &ContainerWork, again: bool) -> (ContainerState, Option<Containe
             return (state, Some(ended.clone()));
         }
         (Some(ended), _) => state.terminated = Some(ended.clone()),
-        (None, waiting) => state.waiting = Some(waiting.clone().unwrap_or_else(creating)),
+        (None, waiting) => state.waiting = Some(waiting.clone().unwrap_or_else(|| creating(creation))),
     }
     (state, work.last_state.clone())
 }
 
-/// What a container waits for that nothing holds up.
-fn creating() -> ContainerStateWaiting {
-    ContainerStateWaiting { reason: Some("ContainerCreating".into()), message: None }
+/// What the containers of a pod wait for that nothing holds up.
+pub fn creation_reason(pod: &Pod) -> &'static str {
+    let init = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
+    if init.count() > 0 { "PodInitializing" } else { "ContainerCreating" }
+}
+
+fn creating(reason: &str) -> ContainerStateWaiting {
+    ContainerStateWaiting { reason: Some(reason.into()), message: None }
 }
 
 /// The status of a container whose pod is gone: whatever it was, it ended, and not known to be well.

@@ -176,7 +176,9 @@ fn keyed(
 }
 
 fn named_container<'a>(pod: &'a Pod, name: Option<&str>) -> Option<&'a Container> {
-    pod.spec.as_ref()?.containers.iter().find(|container| Some(container.name.as_str()) == name)
+    let spec = pod.spec.as_ref()?;
+    let mut all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    all.find(|container| Some(container.name.as_str()) == name)
 }
 
 /// The field of the pod that the downward API names (`pkg/fieldpath/fieldpath.go`).

@@ -2,17 +2,20 @@
 //! of it.
 //!
 //! Follows `startContainer`, `executePreStopHook` and `killContainer` in
-//! `pkg/kubelet/kuberuntime/kuberuntime_container.go` and `pkg/kubelet/lifecycle/handlers.go` of
+//! `pkg/kubelet/kuberuntime/kuberuntime_container.go`, `kuberuntime_termination_order.go` beside it and `pkg/kubelet/lifecycle/handlers.go` of
 //! kubernetes/kubernetes.
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, LifecycleHandler, Pod};
+
+use crate::api::pod_containers::Role;
 
 use super::action::Action;
 use super::backoff::after;
 use super::container::{ContainerWork, Stage};
 use super::pod_steps::{LEAST_GRACE, full_name, wake};
 use super::pod_worker::{PodWorker, Step};
+use super::status::End;
 
 /// A moment of a container's life that has a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,11 +130,32 @@ impl PodWorker {
             }
             work.pre_stop = PreStop::Ended { took: grace };
         }
-        if let PreStop::Ended { took } = work.pre_stop {
-            work.pre_stop = PreStop::Told { took };
-            let grace = (grace - took).max(LEAST_GRACE);
-            step.actions.push(Action::Stop { container: self.name(index), grace });
+        let PreStop::Ended { took } = work.pre_stop else { return };
+        let since = work.stopping_since.unwrap_or(now);
+        let mut took = took;
+        if self.waits_for_its_turn(index) {
+            let end = after(since, grace);
+            if now < end {
+                return wake(step, end);
+            }
+            took = grace;
+        } else if self.specs[index].role == Role::Sidecar {
+            took = took.max(SignedDuration::from_secs(now.duration_since(since).as_secs()));
         }
+        self.containers[index].pre_stop = PreStop::Told { took };
+        let grace = (grace - took).max(LEAST_GRACE);
+        step.actions.push(Action::Stop { container: self.name(index), grace });
+    }
+
+    /// Whether a container is a sidecar that is to outlive others which have not ended yet, while its pod ends: the
+    /// ordinary ones, and sidecars that started after it (`kuberuntime_termination_order.go`).
+    fn waits_for_its_turn(&self, index: usize) -> bool {
+        let lives = |other: &usize| self.containers[*other].is_busy();
+        let outlived = |other: &usize| *other > index && self.specs[*other].role != Role::Ephemeral;
+        let is_ending = self.end() != End::None;
+        let is_sidecar = self.specs[index].role == Role::Sidecar;
+        let others = self.of_role(&[Role::Main, Role::Sidecar]);
+        is_ending && is_sidecar && others.iter().filter(|other| outlived(other)).any(lives)
     }
 
     /// A hook of a run of a container is done, or failed; the error is for the container's status.

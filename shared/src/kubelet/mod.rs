@@ -8,7 +8,7 @@ pub mod admission;
 pub mod backoff;
 pub mod conditions;
 pub mod container;
-mod container_status;
+pub mod container_status;
 pub mod dns;
 pub mod environment;
 pub mod hook;
@@ -22,6 +22,7 @@ pub mod pod_worker;
 pub mod probe;
 pub mod quality_of_service;
 pub mod recovery;
+pub mod restart;
 pub mod service_environment;
 pub mod status;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::container::{FailedProbe, Failure, Stage};
 use super::hook::{HookKind, PostStart};
 use super::pod_worker::{PodWorker, Sandbox};
 use super::probe::{ProbeError, ProbeKind, Probes};
-use super::status::restart_policy;
+use super::restart::Restart;
 
 /// The exit code of a container that was made and could not be run, as container runtimes report it.
 const CANNOT_RUN: i32 = 128;
@@ -154,7 +154,8 @@ impl PodWorker {
         }
         if is_over {
             let probe = kind.word().to_lowercase();
-            let intent = if restart_policy(&self.pod) == "Never" { "" } else { ", will be restarted" };
+            let policy = Restart::of(&self.pod, &self.specs[index]).policy;
+            let intent = if policy == "Never" { "" } else { ", will be restarted" };
             let message = format!("Container {container} failed {probe} probe{intent}");
             self.note("Normal", "Killing", &message, Some(container));
         }

@@ -7,13 +7,15 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 
+use crate::api::pod_containers::Role;
+
 use super::action::Action;
 use super::backoff::{after, in_words};
 use super::container::{ContainerWork, Failure, Stage};
 use super::dns;
 use super::hook::PostStart;
 use super::pod_worker::{Eviction, PodWorker, Sandbox, Step};
-use super::status::{End, is_terminal, restart_policy};
+use super::status::{End, is_terminal};
 
 /// How soon a start that failed for another reason than a crash is tried again.
 const RETRY: SignedDuration = SignedDuration::from_secs(10);
@@ -59,12 +61,16 @@ impl PodWorker {
         if deleted && !left { End::Gone } else { End::Stopped }
     }
 
-    /// Whether the pod's phase is final, or every container ended and none is to be started again.
+    /// Whether the pod's phase is final, or its containers ended and none is to be started again, or one that
+    /// was to prepare them failed for good. Sidecars and ephemeral containers keep no pod going.
     fn is_complete(&self) -> bool {
         let phase = self.pod.status.as_ref().and_then(|status| status.phase.as_deref());
-        let policy = restart_policy(&self.pod);
-        let over = |work: &ContainerWork| work.exit().is_some() && !work.restarts(policy);
-        phase.is_some_and(is_terminal) || (!self.containers.is_empty() && self.containers.iter().all(over))
+        let over = |index: &usize| self.containers[*index].exit().is_some() && !self.restarts(*index);
+        let failed = |index: &usize| over(index) && !self.containers[*index].has_succeeded();
+        let main = self.of_role(&[Role::Main]);
+        phase.is_some_and(is_terminal)
+            || (!main.is_empty() && main.iter().all(over))
+            || self.of_role(&[Role::Init]).iter().any(failed)
     }
 
     /// Makes a pod fail that is active for longer than it may.
@@ -90,18 +96,62 @@ impl PodWorker {
                 step.actions.push(Action::CreateSandbox);
             }
             Sandbox::Creating | Sandbox::Removing => {}
-            Sandbox::Ready => {
-                (0..self.containers.len()).for_each(|index| self.run_container(index, now, step))
-            }
+            Sandbox::Ready => self.run_containers(now, step),
         }
     }
 
-    fn run_container(&mut self, index: usize, now: Timestamp, step: &mut Step) {
+    /// What is on its way goes on. Then ephemeral containers begin, which wait for nobody; init containers, which
+    /// wait for those before them; and the others, which wait for all of those (`computeInitContainerActions`).
+    fn run_containers(&mut self, now: Timestamp, step: &mut Step) {
+        for index in 0..self.containers.len() {
+            self.go_on(index, now, step);
+        }
+        for index in self.of_role(&[Role::Ephemeral]) {
+            self.begin(index, now, step);
+        }
+        for index in self.of_role(&[Role::Init, Role::Sidecar]) {
+            if !self.initialize(index, now, step) {
+                return;
+            }
+        }
+        self.initialized = true;
+        for index in self.of_role(&[Role::Main]) {
+            self.begin(index, now, step);
+        }
+    }
+
+    /// Begins with a container that starts before the ordinary ones; whether the next one may begin. Once all are
+    /// done, only sidecars are kept running.
+    fn initialize(&mut self, index: usize, now: Timestamp, step: &mut Step) -> bool {
+        if self.specs[index].role == Role::Sidecar {
+            self.begin(index, now, step);
+            return self.initialized || self.containers[index].is_started();
+        }
+        if self.initialized || self.containers[index].has_succeeded() {
+            return true;
+        }
+        self.begin(index, now, step);
+        false
+    }
+
+    /// Starts a container that does not run, if it is to run, as far as it goes now. Containers start one after the
+    /// other: only one is on its way at any time.
+    fn begin(&mut self, index: usize, now: Timestamp, step: &mut Step) {
+        if self.containers.iter().any(ContainerWork::is_being_started) {
+            return;
+        }
+        match self.containers[index].stage {
+            Stage::Waiting => self.try_again(index, now, step),
+            Stage::Exited if self.restarts(index) => self.restart(index, now, step),
+            _ => {}
+        }
+    }
+
+    /// Does what a container needs that is on its way, or runs.
+    fn go_on(&mut self, index: usize, now: Timestamp, step: &mut Step) {
         let work = &self.containers[index];
         match work.stage.clone() {
-            Stage::Waiting => self.try_again(index, now, step),
             Stage::Pulled { image_id } => self.start(index, image_id, step),
-            Stage::Exited if work.restarts(restart_policy(&self.pod)) => self.restart(index, now, step),
             Stage::Running { stopping: None, .. } if work.changed || work.failed_probe.is_some() => {
                 self.stop(index, now, step);
             }
@@ -112,7 +162,7 @@ impl PodWorker {
                 PostStart::Done => self.probe(index, now, step),
             },
             Stage::Running { .. } => self.await_pre_stop(index, now, step),
-            Stage::Pulling | Stage::Starting { .. } | Stage::Exited => {}
+            Stage::Waiting | Stage::Pulling | Stage::Starting { .. } | Stage::Exited => {}
         }
     }
 
@@ -250,6 +300,7 @@ impl PodWorker {
             _ => grace(&self.pod),
         };
         self.containers[index].stage = Stage::Running { since, stopping: Some(grace) };
+        self.containers[index].stopping_since.get_or_insert(now);
         self.stop_with_hook(index, now, step);
     }
 }

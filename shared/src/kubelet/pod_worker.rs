@@ -5,16 +5,20 @@
 //! `pkg/kubelet/kuberuntime/kuberuntime_manager.go` of kubernetes/kubernetes. What happened is taken
 //! in by `pod_answers`, what to do is decided in `pod_steps`.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, ObjectReference, Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::api::pod_containers::{PodContainer, Role, pod_containers};
 use crate::recorder::Note;
 
 use super::action::Action;
 use super::admission::Rejection;
 use super::container::ContainerWork;
 use super::recovery::{ran_before, recovered};
+use super::restart::Restart;
 use super::status::{End, Observed, own_part, pod_status, rejected, rejected_before};
 
 /// The pod's network and directories.
@@ -53,7 +57,12 @@ pub struct Step {
 /// The worker of one pod.
 pub struct PodWorker {
     pub(super) pod: Pod,
+    /// The pod's containers, in the order in which they start.
+    pub(super) specs: Vec<PodContainer>,
+    /// What is known of each of them, in the same order.
     pub(super) containers: Vec<ContainerWork>,
+    /// Whether its init containers are done, so that the others may start.
+    pub(super) initialized: bool,
     pub(super) sandbox: Sandbox,
     pub(super) pod_ip: Option<String>,
     pub(super) evicted: Option<Eviction>,
@@ -75,8 +84,11 @@ impl PodWorker {
     /// what an earlier kubelet left behind.
     pub fn new(pod: Pod, host_ip: &str, now: Timestamp) -> PodWorker {
         let status = pod.status.as_ref();
+        let specs = definitions(&pod);
         let mut worker = PodWorker {
-            containers: recovered(&pod),
+            containers: recovered(&pod, &specs),
+            specs,
+            initialized: false,
             sandbox: Sandbox::None,
             pod_ip: status.and_then(|status| status.pod_ip.clone()),
             evicted: None,
@@ -130,17 +142,30 @@ impl PodWorker {
     /// There is a new revision of the pod. A deletion that began is never taken back.
     pub fn on_pod(&mut self, pod: Pod) {
         self.outdated |= self.is_overwritten(&pod);
-        let before = self.images();
         let deleted = self.pod.metadata.deletion_timestamp.take();
         self.pod = pod;
         self.pod.metadata.deletion_timestamp = self.pod.metadata.deletion_timestamp.take().or(deleted);
-        let images = self.images();
-        self.containers.resize_with(images.len(), ContainerWork::new);
-        for (index, image) in images.iter().enumerate() {
-            if before.get(index).is_some_and(|old| old != image) {
-                self.on_image_changed(index);
-            }
+        self.on_definitions(definitions(&self.pod));
+    }
+
+    /// The pod has these containers now: what is known of one stays with its name.
+    fn on_definitions(&mut self, specs: Vec<PodContainer>) {
+        let old = std::mem::replace(&mut self.specs, specs);
+        let known = std::mem::take(&mut self.containers);
+        let mut known: BTreeMap<String, (Option<String>, ContainerWork)> = old
+            .into_iter()
+            .zip(known)
+            .map(|(old, work)| (old.container.name, (old.container.image, work)))
+            .collect();
+        let mut changed = Vec::new();
+        for (index, PodContainer { container, .. }) in self.specs.iter().enumerate() {
+            let (image, work) = known
+                .remove(&container.name)
+                .unwrap_or_else(|| (container.image.clone(), ContainerWork::new()));
+            changed.extend((image != container.image).then_some(index));
+            self.containers.push(work);
         }
+        changed.into_iter().for_each(|index| self.on_image_changed(index));
     }
 
     /// The pod is no longer in the API: what is left of it here is to end.
@@ -154,11 +179,6 @@ impl PodWorker {
         let reported = self.reported.as_ref().map(own_part);
         let part = |pod: &Pod| pod.status.as_ref().map(own_part);
         reported.is_some() && part(&self.pod) == reported && part(new) != reported
-    }
-
-    fn images(&self) -> Vec<String> {
-        let containers = self.pod.spec.iter().flat_map(|spec| &spec.containers);
-        containers.map(|container| container.image.clone().unwrap_or_default()).collect()
     }
 
     /// A container whose image changed is started anew from the new one.
@@ -203,6 +223,7 @@ impl PodWorker {
             return rejected(&self.pod, rejection);
         }
         let observed = Observed {
+            specs: &self.specs,
             containers: &self.containers,
             pod_ip: self.pod_ip.as_deref(),
             host_ip: &self.host_ip,
@@ -216,11 +237,21 @@ impl PodWorker {
     }
 
     pub(super) fn index(&self, container: &str) -> Option<usize> {
-        self.pod.spec.as_ref()?.containers.iter().position(|spec| spec.name == container)
+        self.specs.iter().position(|spec| spec.container.name == container)
     }
 
     pub(super) fn spec(&self, index: usize) -> Option<&Container> {
-        self.pod.spec.as_ref()?.containers.get(index)
+        Some(&self.specs.get(index)?.container)
+    }
+
+    /// The containers of these roles, in the order in which they start.
+    pub(super) fn of_role(&self, roles: &[Role]) -> Vec<usize> {
+        (0..self.specs.len()).filter(|index| roles.contains(&self.specs[*index].role)).collect()
+    }
+
+    /// Whether the container is to be started again after it ended.
+    pub(super) fn restarts(&self, index: usize) -> bool {
+        self.containers[index].restarts(&Restart::of(&self.pod, &self.specs[index]))
     }
 
     pub(super) fn name(&self, index: usize) -> String {
@@ -229,6 +260,11 @@ impl PodWorker {
 
     pub(super) fn image(&self, index: usize) -> String {
         self.spec(index).and_then(|container| container.image.clone()).unwrap_or_default()
+    }
+
+    fn field_path(&self, container: &str) -> String {
+        let role = self.index(container).map_or(Role::Main, |index| self.specs[index].role);
+        format!("spec.{}{{{container}}}", role.field())
     }
 
     /// Something to tell about the pod, or about one of its containers.
@@ -241,8 +277,12 @@ impl PodWorker {
             namespace: metadata.namespace.clone(),
             uid: metadata.uid.clone(),
             resource_version: metadata.resource_version.clone(),
-            field_path: container.map(|name| format!("spec.containers{{{name}}}")),
+            field_path: container.map(|name| self.field_path(name)),
         };
         self.notes.push(Note { regarding, type_, reason: reason.to_owned(), message: message.to_owned() });
     }
+}
+
+fn definitions(pod: &Pod) -> Vec<PodContainer> {
+    pod.spec.as_ref().map(pod_containers).unwrap_or_default()
 }

@@ -7,9 +7,12 @@ use k8s_openapi::api::core::v1::{
     ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod,
 };
 
+use crate::api::pod_containers::{PodContainer, Role};
+
 use super::backoff::{self, Backoff};
 use super::container::{ContainerWork, Stage};
-use super::status::restart_policy;
+use super::container_status::creation_reason;
+use super::restart::{Restart, restart_policy};
 
 /// The reason for a container that was running when its kubelet was lost.
 pub const STATUS_UNKNOWN: &str = "ContainerStatusUnknown";
@@ -18,20 +21,34 @@ pub const STATUS_UNKNOWN: &str = "ContainerStatusUnknown";
 const UNKNOWN_EXIT_CODE: i32 = 137;
 
 /// The containers as the pod's status tells them.
-pub(super) fn recovered(pod: &Pod) -> Vec<ContainerWork> {
-    let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
-    let statuses: Vec<&ContainerStatus> = statuses.collect();
-    let restartable = restart_policy(pod) != "Never" && pod.metadata.deletion_timestamp.is_none();
-    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-    let work = containers.map(|container| {
-        let status = statuses.iter().find(|status| status.name == container.name);
-        status.map_or_else(ContainerWork::new, |status| one(status, restartable))
+pub(super) fn recovered(pod: &Pod, specs: &[PodContainer]) -> Vec<ContainerWork> {
+    let work = specs.iter().map(|spec| {
+        let PodContainer { role, container } = spec;
+        let restartable =
+            Restart::of(pod, spec).policy != "Never" && pod.metadata.deletion_timestamp.is_none();
+        let status = statuses(pod, *role).iter().find(|status| status.name == container.name);
+        let waits_for = if restartable { Some(creation_reason(pod)) } else { None };
+        let mut work = status.map_or_else(ContainerWork::new, |status| one(status, waits_for));
+        // Its pod is set up anew. Where only failures are tried again, the API allows no success to be undone.
+        work.changed = *role == Role::Init && restart_policy(pod) == "Always" && work.has_succeeded();
+        work
     });
     work.collect()
 }
 
-/// A container that ran counts as killed, and `restartable` says whether it will be started again.
-fn one(status: &ContainerStatus, restartable: bool) -> ContainerWork {
+/// The statuses of the list in which containers of that role are.
+fn statuses(pod: &Pod, role: Role) -> &[ContainerStatus] {
+    let Some(status) = &pod.status else { return &[] };
+    let list = match role {
+        Role::Init | Role::Sidecar => &status.init_container_statuses,
+        Role::Main => &status.container_statuses,
+        Role::Ephemeral => &status.ephemeral_container_statuses,
+    };
+    list.as_deref().unwrap_or_default()
+}
+
+/// A container that ran counts as killed; where it will be started again, its status says that it waits for this.
+fn one(status: &ContainerStatus, waits_for: Option<&str>) -> ContainerWork {
     let mut work = ContainerWork::new();
     work.restart_count = status.restart_count;
     work.container_id = status.container_id.clone().unwrap_or_default();
@@ -49,8 +66,8 @@ fn one(status: &ContainerStatus, restartable: bool) -> ContainerWork {
         (None, Some(running), before) => {
             work.exited(lost(&running, &work.container_id));
             work.last_state = before;
-            if restartable {
-                work.wait("ContainerCreating", String::new());
+            if let Some(reason) = waits_for {
+                work.wait(reason, String::new());
             }
         }
         (None, None, Some(before)) => resume(&mut work, before, state.waiting),

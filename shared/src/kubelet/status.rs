@@ -5,10 +5,13 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, Pod, PodIP, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::api::pod_containers::{PodContainer, Role};
+
 use super::admission::Rejection;
 use super::conditions::{Facts, conditions, is_own};
 use super::container::ContainerWork;
-use super::container_status::{container_status, terminated};
+use super::container_status::{container_status, creation_reason, terminated};
+use super::restart::Restart;
 use super::{mirror, quality_of_service};
 
 /// How far a pod's end is.
@@ -27,7 +30,9 @@ pub enum End {
 
 /// What a kubelet knows of a pod beside the object.
 pub struct Observed<'a> {
-    /// The containers, in the order of the spec.
+    /// The pod's containers, in the order in which they start.
+    pub specs: &'a [PodContainer],
+    /// What is known of each of them, in the same order.
     pub containers: &'a [ContainerWork],
     /// The pod's address, once it has one.
     pub pod_ip: Option<&'a str>,
@@ -48,13 +53,19 @@ pub struct Observed<'a> {
 /// The status to write.
 pub fn pod_status(pod: &Pod, observed: &Observed<'_>, now: Timestamp) -> PodStatus {
     let api = pod.status.clone().unwrap_or_default();
-    let mut statuses = container_statuses(pod, observed);
+    let statuses = container_statuses(pod, observed);
     let phase = lasting_phase(pod, observed, &statuses);
     let before = observed.reported.and_then(|status| status.conditions.as_deref());
     let before = before.or(api.conditions.as_deref()).unwrap_or_default();
     let facts = Facts { pod, phase: &phase, containers: &statuses, has_sandbox: observed.has_sandbox };
     let conditions = conditions(&facts, before, now);
-    statuses.sort_by(|a, b| a.name.cmp(&b.name));
+    let list = |roles: &[Role]| {
+        let of_role = statuses.iter().filter(|known| roles.contains(&known.role));
+        of_role.map(|known| known.status.clone()).collect::<Vec<_>>()
+    };
+    let mut main = list(&[Role::Main]);
+    main.sort_by(|a, b| a.name.cmp(&b.name));
+    let unless_empty = |list: Vec<ContainerStatus>| Some(list).filter(|list| !list.is_empty());
     let (reason, message) = why(&api, observed, &phase);
     let computed = || pod.spec.as_ref().map(|spec| quality_of_service::class(spec).to_owned());
     PodStatus {
@@ -62,7 +73,9 @@ pub fn pod_status(pod: &Pod, observed: &Observed<'_>, now: Timestamp) -> PodStat
         reason,
         message,
         conditions: Some(conditions),
-        container_statuses: Some(statuses),
+        init_container_statuses: unless_empty(list(&[Role::Init, Role::Sidecar])),
+        container_statuses: Some(main),
+        ephemeral_container_statuses: unless_empty(list(&[Role::Ephemeral])),
         host_ip: Some(observed.host_ip.to_owned()),
         host_ips: Some(vec![HostIP { ip: observed.host_ip.to_owned() }]),
         pod_ip: observed.pod_ip.map(str::to_owned),
@@ -108,7 +121,9 @@ pub fn own_part(status: &PodStatus) -> PodStatus {
         reason: status.reason.clone(),
         message: status.message.clone(),
         conditions: Some(conditions.cloned().collect()),
+        init_container_statuses: status.init_container_statuses.clone(),
         container_statuses: status.container_statuses.clone(),
+        ephemeral_container_statuses: status.ephemeral_container_statuses.clone(),
         host_ip: status.host_ip.clone(),
         pod_ip: status.pod_ip.clone(),
         qos_class: status.qos_class.clone(),
@@ -135,29 +150,36 @@ pub fn merged(stored: &PodStatus, own: &PodStatus) -> PodStatus {
     }
 }
 
-/// `Always`, `OnFailure` or `Never`.
-pub(super) fn restart_policy(pod: &Pod) -> &str {
-    pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()).unwrap_or("Always")
-}
-
 /// Whether the phase is one that a pod never leaves.
 pub(super) fn is_terminal(phase: &str) -> bool {
     matches!(phase, "Succeeded" | "Failed")
 }
 
-fn container_statuses(pod: &Pod, observed: &Observed<'_>) -> Vec<ContainerStatus> {
-    let policy = restart_policy(pod);
-    let specs = pod.spec.iter().flat_map(|spec| &spec.containers);
-    let statuses = specs.zip(observed.containers).map(|(spec, work)| {
-        let again = observed.end == End::None && work.restarts(policy);
-        let status = container_status(spec, work, again);
-        if observed.end == End::Gone { terminated(status) } else { status }
+/// What is known of a container besides its definition.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// What it is for.
+    pub role: Role,
+    /// Its status.
+    pub status: ContainerStatus,
+    /// Whether it is started again once it ended.
+    pub again: bool,
+}
+
+fn container_statuses(pod: &Pod, observed: &Observed<'_>) -> Vec<Known> {
+    let statuses = observed.specs.iter().zip(observed.containers).map(|(spec, work)| {
+        let restarts = work.restarts(&Restart::of(pod, spec));
+        let goes_on = observed.end == End::None;
+        let status = container_status(spec, work, goes_on && restarts, creation_reason(pod));
+        let status = if observed.end == End::Gone { terminated(status) } else { status };
+        // The kubelet of a static pod that was stopped may start it again.
+        Known { role: spec.role, status, again: restarts && (goes_on || mirror::is_static(pod)) }
     });
     statuses.collect()
 }
 
 /// The phase, which never leaves `Succeeded` or `Failed`.
-fn lasting_phase(pod: &Pod, observed: &Observed<'_>, statuses: &[ContainerStatus]) -> String {
+fn lasting_phase(pod: &Pod, observed: &Observed<'_>, statuses: &[Known]) -> String {
     let phase_of = |status: &PodStatus| status.phase.clone().filter(|phase| is_terminal(phase));
     let before = pod.status.as_ref().and_then(phase_of).or_else(|| observed.reported.and_then(phase_of));
     if let Some(phase) = before {
@@ -168,9 +190,13 @@ fn lasting_phase(pod: &Pod, observed: &Observed<'_>, statuses: &[ContainerStatus
     if observed.failed.is_some() && stopped {
         return "Failed".to_owned();
     }
-    match (phase(statuses, restart_policy(pod), stopped), observed.end) {
+    match (phase(statuses), observed.end) {
         // A container that ended is just being started again, from a new definition.
         ("Succeeded" | "Failed", End::None) => "Running".to_owned(),
+        // The phase is final only when nothing runs any more.
+        ("Succeeded" | "Failed", End::Stopping) => {
+            observed.reported.and_then(|status| status.phase.clone()).unwrap_or_else(|| "Running".to_owned())
+        }
         ("Pending" | "Running", End::Gone) if lasting => "Failed".to_owned(),
         (phase, _) => phase.to_owned(),
     }
@@ -185,33 +211,75 @@ fn why(api: &PodStatus, observed: &Observed<'_>, phase: &str) -> (Option<String>
     }
 }
 
-/// `Pending`, `Running`, `Succeeded` or `Failed`; a pod that `is_over` starts no container again.
-pub fn phase(containers: &[ContainerStatus], restart_policy: &str, is_over: bool) -> &'static str {
-    let mut running = 0;
-    let mut waiting_for_the_first_time = 0;
-    let mut stopped = 0;
-    let mut succeeded = 0;
-    for status in containers {
+/// What the statuses of a pod's containers come to.
+#[derive(Default)]
+struct Tally {
+    /// Init containers that are still to succeed.
+    init_pending: usize,
+    /// Init containers that failed for good.
+    init_failed: usize,
+    /// Sidecars that did not start yet.
+    sidecars_pending: usize,
+    running: usize,
+    waiting: usize,
+    stopped: usize,
+    succeeded: usize,
+    /// Whether an ordinary container ever ran, or ended and is started again.
+    any_started: bool,
+    any_again: bool,
+}
+
+impl Tally {
+    fn add(&mut self, Known { role, status, again }: &Known) {
         let state = status.state.clone().unwrap_or_default();
         let before = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
-        match (state.running, state.terminated, before) {
-            (Some(_), ..) => running += 1,
-            (None, Some(exit), _) => {
-                stopped += 1;
-                succeeded += usize::from(exit.exit_code == 0);
+        let running = state.running.is_some();
+        match (role, state.terminated.as_ref()) {
+            (Role::Init, exit) => match exit.or(before.filter(|_| !running)) {
+                Some(exit) if exit.exit_code == 0 => {}
+                Some(_) if !again => self.init_failed += 1,
+                _ => self.init_pending += 1,
+            },
+            (Role::Sidecar, None) if running => {
+                self.running += 1;
+                self.sidecars_pending += usize::from(status.started != Some(true));
             }
-            (None, None, Some(_)) => stopped += 1,
-            (None, None, None) => waiting_for_the_first_time += 1,
+            (Role::Sidecar, None) if before.is_none() => {
+                self.sidecars_pending += 1;
+                self.waiting += 1;
+            }
+            (Role::Sidecar | Role::Ephemeral, _) => {}
+            (Role::Main, exit) => {
+                self.any_started |= running || exit.is_some();
+                self.any_again |= !running && (exit.is_some() || before.is_some()) && *again;
+                match (running, exit, before) {
+                    (true, ..) => self.running += 1,
+                    (false, Some(exit), _) => {
+                        self.stopped += 1;
+                        self.succeeded += usize::from(exit.exit_code == 0);
+                    }
+                    (false, None, Some(_)) => self.stopped += 1,
+                    (false, None, None) => self.waiting += 1,
+                }
+            }
         }
     }
+}
+
+/// `Pending`, `Running`, `Succeeded` or `Failed`.
+pub fn phase(containers: &[Known]) -> &'static str {
+    let mut tally = Tally::default();
+    containers.iter().for_each(|known| tally.add(known));
     match () {
-        () if waiting_for_the_first_time > 0 => "Pending",
-        () if running > 0 => "Running",
-        () if stopped == 0 => "Pending",
-        () if restart_policy == "Always" && !is_over => "Running",
-        () if stopped == succeeded => "Succeeded",
-        () if restart_policy == "Never" || is_over => "Failed",
-        () => "Running",
+        () if tally.init_failed > 0 => "Failed",
+        () if tally.init_pending > 0 => "Pending",
+        () if tally.sidecars_pending > 0 && !tally.any_started => "Pending",
+        () if tally.waiting > 0 => "Pending",
+        () if tally.running > 0 => "Running",
+        () if tally.stopped == 0 => "Pending",
+        () if tally.any_again => "Running",
+        () if tally.stopped == tally.succeeded => "Succeeded",
+        () => "Failed",
     }
 }
 
@@ -237,6 +305,18 @@ mod tests {
             "conditions": [condition("x/y", "True"), condition("Ready", "True")],
         });
         assert_eq!(merged(&status(&stored), &status(&own)), status(&expected));
+    }
+
+    fn known(role: Role, mut status: Value, policy: &str, over: bool) -> Known {
+        let exit =
+            ["/state", "/lastState"].map(|state| status.pointer(&format!("{state}/terminated/exitCode")));
+        let exit_code = exit.into_iter().flatten().next().and_then(Value::as_i64).unwrap_or_default();
+        status["name"] = json!("a");
+        let pod =
+            serde_json::from_value(json!({"spec": {"containers": [], "restartPolicy": policy}})).unwrap();
+        let spec = PodContainer { role, container: Default::default() };
+        let again = !over && Restart::of(&pod, &spec).after(i32::try_from(exit_code).unwrap());
+        Known { role, status: serde_json::from_value(status).unwrap(), again }
     }
 
     fn exited(exit_code: i32) -> Value {
@@ -266,12 +346,37 @@ mod tests {
             (vec![exited(143), exited(0)], "OnFailure", true, "Failed"),
         ];
         for (containers, policy, over, expected) in cases {
-            let statuses = containers.into_iter().map(|mut status| {
-                status["name"] = json!("a");
-                serde_json::from_value(status).unwrap()
-            });
-            let statuses: Vec<ContainerStatus> = statuses.collect();
-            assert_eq!(phase(&statuses, policy, over), expected, "{policy} {statuses:?}");
+            let statuses = containers.iter().cloned();
+            let known: Vec<Known> = statuses.map(|status| known(Role::Main, status, policy, over)).collect();
+            assert_eq!(phase(&known), expected, "{policy} {containers:?}");
+        }
+    }
+
+    #[test]
+    fn phase_should_follow_init_containers_and_sidecars_before_the_others() {
+        let running = |started: bool| json!({"state": {"running": {}}, "started": started});
+        let creating = || json!({"state": {"waiting": {}}});
+        let again = |exit_code: i32| json!({"state": {"waiting": {}}, "lastState": {"terminated": {"exitCode": exit_code}}});
+        let cases = [
+            (Role::Init, running(true), creating(), "Always", "Pending"),
+            (Role::Init, exited(0), creating(), "Always", "Pending"),
+            (Role::Init, exited(0), running(true), "Always", "Running"),
+            (Role::Init, exited(3), creating(), "Always", "Pending"),
+            (Role::Init, exited(3), creating(), "Never", "Failed"),
+            (Role::Init, again(3), creating(), "OnFailure", "Pending"),
+            (Role::Sidecar, running(false), creating(), "Always", "Pending"),
+            (Role::Sidecar, running(true), running(true), "Always", "Running"),
+            (Role::Sidecar, creating(), again(3), "Always", "Pending"),
+            (Role::Sidecar, again(3), running(true), "Always", "Running"),
+            (Role::Sidecar, running(false), exited(0), "Never", "Running"),
+            (Role::Sidecar, exited(137), exited(0), "Never", "Succeeded"),
+            (Role::Ephemeral, running(true), exited(0), "Never", "Succeeded"),
+            (Role::Ephemeral, creating(), running(true), "Never", "Running"),
+        ];
+        for (role, other, main, policy, expected) in cases {
+            let text = format!("{role:?} {other} {main} {policy}");
+            let statuses = [known(role, other, policy, false), known(Role::Main, main, policy, false)];
+            assert_eq!(phase(&statuses), expected, "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, ContainerPort, Pod};
 use serde::{Deserialize, Serialize};
 
-use super::resources::is_sidecar;
+use crate::api::pod_containers::is_sidecar;
 
 const ANY_ADDRESS: &str = "0.0.0.0";
 

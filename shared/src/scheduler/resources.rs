@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as WireQuantity;
 
+use crate::api::pod_containers::is_sidecar;
 use crate::api::quantity::{Format, Quantity};
 
 /// The resource name of processor time.
@@ -137,11 +138,6 @@ fn startup_requests(
         }
     }
     (sidecars, peak)
-}
-
-/// Whether an init container keeps running beside the pod's containers.
-pub fn is_sidecar(container: &Container) -> bool {
-    container.restart_policy.as_deref() == Some("Always")
 }
 
 fn container_requests(container: &Container) -> Resources {

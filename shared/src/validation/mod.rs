@@ -115,6 +115,14 @@ pub fn validate_status_update(new: &dyn ApiObject, old: &dyn ApiObject) -> Error
     STATUS.iter().find_map(|rule| rule(new, old)).unwrap_or_else(|| without_rules(new))
 }
 
+/// What is wrong with `new` as the successor of `old` when only a pod's ephemeral containers may change.
+pub fn validate_ephemeral_containers_update(new: &dyn ApiObject, old: &dyn ApiObject) -> ErrorList {
+    match (new.downcast_ref(), old.downcast_ref()) {
+        (Some(new), Some(old)) => pod::validate_ephemeral_containers_update(new, old),
+        _ => without_rules(new),
+    }
+}
+
 fn without_rules(object: &dyn ApiObject) -> ErrorList {
     let detail = format!("no validation for {}, Kind={}", object.api_version(), object.kind());
     Error::internal(&Path::root(""), detail).into()

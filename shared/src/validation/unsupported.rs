@@ -58,20 +58,15 @@ const NO_SECURITY: &str =
     "this setting has no effect yet; a container is a WebAssembly sandbox without users or capabilities";
 const NO_DRIVER: &str = "volumes of this kind are not mounted yet; no node here has a driver for them";
 const NO_AFFINITY: &str = "affinity between pods is not considered in scheduling yet";
-const NO_RESTART_RULE: &str = "restart policies of single containers have no effect yet; the pod's holds";
 const NO_STORAGE_LIMIT: &str = "ephemeral storage is neither reserved nor limited yet";
 
 /// The fields of a Pod that are accepted and not honoured, in the order of the table in the README.
 pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
-    field("spec.initContainers", "init containers are not run yet; the other containers start without them"),
-    field("spec.ephemeralContainers", "ephemeral containers are not run yet"),
     field(
         "spec.containers[*].lifecycle.stopSignal",
         "a WebAssembly program cannot tell signals apart; it ends as by SIGTERM",
     ),
     field("spec.containers[*].workingDir", "containers start in / yet"),
-    field("spec.containers[*].restartPolicy", NO_RESTART_RULE),
-    field("spec.containers[*].restartPolicyRules", NO_RESTART_RULE),
     field("spec.containers[*].resizePolicy", "containers are not resized in place yet"),
     field("spec.containers[*].resources.limits[ephemeral-storage]", NO_STORAGE_LIMIT),
     field("spec.containers[*].resources.requests[ephemeral-storage]", NO_STORAGE_LIMIT),
@@ -187,9 +182,20 @@ fn found(kind: &str, root: &Value, is_fine: impl Fn(&Unsupported) -> bool) -> Ve
     entries.flat_map(|entry| matches(root, entry).into_iter().map(|path| told(entry, path))).collect()
 }
 
-/// Where in `root` the entry's field is set.
+/// Where in `root` the entry's field is set; what holds for the containers of a pod holds for those of its other
+/// lists, too.
 fn matches(root: &Value, entry: &Unsupported) -> Vec<Path> {
-    let mut names = names(entry.pattern);
+    let mut found = matches_of(root, entry, entry.pattern.to_owned());
+    if let Some(rest) = entry.pattern.strip_prefix("spec.containers[*]") {
+        for list in ["initContainers", "ephemeralContainers"] {
+            found.extend(matches_of(root, entry, format!("spec.{list}[*]{rest}")));
+        }
+    }
+    found
+}
+
+fn matches_of(root: &Value, entry: &Unsupported, pattern: String) -> Vec<Path> {
+    let mut names = names(&pattern);
     let Some(first) = names.next() else { return Vec::new() };
     let mut reached = vec![(Path::root(first), root.get(first))];
     for name in names {
@@ -204,7 +210,7 @@ fn matches(root: &Value, entry: &Unsupported) -> Vec<Path> {
 }
 
 /// The steps of a pattern; a dot in a key parts none.
-fn names(pattern: &'static str) -> impl Iterator<Item = &'static str> {
+fn names(pattern: &str) -> impl Iterator<Item = &str> {
     let mut in_key = false;
     pattern.split(move |c| {
         in_key = c == '[' || (in_key && c != ']');
@@ -270,6 +276,7 @@ mod tests {
                 {"name": "a", "ports": [{"containerPort": 1, "protocol": "UDP"}, {"containerPort": 2, "protocol": "SCTP"}]},
                 {"name": "b", "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
             ],
+            "initContainers": [{"name": "i", "securityContext": {"runAsUser": 1}}],
             "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}],
             "securityContext": {}, "hostNetwork": true, "hostUsers": false, "dnsPolicy": "ClusterFirst", "priority": 0,
         }});
@@ -278,6 +285,7 @@ mod tests {
             [
                 "spec.containers[1].resources.limits[ephemeral-storage]",
                 "spec.containers[0].ports[1].protocol",
+                "spec.initContainers[0].securityContext",
                 "spec.volumes[1].configMap",
                 "spec.hostNetwork",
                 "spec.hostUsers",

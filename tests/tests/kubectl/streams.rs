@@ -61,6 +61,22 @@ async fn a_shell_should_be_talked_to_in_a_terminal() {
 }
 
 #[tokio::test]
+async fn a_running_pod_should_be_looked_into_by_another_container() {
+    let (_server, kubectl) = world("debug").await;
+    kubectl.ok("run web --image=nginx").await;
+    status(&kubectl, "web", "Running").await;
+    let ran = kubectl
+        .run_in_terminal("debug -it web --image=busybox -c look -- sh", "wget -q -O - localhost\nexit\n");
+    let ran = ran.await;
+    assert!(ran.stdout.contains("<h1>"), "{ran:?}");
+    kubectl.ok("debug web --image=busybox -c again -- echo seen").await;
+    kubectl.follow("logs -f web -c again").until("its word", |line| line == "seen").await;
+    let state = "{.status.ephemeralContainerStatuses[?(@.name==\"again\")].state.terminated.reason}";
+    kubectl.ok(&format!("wait pod/web --timeout=60s --for=jsonpath='{state}'=Completed")).await;
+    status(&kubectl, "web", "Running").await;
+}
+
+#[tokio::test]
 async fn a_running_program_should_be_attached_to() {
     let (_server, kubectl) = world("attach").await;
     kubectl.ok("run p --image=busybox --restart=Never -- sh -c 'while sleep 1; do echo tick; done'").await;

@@ -3,6 +3,7 @@
 
 use std::cmp::max;
 
+use crate::api::pod_containers::is_sidecar;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
     Container, ContainerStateTerminated, ContainerStatus, Pod, PodSpec, PodStatus,
@@ -156,10 +157,6 @@ fn init_containers(spec: &PodSpec) -> &[Container] {
 }
 
 /// Whether an init container keeps running beside the others.
-fn is_sidecar(container: &Container) -> bool {
-    container.restart_policy.as_deref() == Some("Always")
-}
-
 fn is_sidecar_status(spec: &PodSpec, status: &ContainerStatus) -> bool {
     init_containers(spec).iter().any(|container| container.name == status.name && is_sidecar(container))
 }

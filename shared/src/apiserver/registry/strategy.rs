@@ -113,6 +113,19 @@ pub fn prepare_for_status_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
     }
 }
 
+/// Keeps what `ephemeralcontainers` may not change: everything but the list of these containers
+/// (`dropNonEphemeralContainerUpdates` upstream).
+pub fn prepare_for_ephemeral_containers(new: &mut dyn ApiObject, old: &dyn ApiObject) {
+    let (Some(new), Some(old)) = (new.downcast_mut::<Pod>(), old.downcast_ref::<Pod>()) else { return };
+    let asked = std::mem::replace(new, old.clone());
+    new.metadata.resource_version = asked.metadata.resource_version;
+    let containers = asked.spec.and_then(|spec| spec.ephemeral_containers);
+    new.spec.get_or_insert_default().ephemeral_containers = containers;
+    if new.spec != old.spec {
+        new.metadata.generation = Some(old.metadata.generation.unwrap_or(0) + 1);
+    }
+}
+
 /// Keeps what `finalize` may not change: everything but a namespace's `spec.finalizers`.
 pub fn prepare_for_finalize(new: &mut dyn ApiObject, old: &dyn ApiObject) {
     if let (Some(new), Some(old)) = (new.downcast_mut::<Namespace>(), old.downcast_ref::<Namespace>()) {

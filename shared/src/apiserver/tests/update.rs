@@ -135,6 +135,47 @@ fn pods_generation_should_count_changes_of_its_spec() {
 }
 
 #[test]
+fn ephemeral_containers_should_be_added_by_their_subresource_alone() {
+    let api = api();
+    api.create("pods/default", &pod_on("web", "node-1")).unwrap();
+    let list = |containers: Value| json!({ "spec": { "ephemeralContainers": containers } });
+    let look = json!({ "name": "look", "image": "busybox", "targetContainerName": "main" });
+    let (code, message) = api.merge("pods/default/web", list(json!([look]))).unwrap_err();
+    assert!(code == 422 && message.contains("pod updates may not change fields other than"), "{message}");
+    let mut change = list(json!([look]));
+    change["metadata"] = json!({ "labels": { "a": "b" } });
+    change["status"] = json!({ "phase": "Failed" });
+    let after = api.merge("pods/default/web/ephemeralcontainers", change).unwrap();
+    assert_eq!(after["spec"]["ephemeralContainers"][0]["imagePullPolicy"], "Always");
+    assert_eq!(after["spec"]["containers"].as_array().unwrap().len(), 1);
+    assert_eq!((&after["metadata"]["labels"], &after["metadata"]["generation"]), (&Value::Null, &json!(2)));
+    assert_eq!(after["status"]["phase"], "Pending");
+    assert_eq!(api.get("pods/default/web/ephemeralcontainers").unwrap(), after);
+    let refused =
+        |containers: Value| api.merge("pods/default/web/ephemeralcontainers", list(containers)).unwrap_err();
+    let other = with(look.clone(), "/name", "other".into());
+    let cases = [
+        (json!([]), "existing ephemeral containers \"look\" may not be removed"),
+        (
+            json!([with(look.clone(), "/image", "alpine".into())]),
+            "existing ephemeral containers \"look\" may not be changed",
+        ),
+        (
+            json!([look, with(other.clone(), "/targetContainerName", "none".into())]),
+            "targetContainerName: Not found: \"none\"",
+        ),
+        (
+            json!([look, with(other, "/ports", json!([{ "containerPort": 1 }]))]),
+            "ports: Forbidden: cannot be set for an Ephemeral Container",
+        ),
+    ];
+    for (containers, sentence) in cases {
+        let (code, message) = refused(containers);
+        assert!(code == 422 && message.contains(sentence), "{message}");
+    }
+}
+
+#[test]
 fn last_finalizer_should_take_a_deleted_object_along() {
     let api = settings();
     let hold = json!({ "metadata": { "finalizers": ["example.com/a", "example.com/b"] } });

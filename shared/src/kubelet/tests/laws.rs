@@ -48,6 +48,8 @@ struct Node {
     now: Timestamp,
     open: Vec<Action>,
     running: BTreeSet<String>,
+    /// Whether the init container ran to its end with success.
+    initialized: bool,
     final_phase: Option<String>,
     deleted: bool,
 }
@@ -62,7 +64,9 @@ impl Node {
                 "lifecycle": {"postStart": {"sleep": {"seconds": 1}}, "preStop": {"sleep": {"seconds": 1}}},
             },
         ]);
-        let spec = json!({"containers": containers, "restartPolicy": policy});
+        let first =
+            json!([{"name": "s", "image": "x", "restartPolicy": "Always"}, {"name": "i", "image": "x"}]);
+        let spec = json!({"initContainers": first, "containers": containers, "restartPolicy": policy});
         let api: Pod = serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": spec})).unwrap();
         let now = Timestamp::UNIX_EPOCH;
         let worker = PodWorker::new(api.clone(), "172.18.0.3", now);
@@ -72,6 +76,7 @@ impl Node {
             now,
             open: vec![],
             running: BTreeSet::new(),
+            initialized: false,
             final_phase: None,
             deleted: false,
         };
@@ -95,6 +100,8 @@ impl Node {
                 assert!(!deleting, "started after deletion began");
                 assert!(!self.running.contains(container), "started while it runs");
                 assert!(!self.starts(container), "started while it is being started");
+                let is_main = ["a", "b"].contains(&container.as_str());
+                assert!(!is_main || self.initialized, "started before the init container was done");
             }
             Action::Pull { .. } => assert!(!deleting, "pulled after deletion began"),
             Action::Stop { container, .. } => {
@@ -112,7 +119,10 @@ impl Node {
             }
             Action::RemoveSandbox => {
                 assert!(self.running.is_empty(), "sandbox removed under a running container");
-                assert!(!self.starts("a") && !self.starts("b"), "sandbox removed under a starting container");
+                assert!(
+                    !["a", "b", "i", "s"].iter().any(|name| self.starts(name)),
+                    "sandbox removed under a starting container"
+                );
             }
             Action::WriteStatus(status) => self.write(status.phase.clone().unwrap_or_default()),
             Action::DeletePod => self.deleted = true,
@@ -204,6 +214,7 @@ impl Node {
 
     fn exit(&mut self, container: &str, exit_code: i32) {
         self.running.remove(container);
+        self.initialized |= container == "i" && exit_code == 0;
         self.open.retain(|open| !matches!(open, Action::Stop { container: other, .. } if other == container));
         let finished_at = Some(Time(self.now));
         let exit = ContainerStateTerminated { exit_code, finished_at, ..ContainerStateTerminated::default() };

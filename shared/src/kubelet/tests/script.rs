@@ -3,7 +3,8 @@
 //! that the worker asks for in that step. To add a case, add lines; where the answer is not known yet,
 //! leave it out and read it in the failure.
 //!
-//! What happens: `new POLICY CONTAINER…`, `refused REASON MESSAGE`, `static CONTAINER…`, `sandbox IP`, `no-sandbox MESSAGE`,
+//! What happens: `new POLICY CONTAINER…` (`init:NAME`, `sidecar:NAME` for those that start first), `ephemeral NAME`,
+//! `refused REASON MESSAGE`, `static CONTAINER…`, `sandbox IP`, `no-sandbox MESSAGE`,
 //! `removed`, `pulling C`, `pulled C`, `not-pulled C REASON MESSAGE`, `started C`,
 //! `not-started C REASON MESSAGE`, `exited C CODE`, `image C IMAGE`, `deadline SECONDS`,
 //! `has-probe C KIND PERIOD`, `probed C ATTEMPT KIND ok` (or an output, or `errored` and why), `has-hook C post-start`
@@ -13,7 +14,9 @@
 use std::fmt::Write;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{
+    Container, ContainerStateTerminated, ContainerStatus, Pod, PodSpec, PodStatus,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
@@ -76,9 +79,16 @@ impl Play {
         self.step(now);
     }
 
+    /// A name after `init:` or `sidecar:` is that of a container which starts before the others.
     fn begin(&mut self, mut spec: serde_json::Value, containers: &[&str], now: Timestamp) {
-        let containers = containers.iter().map(|name| json!({"name": name, "image": "busybox"}));
-        spec["containers"] = containers.collect();
+        let is_init = |name: &&&str| name.contains(':');
+        let main = containers.iter().filter(|name| !is_init(name));
+        spec["containers"] = main.map(|name| json!({"name": name, "image": "busybox"})).collect();
+        let init = containers.iter().filter(is_init).map(|name| match name.split_once(':') {
+            Some(("sidecar", name)) => json!({"name": name, "image": "busybox", "restartPolicy": "Always"}),
+            other => json!({"name": other.unwrap().1, "image": "busybox"}),
+        });
+        spec["initContainers"] = init.collect();
         let metadata = json!({"name": "p", "namespace": "default", "uid": "u", "generation": 1});
         self.api = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
         self.worker = Some(PodWorker::new(self.api.clone(), HOST_IP, now));
@@ -133,14 +143,12 @@ impl Play {
         let spec = self.api.spec.as_mut().unwrap();
         match words[0] {
             "image" => {
-                let container =
-                    spec.containers.iter_mut().find(|container| container.name == words[1]).unwrap();
+                let container = named(spec, words[1]);
                 container.image = Some(words[2].into());
                 *self.api.metadata.generation.as_mut().unwrap() += 1;
             }
             "has-probe" => {
-                let container =
-                    spec.containers.iter_mut().find(|container| container.name == words[1]).unwrap();
+                let container = named(spec, words[1]);
                 let period: i32 = words[3].parse().unwrap();
                 let probe =
                     json!({"tcpSocket": {"port": 80}, "periodSeconds": period, "failureThreshold": 2});
@@ -152,14 +160,18 @@ impl Play {
                 }
             }
             "has-hook" => {
-                let container =
-                    spec.containers.iter_mut().find(|container| container.name == words[1]).unwrap();
+                let container = named(spec, words[1]);
                 let lifecycle = container.lifecycle.get_or_insert_default();
                 let handler = serde_json::from_value(json!({"sleep": {"seconds": 1}})).unwrap();
                 match hook(words[2]) {
                     HookKind::PostStart => lifecycle.post_start = handler,
                     HookKind::PreStop => lifecycle.pre_stop = handler,
                 }
+            }
+            "ephemeral" => {
+                let container = json!({"name": words[1], "image": "busybox"});
+                let added = spec.ephemeral_containers.get_or_insert_default();
+                added.push(serde_json::from_value(container).unwrap());
             }
             "deadline" => spec.active_deadline_seconds = Some(words[1].parse().unwrap()),
             "delete" => {
@@ -203,6 +215,11 @@ impl Play {
             self.transcript
         );
     }
+}
+
+fn named<'a>(spec: &'a mut PodSpec, name: &str) -> &'a mut Container {
+    let mut all = spec.init_containers.iter_mut().flatten().chain(&mut spec.containers);
+    all.find(|container| container.name == name).unwrap()
 }
 
 fn kind(word: &str) -> ProbeKind {
@@ -259,12 +276,11 @@ fn status_in_short(status: &PodStatus) -> String {
     words.extend(status.reason.clone());
     words.extend(status.pod_ip.clone());
     words.extend(ready.then(|| "ready".to_owned()));
-    words.extend(status.container_statuses.iter().flatten().map(container_in_short));
-    let waiting = status
-        .container_statuses
-        .iter()
-        .flatten()
-        .filter_map(|status| status.state.as_ref()?.waiting.as_ref());
+    let lists =
+        [&status.init_container_statuses, &status.container_statuses, &status.ephemeral_container_statuses];
+    let containers = || lists.into_iter().flatten().flatten();
+    words.extend(containers().map(container_in_short));
+    let waiting = containers().filter_map(|status| status.state.as_ref()?.waiting.as_ref());
     words.extend(waiting.filter_map(|waiting| Some(format!("({})", waiting.message.as_ref()?))));
     words.join(" ")
 }

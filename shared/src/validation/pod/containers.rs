@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{Container, EphemeralContainer, PodSpec};
+use k8s_openapi::api::core::v1::{Container, PodSpec};
+
+use crate::api::pod_containers::{as_container, is_sidecar};
 
 use super::super::field::{ErrorList, Path};
 use super::container::{Surroundings, validate_common};
@@ -109,11 +111,6 @@ fn validate_init_containers(errors: &mut ErrorList, spec: &PodSpec, pod: &Surrou
     }
 }
 
-/// Whether an init container keeps running beside the ordinary ones.
-pub(super) fn is_sidecar(container: &Container) -> bool {
-    container.restart_policy.as_deref() == Some("Always")
-}
-
 /// What a container that runs to its end before the others cannot have.
 fn forbid_hooks(errors: &mut ErrorList, container: &Container, path: &Path) {
     let fields = [
@@ -177,37 +174,5 @@ fn forbid_for_ephemeral(errors: &mut ErrorList, container: &Container, path: &Pa
                 errors.forbidden(&path.child("volumeMounts").index(index).child(name), message);
             }
         }
-    }
-}
-
-/// An ephemeral container as the ordinary one whose fields it shares.
-pub(super) fn as_container(ephemeral: &EphemeralContainer) -> Container {
-    let ephemeral = ephemeral.clone();
-    Container {
-        args: ephemeral.args,
-        command: ephemeral.command,
-        env: ephemeral.env,
-        env_from: ephemeral.env_from,
-        image: ephemeral.image,
-        image_pull_policy: ephemeral.image_pull_policy,
-        lifecycle: ephemeral.lifecycle,
-        liveness_probe: ephemeral.liveness_probe,
-        name: ephemeral.name,
-        ports: ephemeral.ports,
-        readiness_probe: ephemeral.readiness_probe,
-        resize_policy: ephemeral.resize_policy,
-        resources: ephemeral.resources,
-        restart_policy: ephemeral.restart_policy,
-        restart_policy_rules: ephemeral.restart_policy_rules,
-        security_context: ephemeral.security_context,
-        startup_probe: ephemeral.startup_probe,
-        stdin: ephemeral.stdin,
-        stdin_once: ephemeral.stdin_once,
-        termination_message_path: ephemeral.termination_message_path,
-        termination_message_policy: ephemeral.termination_message_policy,
-        tty: ephemeral.tty,
-        volume_devices: ephemeral.volume_devices,
-        volume_mounts: ephemeral.volume_mounts,
-        working_dir: ephemeral.working_dir,
     }
 }

@@ -8,6 +8,7 @@ mod container;
 mod containers;
 mod dns;
 mod environment;
+mod ephemeral;
 mod handlers;
 mod projected;
 mod security;
@@ -27,6 +28,7 @@ use super::metadata::{Scope, validate_metadata};
 use super::names;
 
 pub(super) use container::PROTOCOLS;
+pub(super) use ephemeral::validate as validate_ephemeral_containers_update;
 pub(super) use handlers::validate_port;
 pub(super) use tolerations::validate_taint_effect;
 

@@ -4,11 +4,12 @@
 
 use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodSpec, PodStatus};
 
+use crate::api::pod_containers::is_sidecar;
+
 use super::super::addresses::{one_of_each_family, validate_ip};
 use super::super::field::{ErrorList, Path};
 use super::super::metadata::{validate_metadata_update, value_of};
 use super::super::names;
-use super::containers::is_sidecar;
 use super::update::validate_annotation_updates;
 
 const SYSTEM_CONDITIONS: [&str; 3] = ["PodScheduled", "Ready", "Initialized"];
