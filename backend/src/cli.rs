@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared::outbound::Allowed;
 
 use crate::cluster::{ClusterOptions, StoreEngine};
+use crate::images::RegistryOptions;
 
 /// A Kubernetes cluster in one program, whose containers are WebAssembly programs that really run.
 #[derive(Debug, Parser)]
@@ -44,6 +45,15 @@ pub struct Serve {
     /// What keeps the objects: a file in the data directory, or memory alone.
     #[arg(long, env = "KIJABI_STORE", default_value = "redb")]
     pub store: StoreArgument,
+    /// Which registries images are pulled from, beside the cluster's own: names as `ghcr.io`,
+    /// `registry.example.com:5000` or `*.example.com`, with commas between them; `*` for all, `none` for none.
+    /// Those of this machine's loopback interface speak plain HTTP, all others HTTPS with a certificate that this
+    /// system trusts.
+    #[arg(long, env = "KIJABI_REGISTRIES", value_name = "NAMES", default_value = "*", value_delimiter = ',')]
+    pub registries: Vec<String>,
+    /// Registries beyond the loopback interface that speak plain HTTP, with commas between them.
+    #[arg(long, env = "KIJABI_INSECURE_REGISTRIES", value_name = "NAMES", value_delimiter = ',')]
+    pub insecure_registries: Vec<String>,
     /// How many worker nodes the cluster has beside its control plane.
     #[arg(long, env = "KIJABI_NODES", default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=250))]
     pub nodes: u16,
@@ -88,6 +98,10 @@ impl From<Serve> for ClusterOptions {
             nodes: serve.nodes,
             publish: serve.publish,
             allow_outbound: serve.allow_outbound,
+            registries: RegistryOptions {
+                allowed: serve.registries.into_iter().filter(|name| name != "none").collect(),
+                insecure: serve.insecure_registries,
+            },
         }
     }
 }

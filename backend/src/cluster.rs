@@ -22,10 +22,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::apiserver::tls::{Certificates, write_private};
-use crate::apiserver::{Context, router};
+use crate::apiserver::{Context, authorities, router};
 use crate::clock::{ClusterClock, SystemEntropy};
 use crate::control_plane::{self, Parts, manifests};
 use crate::faults::FaultBoard;
+use crate::images::{ImageService, RegistryOptions};
 use crate::ingress;
 use crate::kubelet::{Kubelet, NodeOptions, Nodes};
 use crate::machine;
@@ -71,6 +72,8 @@ pub struct ClusterOptions {
     pub publish: bool,
     /// What containers may reach beyond the cluster.
     pub allow_outbound: Vec<Allowed>,
+    /// Which registries images are pulled from.
+    pub registries: RegistryOptions,
 }
 
 /// A running cluster.
@@ -119,6 +122,11 @@ impl Cluster {
             )
         })?;
 
+        let images = ImageService::open(&options.data_dir.join("images"), options.registries.clone())
+            .context("the images of the data directory cannot be opened")?;
+        images.name_own_registry([authorities(address), authorities(secure_address)].concat());
+        let images = Arc::new(images);
+
         let (nodes, network) = (Arc::new(Nodes::default()), Network::new());
         let (hosts, proxies, policies) = join_nodes(&network, options.nodes, &clock)?;
         let host = hosts.first().context("a cluster without nodes")?.clone();
@@ -140,7 +148,7 @@ impl Cluster {
         let parts = Arc::new(Parts {
             store,
             clock: clock.clone(),
-            router: router(context.clone(), web::page()),
+            router: router(context.clone(), images.registry().router().fallback_service(web::page())),
             context,
             policies,
             outbound: way_out(&network, &options.allow_outbound),
@@ -168,12 +176,17 @@ impl Cluster {
         };
         cluster.start_ways_in(hosts.clone(), options.publish);
         cluster.start_ingress();
-        cluster.start_kubelets(&options, hosts)?;
+        cluster.start_kubelets(&options, hosts, &images)?;
         cluster.wait_until_it_answers().await?;
         Ok(cluster)
     }
 
-    fn start_kubelets(&self, options: &ClusterOptions, hosts: Vec<PodNetwork>) -> Result<()> {
+    fn start_kubelets(
+        &self,
+        options: &ClusterOptions,
+        hosts: Vec<PodNetwork>,
+        images: &Arc<ImageService>,
+    ) -> Result<()> {
         let components = Arc::new(control_plane::components(&self.parts));
         let node_components = Arc::new(control_plane::node_components(&self.parts));
         let runtime = self.runtime(&options.data_dir)?;
@@ -186,6 +199,7 @@ impl Cluster {
                 client,
                 clock: self.clock.clone(),
                 runtime: runtime.clone(),
+                images: images.clone(),
                 network: host,
                 components: if name == CONTROL_PLANE { &components } else { &node_components }.clone(),
                 faults: self.parts.context.faults.clone(),

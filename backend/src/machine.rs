@@ -7,6 +7,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ContainerImage, NodeSystemInfo};
 use sha2::{Digest, Sha256};
 use shared::apiserver::VERSION;
+use shared::images::collection::FileSystem;
 use shared::kubelet::node_status::Machine;
 
 use crate::cluster::CONTROL_PLANE;
@@ -111,11 +112,17 @@ pub fn raise_open_files() {
 
 /// The size of the disk that the data directory lies on.
 fn storage_bytes(data_dir: &Path) -> u64 {
+    disk(data_dir).map_or(0, |disk| disk.capacity_bytes)
+}
+
+/// The disk that a directory lies on.
+pub(crate) fn disk(data_dir: &Path) -> Option<FileSystem> {
     let absolute = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
-    let Ok(disks) = sysinfo::Disks::new_with_refreshed_list() else { return 0 };
+    let disks = sysinfo::Disks::new_with_refreshed_list().ok()?;
     let holding = disks.iter().filter(|disk| absolute.starts_with(disk.mount_point()));
     let nearest = holding.max_by_key(|disk| disk.mount_point().as_os_str().len());
-    nearest.map_or(0, sysinfo::Disk::total_space)
+    let nearest = nearest?;
+    Some(FileSystem { capacity_bytes: nearest.total_space(), available_bytes: nearest.available_space() })
 }
 
 fn images() -> Vec<ContainerImage> {

@@ -14,6 +14,7 @@ pub mod dns;
 pub mod faults;
 pub mod given;
 pub mod image_reference;
+pub mod images;
 pub mod informer;
 pub mod ingress;
 pub mod kubelet;

@@ -10,6 +10,8 @@ pub mod foreign;
 pub mod kubectl;
 pub mod matching;
 pub mod objects;
+pub mod programs;
+pub mod registry;
 pub mod server;
 pub mod workspace;
 

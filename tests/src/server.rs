@@ -74,6 +74,8 @@ impl Server {
         let mut child = Command::new(&program)
             .args(["serve", "--listen", &self.address.to_string()])
             .args(["--secure-listen", &self.secure_address.to_string()])
+            // No test depends on what is on the internet.
+            .args(["--registries", "localhost,127.0.0.1"])
             .arg("--data-dir")
             .arg(self.data_dir())
             .stdin(Stdio::null())

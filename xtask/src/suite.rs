@@ -41,7 +41,7 @@ pub(crate) fn test(filter: &[String]) -> Result<()> {
     let mut progress = Progress::new(CHECKS + build::STEPS + 2);
     build::steps(&mut progress)?;
     checks(&mut progress)?;
-    let tools = progress.step("look for kubectl and a browser", test_tools::find)?;
+    let tools = progress.step("look for kubectl, a browser and a registry", test_tools::find)?;
     let wasm = ["build", "--quiet", "-p", "shared", "--target", "wasm32-unknown-unknown"];
     progress.step("build what the page shares for the browser", || run(&mut cargo(&wasm)))?;
     let mut count = Count::default();

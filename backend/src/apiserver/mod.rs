@@ -52,6 +52,7 @@ mod watch;
 mod wire;
 
 pub use identity::Door;
+pub(crate) use listen::authorities;
 pub use listen::{Listening, serve_plain, serve_secure};
 pub(crate) use proxy::strip;
 pub(crate) use tunnel::{join, name_protocol as named_protocol, wanted as wants_upgrade};
@@ -81,7 +82,7 @@ pub struct Context {
     pub secure_address: Arc<str>,
 }
 
-/// Every path of the API server; `page` answers what is none of them.
+/// Every path of the API server; `page`, the registry among it, answers what is none of them.
 pub fn router(context: Context, page: Router) -> Router {
     let front = page.clone();
     Router::new()

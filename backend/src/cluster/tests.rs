@@ -20,6 +20,7 @@ fn options(data_dir: &Path) -> ClusterOptions {
         nodes: 1,
         publish: false,
         allow_outbound,
+        registries: RegistryOptions::default(),
     }
 }
 

@@ -4,13 +4,14 @@
 use sha2::{Digest, Sha256};
 
 use super::Reference;
+use super::image::{self, Image, ProgramFile, Root};
 use crate::assets;
 
 mod catalog;
 mod suggestion;
 
 pub use catalog::CATALOG;
-pub use suggestion::not_found;
+pub use suggestion::advice;
 
 /// A built-in image.
 #[derive(Debug)]
@@ -51,28 +52,6 @@ pub struct Executable {
     pub drains_on_stdin_close: bool,
 }
 
-/// What to instantiate, with which arguments.
-#[derive(Debug, Clone)]
-pub struct Launch {
-    /// The program, with its bytes.
-    pub program: &'static assets::Embedded,
-    /// All arguments, the program's name first.
-    pub arguments: Vec<String>,
-    /// See [`Executable::drains_on_stdin_close`].
-    pub drains_on_stdin_close: bool,
-}
-
-/// Where an image keeps programs.
-const PROGRAM_FOLDERS: &[&str] = &[
-    "/bin",
-    "/sbin",
-    "/usr/bin",
-    "/usr/sbin",
-    "/usr/local/bin",
-    "/usr/local/sbin",
-    "/usr/local/apache2/bin",
-];
-
 /// The built-in image that a reference means. Any tag means it; a digest only if it is its own.
 #[must_use]
 pub fn resolve(reference: &Reference) -> Option<&'static Builtin> {
@@ -109,55 +88,33 @@ impl Builtin {
         (programs + files) as u64
     }
 
-    /// The command line of a container: a pod's `command` replaces entrypoint and command of the image, `args` only
-    /// the command.
-    #[must_use]
-    pub fn command_line(&self, command: &[String], args: &[String]) -> Vec<String> {
-        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        match (command.is_empty(), args.is_empty()) {
-            (true, true) => [owned(self.entrypoint), owned(self.cmd)].concat(),
-            (true, false) => [owned(self.entrypoint), args.to_vec()].concat(),
-            (false, _) => [command, args].concat(),
-        }
-    }
-
-    /// The program that a command line starts. A path that is no program of the image is handed to its shell, which
-    /// runs scripts and knows what to say about anything else.
+    /// The image as a kubelet needs it.
     ///
     /// # Errors
-    /// The message of a container runtime: the container waits with the reason `RunContainerError`.
-    pub fn launch(&self, mut arguments: Vec<String>) -> Result<Launch, String> {
-        let Some(command) = arguments.first().cloned() else {
-            return Err("no command specified".to_owned());
+    /// When this binary has none of its programs in it.
+    pub fn image(&self) -> Result<Image, String> {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let executable = |executable: &Executable| {
+            let program = assets::program(executable.program).ok_or_else(|| assets::MISSING.to_owned())?;
+            Ok::<_, String>(image::Executable {
+                program: ProgramFile::Embedded(program),
+                commands: owned(executable.commands),
+                drains_on_stdin_close: executable.drains_on_stdin_close,
+            })
         };
-        let executable = match self.executable(&command) {
-            Some(executable) => executable,
-            None if command.contains('/') => {
-                arguments.insert(0, "sh".to_owned());
-                self.executable("sh").ok_or_else(|| not_executable(&command))?
-            }
-            None => return Err(not_executable(&command)),
-        };
-        let program = assets::program(executable.program).ok_or_else(|| assets::MISSING.to_owned())?;
-        Ok(Launch { program, arguments, drains_on_stdin_close: executable.drains_on_stdin_close })
+        Ok(Image {
+            digest: self.digest(),
+            size_bytes: self.size_bytes(),
+            description: Some(self.description.to_owned()),
+            entrypoint: owned(self.entrypoint),
+            cmd: owned(self.cmd),
+            env: self.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            working_dir: self.working_dir.to_owned(),
+            exposed_ports: self.exposed_ports.to_vec(),
+            root: Root::Embedded { directories: self.directories, files: self.files },
+            executables: self.executables.iter().map(executable).collect::<Result<_, _>>()?,
+        })
     }
-
-    fn executable(&self, command: &str) -> Option<&'static Executable> {
-        let name = match command.rsplit_once('/') {
-            Some((folder, name)) if PROGRAM_FOLDERS.contains(&folder) => name,
-            Some(_) => return None,
-            None => command,
-        };
-        self.executables.iter().find(|executable| executable.commands.contains(&name))
-    }
-}
-
-/// As runc says it.
-fn not_executable(command: &str) -> String {
-    format!(
-        "failed to create containerd task: failed to create shim task: OCI runtime create failed: unable to start \
-         container process: exec: {command:?}: executable file not found in $PATH: unknown"
-    )
 }
 
 #[cfg(test)]

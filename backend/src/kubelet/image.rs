@@ -1,25 +1,28 @@
 //! The images of a node: from a name in a pod to a program that can be started.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use bytes::Bytes;
+use k8s_openapi::api::core::v1::ContainerImage;
+use shared::images::node_list::node_list;
+use shared::images::pull::{Decision, decide, present};
 use shared::kubelet::action::{PullError, Pulled};
-use tokio::sync::Mutex;
+use shared::kubelet::node_status::Machine;
+use tokio::sync::{OnceCell, Semaphore};
 
-use crate::assets::Embedded;
-use crate::images::builtin::{Builtin, not_found, resolve};
-use crate::images::{Reference, ReferenceError};
+use crate::images::builtin::{CATALOG, advice, resolve};
+use crate::images::{Image, ImageService, NodeImages, ProgramFile, Reference, ReferenceError};
 use crate::runtime::{Program, Runtime};
 
 use super::component::Components;
+use super::pod::blocking;
 
-/// What an image is here.
+/// What a name of an image means here.
 #[derive(Clone)]
-pub(super) enum Image {
-    /// A WebAssembly image that this program brings along.
-    Builtin(&'static Builtin),
+pub(super) enum Found {
+    /// An image with WebAssembly programs.
+    Image(Arc<Image>),
     /// A part of this program.
     Component,
 }
@@ -38,84 +41,132 @@ pub(super) enum Source {
 pub(super) struct Images {
     runtime: Runtime,
     components: Arc<Components>,
-    programs: Mutex<BTreeMap<&'static str, Arc<Program>>>,
+    /// The images of the cluster.
+    pub(super) service: Arc<ImageService>,
+    /// Those that the node has from registries.
+    pub(super) stored: NodeImages,
+    /// One pull goes on at a time (`serializeImagePulls`).
+    pub(super) turn: Semaphore,
+    /// What the node tells of images that need no registry.
+    told: Vec<ContainerImage>,
+    /// What the program brings along, by name.
+    builtin: BTreeMap<&'static str, Result<Arc<Image>, String>>,
+    /// Ready programs by their digest; whoever needs one that is being made ready waits for it.
+    programs: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Program>>>>>,
 }
 
 impl Images {
-    pub(super) fn new(runtime: Runtime, components: Arc<Components>) -> Images {
-        Images { runtime, components, programs: Mutex::default() }
+    pub(super) fn new(
+        machine: &Machine,
+        runtime: Runtime,
+        components: Arc<Components>,
+        service: Arc<ImageService>,
+    ) -> Images {
+        let (stored, told) = (service.node(&machine.name), machine.images.clone());
+        let builtin = CATALOG.iter().map(|builtin| (builtin.name, builtin.image().map(Arc::new))).collect();
+        let turn = Semaphore::new(1);
+        Images { runtime, components, service, stored, turn, told, builtin, programs: Mutex::default() }
+    }
+
+    /// The images that the node tells of.
+    pub(super) fn list(&self) -> Vec<ContainerImage> {
+        node_list([self.told.clone(), self.stored.list()].concat())
+    }
+
+    /// What to do about the image of a container, by its pull policy. What the program brings along is never
+    /// fetched.
+    pub(super) fn decide(&self, name: &str, policy: Option<&str>, source: Source) -> Decision {
+        match self.find(name, source) {
+            Ok(Found::Image(image)) if image.description.is_none() => decide(name, policy, true),
+            Ok(_) => Decision::Use,
+            Err(error) if error.reason == ABSENT => decide(name, policy, false),
+            Err(error) => Decision::Refuse(error),
+        }
     }
 
     /// What the name means, without fetching anything.
-    pub(super) fn find(&self, name: &str, source: Source) -> Result<Image, PullError> {
+    pub(super) fn find(&self, name: &str, source: Source) -> Result<Found, PullError> {
         if source == Source::File && self.components.get(name).is_some() {
-            return Ok(Image::Component);
+            return Ok(Found::Component);
         }
-        let reference: Reference = name.parse().map_err(|error: ReferenceError| PullError {
-            reason: "InvalidImageName",
-            message: format!(
-                "Failed to apply default image tag {name:?}: couldn't parse image name {name:?}: {error}"
-            ),
-        })?;
-        let builtin = resolve(&reference).map(Image::Builtin);
-        builtin.ok_or_else(|| PullError { reason: "ErrImagePull", message: not_found(&reference) })
+        let reference = read(name)?;
+        if let Some(builtin) = resolve(&reference).and_then(|builtin| self.builtin.get(builtin.name)) {
+            return builtin.clone().map(Found::Image).map_err(not_pulled);
+        }
+        let message = || format!("Container image {name:?} is not present on machine");
+        let stored = self.stored.find(&reference).map(Found::Image);
+        stored.ok_or_else(|| PullError { reason: ABSENT, message: message() })
     }
 
-    /// Whether the name is a good one of an image that is not on the node.
-    pub(super) fn is_absent(&self, name: &str, source: Source) -> bool {
-        self.find(name, source).is_err_and(|error| error.reason == "ErrImagePull")
-    }
-
-    /// Makes the image's programs ready, and tells what the `Pulled` event says.
-    pub(super) async fn pull(&self, name: &str, source: Source) -> Result<Pulled, PullError> {
-        let builtin = match self.find(name, source)? {
-            Image::Builtin(builtin) => builtin,
-            Image::Component => {
-                let message = format!(
-                    "Container image {name:?} already present on machine and can be accessed by the pod: \
-                     it is a part of this program"
-                );
+    /// Makes the programs of an image that is here ready, and tells what the `Pulled` event says. Those of a
+    /// stranger wait until they are started: then it is the container that fails.
+    pub(super) async fn make_present(&self, name: &str, source: Source) -> Result<Pulled, PullError> {
+        let image = match self.find(name, source)? {
+            Found::Image(image) => image,
+            Found::Component => {
+                let message = format!("{}: it is a part of this program", present(name));
                 return Ok(Pulled { image_id: repo_digest(name, &component_digest(name)), message });
             }
         };
         let start = Instant::now();
-        for executable in builtin.executables {
-            let Some(program) = crate::assets::program(executable.program) else {
-                return Err(PullError { reason: "ErrImagePull", message: crate::assets::MISSING.into() });
-            };
-            self.program(program).await.map_err(|message| PullError { reason: "ErrImagePull", message })?;
+        for executable in image.executables.iter().filter(|_| image.description.is_some()) {
+            self.program(&executable.program).await.map_err(not_pulled)?;
         }
         tracing::debug!(image = name, elapsed = ?start.elapsed(), "image ready");
-        let message = format!(
-            "Container image {name:?} already present on machine and can be accessed by the pod: it is {}",
-            builtin.description
-        );
-        Ok(Pulled { image_id: repo_digest(name, &builtin.digest()), message })
+        let message = match &image.description {
+            Some(description) => format!("{}: it is {description}", present(name)),
+            None => present(name),
+        };
+        Ok(Pulled { image_id: repo_digest(name, &image.digest), message })
     }
 
-    /// An embedded program, loaded or compiled once.
-    pub(super) async fn program(&self, embedded: &'static Embedded) -> Result<Arc<Program>, String> {
-        let mut programs = self.programs.lock().await;
-        if let Some(program) = programs.get(embedded.name) {
-            return Ok(program.clone());
-        }
-        let precompiled = Some(embedded.precompiled).filter(|code| !code.is_empty());
-        let loaded = precompiled.and_then(|code| self.runtime.load_precompiled(code).ok());
-        let program = match loaded {
-            Some(program) => program,
-            None => self
-                .runtime
-                .compile(Bytes::from_static(embedded.wasm))
-                .await
-                .map_err(|error| error.to_string())?,
+    /// A program, loaded or compiled once.
+    pub(super) async fn program(&self, file: &ProgramFile) -> Result<Arc<Program>, String> {
+        let program = {
+            let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+            programs.entry(file.digest().to_owned()).or_default().clone()
         };
-        programs.insert(embedded.name, program.clone());
-        Ok(program)
+        program.get_or_try_init(|| self.make_ready(file)).await.cloned()
+    }
+
+    async fn make_ready(&self, file: &ProgramFile) -> Result<Arc<Program>, String> {
+        if let ProgramFile::Embedded(embedded) = file
+            && !embedded.precompiled.is_empty()
+            && let Ok(program) = self.runtime.load_precompiled(embedded.precompiled)
+        {
+            return Ok(program);
+        }
+        let bytes = file.clone();
+        let wasm = blocking(move || bytes.read().map_err(|error| error.to_string())).await.flatten()?;
+        self.runtime.compile(wasm).await.map_err(|error| error.to_string())
     }
 }
 
+fn not_pulled(message: String) -> PullError {
+    PullError { reason: "ErrImagePull", message }
+}
+
+/// The reason of an image that is not on the node.
+const ABSENT: &str = "ErrImagePull";
+
+/// A name as a pod has it.
+pub(super) fn read(name: &str) -> Result<Reference, PullError> {
+    name.parse().map_err(|error: ReferenceError| PullError {
+        reason: "InvalidImageName",
+        message: format!(
+            "Failed to apply default image tag {name:?}: couldn't parse image name {name:?}: {error}"
+        ),
+    })
+}
+
+/// Why a pull failed, with what a beginner may have meant.
+pub(super) fn explained(reference: &Reference, error: String) -> PullError {
+    let is_hub = reference.registry == "docker.io";
+    not_pulled(if is_hub { format!("{error} ({})", advice(reference)) } else { error })
+}
+
 /// The id of an image as container runtimes report it: where it was named, and what it is.
-fn repo_digest(name: &str, digest: &str) -> String {
+pub(super) fn repo_digest(name: &str, digest: &str) -> String {
     match name.parse::<Reference>() {
         Ok(reference) => format!("{}@{digest}", reference.name()),
         Err(_) => digest.to_owned(),
@@ -135,10 +186,15 @@ fn component_digest(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::images::RegistryOptions;
     use crate::runtime::RuntimeOptions;
 
     fn images(components: Components) -> Images {
-        Images::new(Runtime::new(RuntimeOptions::default()).unwrap(), Arc::new(components))
+        let directory = tempfile::tempdir().unwrap();
+        let service = ImageService::open(directory.path(), RegistryOptions::default()).unwrap();
+        let machine = crate::machine::describe("n", std::net::Ipv4Addr::LOCALHOST, directory.path());
+        let runtime = Runtime::new(RuntimeOptions::default()).unwrap();
+        Images::new(&machine, runtime, Arc::new(components), Arc::new(service))
     }
 
     #[test]
@@ -154,11 +210,12 @@ mod tests {
         let mut components = Components::default();
         components.add("kube-scheduler", Arc::new(|_| Box::pin(async { 0 })));
         let images = images(components);
-        assert!(matches!(images.find(SCHEDULER, Source::File), Ok(Image::Component)));
-        assert!(images.is_absent(SCHEDULER, Source::Api));
-        let refused = images.pull(SCHEDULER, Source::Api).await.unwrap_err();
+        assert!(matches!(images.find(SCHEDULER, Source::File), Ok(Found::Component)));
+        assert_eq!(images.decide(SCHEDULER, Some("Always"), Source::File), Decision::Use);
+        assert_eq!(images.decide(SCHEDULER, None, Source::Api), Decision::Pull);
+        let refused = images.make_present(SCHEDULER, Source::Api).await.unwrap_err();
         assert_eq!(refused.reason, "ErrImagePull");
-        let pulled = images.pull(SCHEDULER, Source::File).await.unwrap();
+        let pulled = images.make_present(SCHEDULER, Source::File).await.unwrap();
         assert!(pulled.image_id.starts_with("registry.k8s.io/kube-scheduler@sha256:"), "{}", pulled.image_id);
     }
 }

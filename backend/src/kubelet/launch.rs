@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret};
@@ -14,14 +15,14 @@ use shared::kubelet::quality_of_service::limit;
 use shared::kubelet::serve;
 use tokio::sync::watch;
 
-use crate::images::builtin::{Builtin, Launch};
+use crate::images::{Image, Launch};
 use crate::runtime::logs::{LogConfig, LogFollow, LogWriter};
 use crate::runtime::{
     ContainerHandle, ContainerSpec, ContainerState, ExitStatus, Mount, ProcessSpec, ServeSpec, StopBehavior,
 };
 
 use super::component::ComponentHandle;
-use super::image::{Image, Source};
+use super::image::{Found, Source};
 use super::logs;
 use super::node::Kubelet;
 use super::pod::blocking;
@@ -33,7 +34,7 @@ use super::termination::{self, LastWords};
 pub(super) struct Guest {
     pub(super) handle: ContainerHandle,
     /// Whose programs can be started beside it.
-    pub(super) image: &'static Builtin,
+    pub(super) image: Arc<Image>,
     last_words: LastWords,
 }
 
@@ -105,29 +106,29 @@ impl Order<'_> {
             .map_err(|missing| StartError { reason: "CreateContainerError", message: missing.message })?;
         let variables = self.variables().await.map_err(error("CreateContainerConfigError"))?;
         match image {
-            Image::Builtin(builtin) => self.start_guest(builtin, variables).await,
-            Image::Component => self.start_component(name, &variables).await,
+            Found::Image(image) => self.start_guest(image, variables).await,
+            Found::Component => self.start_component(name, &variables).await,
         }
     }
 
     async fn start_guest(
         &self,
-        image: &'static Builtin,
+        image: Arc<Image>,
         variables: Vec<(String, String)>,
     ) -> Result<Running, StartError> {
         // Before anything can fail, so that a container that could not be started has an empty log.
         let log = self.log().await?;
-        let launch = self.launch(image, &variables).map_err(error("RunContainerError"))?;
+        let launch = self.launch(&image, &variables).map_err(error("RunContainerError"))?;
         let program =
-            self.kubelet.images.program(launch.program).await.map_err(error("RunContainerError"))?;
-        let root = self.root(image).await.map_err(error("CreateContainerError"))?;
+            self.kubelet.images.program(&launch.program).await.map_err(error("RunContainerError"))?;
+        let root = self.root(&image).await.map_err(error("CreateContainerError"))?;
         let mounts = self.mounts(root).map_err(error("CreateContainerError"))?;
         let last_words = LastWords::of(self.container, &mounts, &self.log_path());
         let process = ProcessSpec {
             program,
             args: launch.arguments,
-            env: with_image_defaults(image, variables),
-            working_dir: Some(self.working_dir(image)),
+            env: with_image_defaults(&image, variables),
+            working_dir: Some(self.working_dir(&image)),
             mounts,
             tty: self.container.tty.unwrap_or(false),
             hostname: self.sandbox.names.hostname.clone(),
@@ -184,7 +185,7 @@ impl Order<'_> {
         (all(&self.container.command), all(&self.container.args))
     }
 
-    fn launch(&self, image: &'static Builtin, variables: &[(String, String)]) -> Result<Launch, String> {
+    fn launch(&self, image: &Image, variables: &[(String, String)]) -> Result<Launch, String> {
         let (command, args) = self.expanded(variables);
         image.launch(image.command_line(&command, &args))
     }
@@ -200,9 +201,9 @@ impl Order<'_> {
         environment(self.pod, self.container, &surroundings, &sources)
     }
 
-    fn working_dir(&self, image: &Builtin) -> String {
+    fn working_dir(&self, image: &Image) -> String {
         let own = self.container.working_dir.clone().filter(|directory| !directory.is_empty());
-        own.unwrap_or_else(|| image.working_dir.to_owned())
+        own.unwrap_or_else(|| image.working_dir.clone())
     }
 
     fn log_path(&self) -> PathBuf {
@@ -229,12 +230,12 @@ impl Order<'_> {
     }
 
     /// Makes the image's files anew, as for every start, and says where they lie.
-    async fn root(&self, image: &'static Builtin) -> Result<PathBuf, String> {
+    async fn root(&self, image: &Arc<Image>) -> Result<PathBuf, String> {
         let root = self.sandbox.directory.join("containers").join(&self.container.name).join("rootfs");
         let (place, container) = (root.clone(), self.container.clone());
-        let names = self.sandbox.names.clone();
+        let (names, image) = (self.sandbox.names.clone(), image.clone());
         let laid_out = blocking(move || {
-            lay_out(image, &place)?;
+            lay_out(&image, &place)?;
             names.write(&place)?;
             termination::prepare(&place, &container)
         });
@@ -261,32 +262,19 @@ impl Order<'_> {
 }
 
 /// The image's own variables, overridden by the pod's.
-fn with_image_defaults(image: &Builtin, variables: Vec<(String, String)>) -> Vec<(String, String)> {
+fn with_image_defaults(image: &Image, variables: Vec<(String, String)>) -> Vec<(String, String)> {
     let own = |name: &str| variables.iter().any(|(set, _)| set == name);
     let defaults = image.env.iter().filter(|(name, _)| !own(name));
-    let defaults: Vec<(String, String)> =
-        defaults.map(|(name, value)| ((*name).into(), (*value).into())).collect();
-    [defaults, variables].concat()
+    [defaults.cloned().collect(), variables].concat()
 }
 
-fn lay_out(image: &Builtin, root: &Path) -> io::Result<()> {
+/// The image's files as they were, whatever an earlier run of the container left.
+fn lay_out(image: &Image, root: &Path) -> io::Result<()> {
     match fs::remove_dir_all(root) {
         Err(failure) if failure.kind() != io::ErrorKind::NotFound => return Err(failure),
         _ => fs::create_dir_all(root)?,
     }
-    for directory in image.directories {
-        fs::create_dir_all(inside(root, directory))?;
-    }
-    for (path, content) in image.files {
-        let path = inside(root, path);
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::write(path, content)?;
-    }
-    Ok(())
-}
-
-fn inside(root: &Path, path: &str) -> PathBuf {
-    root.join(path.trim_start_matches('/'))
+    image.lay_out(root)
 }
 
 /// The ConfigMaps and Secrets that a container's variables name, as they are now.

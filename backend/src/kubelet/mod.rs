@@ -2,15 +2,17 @@
 //! API. What to do next is decided in `shared::kubelet`; here it is done.
 //!
 //! In reading order: [`node`] is what a kubelet has; [`sync_loop`] is its loop, which feeds pod workers
-//! and hands their actions to [`pod`]; that makes the pod's [`sandbox`], fetches [`image`]s, starts
+//! and hands their actions to [`pod`]; that makes the pod's [`sandbox`], fetches [`image`]s ([`pulling`]), starts
 //! containers ([`launch`], or [`component`] for the control plane's own), asks their probes
 //! ([`prober`]) and runs their hooks ([`hooks`]), both through what [`reach`] offers, reads their last words ([`termination`]) and writes reports ([`reporter`]).
-//! [`registration`] keeps Node and Lease true, [`logs`] answers for output; [`streams`] runs commands in
-//! the containers that [`running`] knows, and attaches clients to them; [`usage`] is what they use.
+//! [`registration`] keeps Node and Lease true, [`image_collection`] makes room for images, [`logs`] answers for output;
+//! [`streams`] runs commands in the containers that [`running`] knows, and attaches clients to them; [`usage`] is what
+//! they use.
 
 mod component;
 mod hooks;
 mod image;
+mod image_collection;
 mod launch;
 mod leftovers;
 mod logs;
@@ -19,6 +21,7 @@ mod node;
 mod pod;
 mod port_forward;
 mod prober;
+mod pulling;
 mod reach;
 mod registration;
 mod reporter;

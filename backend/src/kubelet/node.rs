@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::ClusterClock;
 use crate::faults::FaultBoard;
+use crate::images::ImageService;
 use crate::network::PodNetwork;
 use crate::pump::EventSink;
 use crate::runtime::Runtime;
@@ -39,6 +40,8 @@ pub struct NodeOptions {
     pub clock: Arc<ClusterClock>,
     /// The container runtime.
     pub runtime: Runtime,
+    /// The images of the cluster.
+    pub images: Arc<ImageService>,
     /// The node's own place on the network.
     pub network: PodNetwork,
     /// The parts of this program that can run here as containers.
@@ -75,7 +78,12 @@ impl Kubelet {
     pub fn new(options: NodeOptions) -> Arc<Kubelet> {
         let events = EventSink::new(options.client.clone(), "kubelet", &options.machine.name);
         Arc::new(Kubelet {
-            images: Images::new(options.runtime.clone(), options.components.clone()),
+            images: Images::new(
+                &options.machine,
+                options.runtime.clone(),
+                options.components.clone(),
+                options.images,
+            ),
             machine: options.machine,
             address: options.network.ip(),
             directory: options.directory,

@@ -7,11 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use shared::api::pod_containers::pod_container;
-use shared::kubelet::action::{Action, PullError};
+use shared::images::pull::Decision;
+use shared::kubelet::action::Action;
 use shared::kubelet::hook::HookKind;
 use shared::kubelet::pod_worker::PodWorker;
 use shared::kubelet::probe::ProbeKind;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::runtime::{ContainerState, ExitStatus};
 
@@ -22,6 +24,7 @@ use super::launch::{Order, Running};
 use super::logs;
 use super::node::Kubelet;
 use super::prober;
+use super::pulling;
 use super::reach::Reach;
 use super::reporter::{self, Identity, Report};
 use super::sandbox::{self, SharedSandbox};
@@ -42,6 +45,8 @@ pub(super) struct PodOnNode {
     orphaned: bool,
     /// Whether the sandbox waits for the node's block of addresses.
     awaits_addresses: bool,
+    /// Cancelled when the pod's images are wanted no more.
+    unwanted: CancellationToken,
     reports: mpsc::UnboundedSender<Report>,
     inputs: mpsc::UnboundedSender<Input>,
 }
@@ -76,6 +81,7 @@ impl PodOnNode {
             running: BTreeMap::new(),
             orphaned: false,
             awaits_addresses: false,
+            unwanted: CancellationToken::new(),
             reports,
             inputs,
         }
@@ -167,6 +173,7 @@ impl PodOnNode {
     }
 
     fn remove_sandbox(&mut self) {
+        std::mem::take(&mut self.unwanted).cancel();
         self.running.clear();
         let (kubelet, sandbox) = (self.kubelet.clone(), self.sandbox.take());
         self.spawn(async move {
@@ -197,15 +204,29 @@ impl PodOnNode {
         let (kubelet, source) = (self.kubelet.clone(), self.source);
         let spec = self.spec(&container).unwrap_or_default();
         let image = spec.image.unwrap_or_default();
-        if kubelet.images.is_absent(&image, source) {
-            if spec.image_pull_policy.as_deref() == Some("Never") {
-                return self.tell(Outcome::Pulled(container, Err(never_pulled(&image))));
+        match kubelet.images.decide(&image, spec.image_pull_policy.as_deref(), source) {
+            Decision::Refuse(error) => self.tell(Outcome::Pulled(container, Err(error))),
+            Decision::Use => self.spawn(async move {
+                let pulled = kubelet.images.make_present(&image, source).await;
+                Outcome::Pulled(container, pulled)
+            }),
+            Decision::Pull => {
+                self.worker.on_pulling(&container);
+                self.fetch(container, image);
             }
-            self.worker.on_pulling(&container);
         }
-        self.spawn(async move {
-            let pulled = kubelet.images.pull(&image, source).await;
-            Outcome::Pulled(container, pulled)
+    }
+
+    /// Fetches an image from its registry, unless nobody wants it any more.
+    fn fetch(&self, container: String, image: String) {
+        let (kubelet, pod) = (self.kubelet.clone(), self.worker.pod().clone());
+        let (inputs, uid, unwanted) = (self.inputs.clone(), self.uid.clone(), self.unwanted.clone());
+        self.kubelet.spawn(async move {
+            let pull = pulling::pull(&kubelet, &pod, &container, &image);
+            if let Some(pulled) = unwanted.run_until_cancelled(pull).await {
+                // Without a receiver the kubelet is gone.
+                let _ = inputs.send(Input::Outcome { uid, outcome: Outcome::Pulled(container, pulled) });
+            }
         });
     }
 
@@ -292,13 +313,6 @@ pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, String> {
     tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
-}
-
-/// An image that is not on the node, of a container that wants none fetched
-/// (`pkg/kubelet/images/image_manager.go` of kubernetes/kubernetes).
-fn never_pulled(image: &str) -> PullError {
-    let message = format!("Container image {image:?} is not present with pull policy of Never");
-    PullError { reason: "ErrImageNeverPull", message }
 }
 
 /// A container's id, with this runtime's name before it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use k8s_openapi::api::core::v1::{Node, ObjectReference};
+use k8s_openapi::api::core::v1::{Node, NodeStatus, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference};
 use shared::api::object::SharedObject;
 use shared::api::status;
@@ -50,7 +50,7 @@ async fn tell(kubelet: Arc<Kubelet>) {
     }
 }
 
-fn note(kubelet: &Kubelet, reason: &str, message: String) -> Note {
+pub(super) fn note(kubelet: &Kubelet, reason: &str, message: String) -> Note {
     let regarding = ObjectReference {
         api_version: Some("v1".into()),
         kind: Some("Node".into()),
@@ -62,7 +62,9 @@ fn note(kubelet: &Kubelet, reason: &str, message: String) -> Note {
 }
 
 async fn try_register(kubelet: &Kubelet) -> Result<()> {
-    match kubelet.client.create(kubelet.machine.node(kubelet.now())).await {
+    let mut node = kubelet.machine.node(kubelet.now());
+    node.status.get_or_insert_default().images = Some(kubelet.images.list());
+    match kubelet.client.create(node).await {
         Ok(_) => {}
         Err(error) if status::is(&error, "AlreadyExists") => write_status(kubelet).await?,
         Err(error) => return Err(error),
@@ -83,9 +85,10 @@ pub(super) async fn read(kubelet: &Kubelet) -> SharedObject {
     }
 }
 
-/// Renews the Lease and the status for ever.
+/// Renews the Lease and the status for ever; the status at once when the images change.
 pub(super) async fn keep_alive(kubelet: Arc<Kubelet>) {
     let mut status_due = after(kubelet.now(), STATUS_PERIOD);
+    let mut images = kubelet.images.list();
     loop {
         kubelet.clock.sleep_until(after(kubelet.now(), RENEWAL)).await;
         kubelet.while_paused().await;
@@ -96,7 +99,8 @@ pub(super) async fn keep_alive(kubelet: Arc<Kubelet>) {
                 "the node's lease was not renewed"
             );
         }
-        if kubelet.now() >= status_due {
+        if kubelet.now() >= status_due || images != kubelet.images.list() {
+            images = kubelet.images.list();
             if let Err(error) = write_status(&kubelet).await {
                 tracing::warn!(
                     node = kubelet.name(),
@@ -122,7 +126,8 @@ async fn try_write_status(kubelet: &Kubelet) -> Result<()> {
     let stored = kubelet.client.get::<Node>("", kubelet.name()).await?;
     let mut node = stored.downcast_ref::<Node>().cloned().unwrap_or_default();
     let before = node.status.take().unwrap_or_default();
-    node.status = Some(kubelet.machine.status(&before, kubelet.now()));
+    let status = kubelet.machine.status(&before, kubelet.now());
+    node.status = Some(NodeStatus { images: Some(kubelet.images.list()), ..status });
     kubelet.client.update_status(node).await.map(drop)
 }
 

@@ -101,7 +101,7 @@ impl Kubelet {
 
 async fn exec_spec(images: &Images, guest: &Guest, request: &ExecRequest) -> Result<ExecSpec, String> {
     let launch = guest.image.launch(request.command.clone()).map_err(|error| exec_failed(&error))?;
-    let program = images.program(launch.program).await.map_err(|error| not_started(&error))?;
+    let program = images.program(&launch.program).await.map_err(|error| not_started(&error))?;
     Ok(ExecSpec {
         program,
         args: launch.arguments,

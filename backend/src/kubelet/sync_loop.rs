@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::pump::{Tasks, Told, inform};
 
 use super::image::Source;
+use super::image_collection;
 use super::launch::Running;
 use super::node::Kubelet;
 use super::pod::PodOnNode;
@@ -122,6 +123,7 @@ impl Kubelet {
         tasks.spawn(inform::<Pod, _>(client(), own("spec.nodeName"), inputs.clone(), Input::Pod));
         tasks.spawn(inform::<Node, _>(client(), own("metadata.name"), inputs.clone(), Input::Node));
         tasks.spawn(registration::keep_alive(self.clone()));
+        tasks.spawn(image_collection::run(self.clone()));
         tasks.spawn(services::follow(self.clone()));
         tasks.spawn(static_pods::follow(self.clone(), inputs.clone()));
         let mut sync_loop = SyncLoop::new(self.clone(), inputs);

@@ -13,6 +13,7 @@ use super::component::ComponentHandle;
 use super::launch::Running;
 use super::{Component, Components, Kubelet, NodeOptions, services};
 use crate::clock::{ClusterClock, SystemEntropy};
+use crate::images::{ImageService, RegistryOptions};
 use crate::machine;
 use crate::network::Network;
 use crate::runtime::logs::{LogConfig, LogWriter};
@@ -42,6 +43,9 @@ impl Node {
             client: Client::new(server, User::node(NAME), "kubelet"),
             clock,
             runtime: Runtime::new(RuntimeOptions::default()).unwrap(),
+            images: Arc::new(
+                ImageService::open(&directory.path().join("images"), RegistryOptions::default()).unwrap(),
+            ),
             network: network.add_node(NAME, address).unwrap(),
             components: Arc::new(components),
             faults: Arc::default(),

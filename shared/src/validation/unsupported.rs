@@ -129,7 +129,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
         "containers have no users of their own, so that there are none to keep apart from the host's",
     ),
     field("spec.shareProcessNamespace", "containers do not see each other's processes"),
-    field("spec.imagePullSecrets", "images are pulled without credentials yet"),
     field("spec.automountServiceAccountToken", "tokens are not mounted yet"),
     field("spec.runtimeClassName", "every container runs in the same WebAssembly runtime"),
     value("spec.os.name", "linux", "nodes here are no Windows machines"),

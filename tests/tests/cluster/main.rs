@@ -7,6 +7,7 @@ mod components;
 mod faults;
 mod foreign;
 mod hostile;
+mod images;
 mod ingress;
 mod many;
 mod network;

@@ -22,6 +22,7 @@ async fn start(folder: &Path, number: usize) -> anyhow::Result<Cluster> {
         nodes: 1,
         publish: true,
         allow_outbound: Vec::new(),
+        registries: backend::images::RegistryOptions::default(),
     })
     .await
 }

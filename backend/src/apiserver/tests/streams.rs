@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::images::{ImageService, RegistryOptions};
 use crate::kubelet::{Components, Kubelet, NodeOptions};
 use crate::network::{PodIdentity, PodNetwork};
 use crate::runtime::{Runtime, RuntimeOptions};
@@ -39,6 +40,9 @@ async fn world() -> World {
         client: Client::new(front.server.clone(), User::node("node-1"), "kubelet"),
         clock: Arc::new(ClusterClock::default()),
         runtime: Runtime::new(RuntimeOptions::default()).unwrap(),
+        images: Arc::new(
+            ImageService::open(&directory.path().join("images"), RegistryOptions::default()).unwrap(),
+        ),
         network: front.network.add_node("node-1", address).unwrap(),
         components: Arc::new(Components::default()),
         faults: Arc::default(),

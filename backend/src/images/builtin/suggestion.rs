@@ -3,17 +3,9 @@
 use super::CATALOG;
 use crate::images::Reference;
 
-/// The error of a pull that finds nothing: containerd's sentence, then what to do.
+/// What to try instead of an image that cannot be had.
 #[must_use]
-pub fn not_found(reference: &Reference) -> String {
-    format!(
-        "failed to pull and unpack image \"{reference}\": failed to resolve reference \"{reference}\": {reference}: \
-         not found ({})",
-        advice(reference)
-    )
-}
-
-fn advice(reference: &Reference) -> String {
+pub fn advice(reference: &Reference) -> String {
     let names: Vec<&str> = CATALOG.iter().map(|image| image.name).collect();
     let last = reference.repository.rsplit('/').next().unwrap_or_default();
     let meant = names.iter().find(|name| distance(name, last) <= 2);

@@ -56,7 +56,7 @@ fn command_and_args_of_a_pod_should_replace_those_of_the_image() {
         ("stress", "stress", "--vm 1", "stress --vm 1"),
     ];
     for (name, command, args, expected) in cases {
-        let line = image(name).command_line(&words(command), &words(args));
+        let line = image(name).image().unwrap().command_line(&words(command), &words(args));
         assert_eq!(line.join(" "), expected, "{name} {command} {args}");
     }
 }
@@ -75,24 +75,25 @@ fn a_command_should_be_found_by_name_and_by_path() {
         ("busybox", "/opt/sh", None),
     ];
     for (name, command, expected) in cases {
-        let found = image(name).executable(command).map(|executable| executable.program);
+        let image = image(name).image().unwrap();
+        let found = image.executable(command).map(|executable| executable.program.digest());
+        let expected = expected.map(|program| assets::program(program).unwrap().digest);
         assert_eq!(found, expected, "{name} {command}");
     }
 }
 
 #[test]
 fn a_command_that_is_not_there_should_be_refused_as_runc_does() {
-    let error = image("busybox").launch(words("python3 -V")).unwrap_err();
+    let error = image("busybox").image().unwrap().launch(words("python3 -V")).unwrap_err();
     assert!(error.ends_with("exec: \"python3\": executable file not found in $PATH: unknown"), "{error}");
 }
 
 #[test]
 fn an_unknown_image_should_be_explained_to_a_beginner() {
-    let typo = not_found(&reference("ngnix"));
-    assert_eq!(
-        typo,
-        "failed to pull and unpack image \"docker.io/library/ngnix:latest\": failed to resolve reference \
-         \"docker.io/library/ngnix:latest\": docker.io/library/ngnix:latest: not found (did you mean \"nginx\"?)"
+    let advice = |text: &str| advice(&reference(text));
+    assert_eq!(advice("ngnix"), "did you mean \"nginx\"?");
+    assert!(advice("mysql").contains("built in are nginx, httpd, busybox, stress"));
+    assert!(
+        advice(&format!("nginx@sha256:{}", "0".repeat(64))).starts_with("a digest names one exact image")
     );
-    assert!(not_found(&reference("redis")).contains("built in are nginx, httpd, busybox, stress"));
 }

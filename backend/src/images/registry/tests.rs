@@ -1,0 +1,271 @@
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use http_body_util::BodyExt as _;
+use shared::apiserver::user::User;
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+use super::*;
+
+/// A registry on a directory of its own.
+struct Desk {
+    registry: Registry,
+    _directory: TempDir,
+}
+
+/// What it answered.
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn code(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        body["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Desk {
+    fn new() -> Desk {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(ImageStore::open(directory.path()).unwrap());
+        let registry = Registry::open(&directory.path().join("registry"), store).unwrap();
+        Desk { registry, _directory: directory }
+    }
+
+    async fn ask_as(&self, groups: &[&str], line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Body::from(body.to_vec())).unwrap();
+        let caller =
+            Caller { user: User::new("u", groups), user_agent: String::new(), source_ip: String::new() };
+        request.extensions_mut().insert(caller);
+        let answer = self.registry.router().oneshot(request).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    async fn ask(&self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.ask_as(&[MASTERS], line, headers, body).await
+    }
+
+    /// Pushes a blob at once.
+    async fn push(&self, name: &str, content: &[u8]) -> Digest {
+        let digest = Digest::of(content);
+        let answer = self.ask(&format!("POST /v2/{name}/blobs/uploads/?digest={digest}"), &[], content).await;
+        assert_eq!(answer.status, 201);
+        digest
+    }
+
+    /// Pushes a manifest of one layer under a reference.
+    async fn push_manifest(&self, name: &str, reference: &str, more: Value) -> Answer {
+        let layer = self.push(name, b"\0asm\x01\0\0\0").await;
+        let config = self.push(name, b"{}").await;
+        let mut manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": shared::images::manifest::MANIFEST,
+            "config": {"mediaType": "application/vnd.wasm.config.v0+json", "digest": config.as_str(), "size": 2},
+            "layers": [{"mediaType": "application/wasm", "digest": layer.as_str(), "size": 8}],
+        });
+        manifest.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.ask(&format!("PUT /v2/{name}/manifests/{reference}"), &[], manifest.to_string().as_bytes()).await
+    }
+}
+
+#[tokio::test]
+async fn a_blob_should_be_pushed_in_pieces_and_read_in_parts() {
+    let desk = Desk::new();
+    let begun = desk.ask("POST /v2/team/app/blobs/uploads/", &[], b"").await;
+    assert_eq!((begun.status, begun.header("range")), (202, "0-0"));
+    let place = begun.header("location").to_owned();
+    let first = desk.ask(&format!("PATCH {place}"), &[("content-range", "0-2")], b"abc").await;
+    assert_eq!((first.status, first.header("range")), (202, "0-2"));
+    let gap = desk.ask(&format!("PATCH {place}"), &[("content-range", "9-10")], b"xx").await;
+    assert_eq!(gap.status, 416);
+    let asked = desk.ask(&format!("GET {place}"), &[], b"").await;
+    assert_eq!((asked.status, asked.header("range")), (204, "0-2"));
+    let digest = Digest::of(b"abcdef");
+    let wrong = format!("PUT /v2/other{}?digest={digest}", place.trim_start_matches("/v2/team/app"));
+    assert_eq!(desk.ask(&wrong, &[], b"").await.code(), "BLOB_UPLOAD_UNKNOWN");
+    let done = desk.ask(&format!("PUT {place}?digest={digest}"), &[("content-range", "3-5")], b"def").await;
+    assert_eq!(
+        (done.status, done.header("location")),
+        (201, format!("/v2/team/app/blobs/{digest}").as_str())
+    );
+
+    let path = format!("/v2/team/app/blobs/{digest}");
+    let head = desk.ask(&format!("HEAD {path}"), &[], b"").await;
+    assert_eq!((head.status, head.header("content-length"), head.body.len()), (200, "6", 0));
+    assert_eq!(&desk.ask(&format!("GET {path}"), &[], b"").await.body[..], b"abcdef");
+    let part = desk.ask(&format!("GET {path}"), &[("range", "bytes=1-3")], b"").await;
+    assert_eq!(
+        (part.status, &part.body[..], part.header("content-range")),
+        (206, &b"bcd"[..], "bytes 1-3/6")
+    );
+    assert_eq!(desk.ask(&format!("DELETE {path}"), &[], b"").await.status, 202);
+    assert_eq!(desk.ask(&format!("GET {path}"), &[], b"").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_blob_should_be_mounted_from_another_repository_or_uploaded() {
+    let desk = Desk::new();
+    let digest = desk.push("one", b"blob").await;
+    let mount = |from: &str| format!("POST /v2/two/blobs/uploads/?mount={digest}&from={from}");
+    assert_eq!(desk.ask(&mount("nowhere"), &[], b"").await.status, 202);
+    assert_eq!(desk.ask(&mount("one"), &[], b"").await.status, 201);
+    assert_eq!(desk.ask(&format!("HEAD /v2/two/blobs/{digest}"), &[], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_upload_should_be_cancelled_and_its_content_be_what_was_promised() {
+    let desk = Desk::new();
+    let begun = desk.ask("POST /v2/app/blobs/uploads/", &[], b"").await;
+    let place = begun.header("location").to_owned();
+    assert_eq!(desk.ask(&format!("DELETE {place}"), &[], b"").await.status, 204);
+    assert_eq!(desk.ask(&format!("GET {place}"), &[], b"").await.code(), "BLOB_UPLOAD_UNKNOWN");
+    let other = Digest::of(b"other");
+    let answer = desk.ask(&format!("POST /v2/app/blobs/uploads/?digest={other}"), &[], b"content").await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "DIGEST_INVALID"));
+    assert_eq!(desk.ask("POST /v2/app/blobs/uploads/?digest=md5:0", &[], b"").await.code(), "DIGEST_INVALID");
+}
+
+#[tokio::test]
+async fn manifests_should_be_found_by_tag_and_digest() {
+    let desk = Desk::new();
+    let put = desk.push_manifest("app", "v1", json!({})).await;
+    assert_eq!(put.status, 201);
+    let digest = put.header("docker-content-digest").to_owned();
+    for reference in ["v1", digest.as_str()] {
+        let got = desk.ask(&format!("GET /v2/app/manifests/{reference}"), &[], b"").await;
+        assert_eq!((got.status, got.header("docker-content-digest")), (200, digest.as_str()));
+        assert_eq!(got.header("content-type"), shared::images::manifest::MANIFEST);
+        assert_eq!(Digest::of(&got.body).as_str(), digest);
+    }
+    assert_eq!(desk.ask("DELETE /v2/app/manifests/v1", &[], b"").await.status, 202);
+    assert_eq!(desk.ask("GET /v2/app/manifests/v1", &[], b"").await.code(), "MANIFEST_UNKNOWN");
+    assert_eq!(desk.ask(&format!("GET /v2/app/manifests/{digest}"), &[], b"").await.status, 200);
+    assert_eq!(desk.ask(&format!("DELETE /v2/app/manifests/{digest}"), &[], b"").await.status, 202);
+    assert_eq!(desk.ask(&format!("GET /v2/app/manifests/{digest}"), &[], b"").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_manifest_should_be_refused_for_what_is_wrong_with_it() {
+    let desk = Desk::new();
+    let missing = format!("sha256:{}", "0".repeat(64));
+    let layers = json!({"layers": [{"mediaType": "application/wasm", "digest": missing, "size": 1}]});
+    let cases = [
+        ("v1", layers, 404, "MANIFEST_BLOB_UNKNOWN"),
+        ("v1", json!({"schemaVersion": 1}), 400, "MANIFEST_INVALID"),
+        ("-v1", json!({}), 400, "MANIFEST_INVALID"),
+        (missing.as_str(), json!({}), 400, "DIGEST_INVALID"),
+    ];
+    for (reference, more, status, code) in cases {
+        let answer = desk.push_manifest("app", reference, more).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{reference}");
+    }
+    let large = vec![b' '; 5 << 20];
+    assert_eq!(desk.ask("PUT /v2/app/manifests/v1", &[], &large).await.status, 413);
+}
+
+#[tokio::test]
+async fn tags_should_be_listed_in_pages() {
+    let desk = Desk::new();
+    for tag in ["c", "a", "b"] {
+        desk.push_manifest("team/app", tag, json!({})).await;
+    }
+    let list = async |query: &str| desk.ask(&format!("GET /v2/team/app/tags/list{query}"), &[], b"").await;
+    let tags = |answer: &Answer| serde_json::from_slice::<Value>(&answer.body).unwrap()["tags"].clone();
+    assert_eq!(tags(&list("").await), json!(["a", "b", "c"]));
+    let first = list("?n=2").await;
+    assert_eq!(tags(&first), json!(["a", "b"]));
+    assert_eq!(first.header("link"), "</v2/team/app/tags/list?n=2&last=b>; rel=\"next\"");
+    let rest = list("?n=2&last=b").await;
+    assert_eq!((tags(&rest), rest.header("link")), (json!(["c"]), ""));
+    assert_eq!(desk.ask("GET /v2/nothing/tags/list", &[], b"").await.code(), "NAME_UNKNOWN");
+    let all = desk.ask("GET /v2/_catalog", &[], b"").await;
+    assert_eq!(serde_json::from_slice::<Value>(&all.body).unwrap(), json!({"repositories": ["team/app"]}));
+}
+
+#[tokio::test]
+async fn what_refers_to_a_manifest_should_be_listed() {
+    let desk = Desk::new();
+    let subject = desk.push_manifest("app", "v1", json!({})).await.header("docker-content-digest").to_owned();
+    let about = json!({"artifactType": "a/b", "subject": {"mediaType": "m", "digest": subject, "size": 1}});
+    let put = desk.push_manifest("app", "about", about).await;
+    assert_eq!(put.header("oci-subject"), subject);
+    for (query, expected, filtered) in
+        [("", 1, ""), ("?artifactType=a/b", 1, "artifactType"), ("?artifactType=c/d", 0, "artifactType")]
+    {
+        let answer = desk.ask(&format!("GET /v2/app/referrers/{subject}{query}"), &[], b"").await;
+        let list: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(list["manifests"].as_array().unwrap().len(), expected, "{query}");
+        assert_eq!(answer.header("oci-filters-applied"), filtered, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn only_administrators_should_write() {
+    let desk = Desk::new();
+    desk.push_manifest("app", "v1", json!({})).await;
+    for line in [
+        "POST /v2/app/blobs/uploads/",
+        "PUT /v2/app/manifests/v1",
+        "DELETE /v2/app/manifests/v1",
+        "PUT /kijabi/images/app",
+    ] {
+        let answer = desk.ask_as(&["system:authenticated"], line, &[], b"").await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "DENIED"), "{line}");
+    }
+    let read = desk.ask_as(&["system:authenticated"], "GET /v2/app/manifests/v1", &[], b"").await;
+    assert_eq!(read.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_no_path_of_a_registry_should_be_refused() {
+    let desk = Desk::new();
+    let cases = [
+        ("GET /v2/", 200, ""),
+        ("GET /v2", 200, ""),
+        ("GET /v2/App/tags/list", 400, "NAME_INVALID"),
+        ("GET /v2/a/../b/tags/list", 400, "NAME_INVALID"),
+        ("GET /v2/a%2F..%2F..%2Fb/manifests/x", 400, "NAME_INVALID"),
+        ("GET /v2/app/blobs/sha256:0", 400, "DIGEST_INVALID"),
+        ("GET /v2/app/nothing/x", 404, "UNSUPPORTED"),
+        ("POST /v2/app/manifests/x", 405, "UNSUPPORTED"),
+        ("POST /v2/app/tags/list", 404, "UNSUPPORTED"),
+    ];
+    for (line, status, code) in cases {
+        let answer = desk.ask(line, &[], b"").await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_should_be_put_under_a_name() {
+    let desk = Desk::new();
+    let put = desk.ask("PUT /kijabi/images/team/app:1", &[], b"\0asm\x0d\0\x01\0").await;
+    assert_eq!(put.status, 201);
+    let told: Value = serde_json::from_slice(&put.body).unwrap();
+    assert_eq!(
+        (&told["image"], &told["platform"]),
+        (&json!("registry.kijabi/team/app:1"), &json!("wasip2/wasm"))
+    );
+    let manifest = desk.ask("GET /v2/team/app/manifests/1", &[], b"").await;
+    let manifest: Value = serde_json::from_slice(&manifest.body).unwrap();
+    assert_eq!(manifest["layers"][0]["mediaType"], "application/wasm");
+    let list: Value = serde_json::from_slice(&desk.ask("GET /kijabi/images", &[], b"").await.body).unwrap();
+    assert_eq!(list["repositories"][0]["images"][0]["image"], "registry.kijabi/team/app:1");
+    let text = desk.ask("PUT /kijabi/images/app", &[], b"text").await;
+    assert_eq!((text.status, text.code().as_str()), (400, "BLOB_UPLOAD_INVALID"));
+    assert_eq!(desk.ask("PUT /kijabi/images/App", &[], b"").await.code(), "NAME_INVALID");
+}
