@@ -26,3 +26,4 @@ pub mod service_environment;
 pub mod status;
 #[cfg(test)]
 mod tests;
+pub mod volume;
