@@ -27,7 +27,7 @@ use super::launch::Running;
 use super::node::Kubelet;
 use super::pod::PodOnNode;
 use super::sandbox::SharedSandbox;
-use super::{leftovers, logs, registration, services, static_pods};
+use super::{leftovers, logs, registration, services, static_pods, volumes};
 
 mod mirrors;
 
@@ -52,6 +52,8 @@ pub(super) enum Input {
 
 /// What came of a worker's action.
 pub(super) enum Outcome {
+    /// The pod's volumes were set up, or made true again, or could not be.
+    Volumes(volumes::Told),
     Sandbox(Result<SharedSandbox, String>),
     SandboxRemoved,
     Pulled(String, Result<Pulled, PullError>),
@@ -313,6 +315,7 @@ impl SyncLoop {
             return;
         };
         match outcome {
+            Outcome::Volumes(told) => pod.on_volumes(told),
             Outcome::Sandbox(outcome) => pod.on_sandbox(outcome),
             Outcome::SandboxRemoved => pod.worker.on_sandbox_removed(),
             Outcome::Pulled(container, outcome) => pod.worker.on_pulled(&container, outcome, now),

@@ -247,7 +247,7 @@ pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
     expand_by(text, |name| variables.get(name))
 }
 
-fn expand_by<'a>(text: &str, value_of: impl Fn(&str) -> Option<&'a String>) -> String {
+pub(super) fn expand_by<'a>(text: &str, value_of: impl Fn(&str) -> Option<&'a String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {

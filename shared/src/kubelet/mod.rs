@@ -18,6 +18,7 @@ pub mod node_status;
 mod pod_answers;
 pub mod pod_ip;
 mod pod_steps;
+mod pod_volumes;
 pub mod pod_worker;
 pub mod probe;
 pub mod quality_of_service;

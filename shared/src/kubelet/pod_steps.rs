@@ -55,7 +55,7 @@ impl PodWorker {
         if self.containers.iter().any(ContainerWork::is_busy) {
             return End::Stopping;
         }
-        let left = !matches!(self.sandbox, Sandbox::None | Sandbox::Failed(_));
+        let left = self.has_volumes_alone() || !matches!(self.sandbox, Sandbox::None | Sandbox::Failed(_));
         if deleted && !left { End::Gone } else { End::Stopped }
     }
 
@@ -80,6 +80,9 @@ impl PodWorker {
     }
 
     fn keep_running(&mut self, now: Timestamp, step: &mut Step) {
+        if !self.mount_volumes(now, step) {
+            return;
+        }
         match self.sandbox {
             Sandbox::Failed(until) if until > now => wake(step, until),
             Sandbox::None | Sandbox::Failed(_) => {
@@ -220,7 +223,7 @@ impl PodWorker {
                 self.finished = true;
                 step.actions.push(Action::DeletePod);
             }
-            End::Stopped if self.sandbox == Sandbox::Ready => {
+            End::Stopped if self.sandbox == Sandbox::Ready || self.has_volumes_alone() => {
                 self.sandbox = Sandbox::Removing;
                 step.actions.push(Action::RemoveSandbox);
             }

@@ -14,6 +14,7 @@ use crate::recorder::Note;
 use super::action::Action;
 use super::admission::Rejection;
 use super::container::ContainerWork;
+use super::pod_volumes::Volumes;
 use super::recovery::{ran_before, recovered};
 use super::status::{End, Observed, own_part, pod_status, rejected, rejected_before};
 
@@ -55,6 +56,7 @@ pub struct PodWorker {
     pub(super) pod: Pod,
     pub(super) containers: Vec<ContainerWork>,
     pub(super) sandbox: Sandbox,
+    pub(super) volumes: Volumes,
     pub(super) pod_ip: Option<String>,
     pub(super) evicted: Option<Eviction>,
     /// Why the node does not take the pod, where it does not.
@@ -78,6 +80,7 @@ impl PodWorker {
         let mut worker = PodWorker {
             containers: recovered(&pod),
             sandbox: Sandbox::None,
+            volumes: Volumes::None,
             pod_ip: status.and_then(|status| status.pod_ip.clone()),
             evicted: None,
             rejected: rejected_before(&pod),

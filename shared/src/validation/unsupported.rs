@@ -89,8 +89,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     },
     only("spec.containers[*].ports[*].protocol", "SCTP", "the pod network carries TCP and UDP"),
     field("spec.containers[*].volumeDevices", "block devices are not attached yet"),
-    field("spec.containers[*].volumeMounts[*].subPath", "the whole volume is mounted, not a part of it"),
-    field("spec.containers[*].volumeMounts[*].subPathExpr", "the whole volume is mounted, not a part of it"),
     value(
         "spec.containers[*].volumeMounts[*].recursiveReadOnly",
         "Disabled",
@@ -100,13 +98,13 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     field("spec.containers[*].securityContext", NO_SECURITY),
     field("spec.securityContext", NO_SECURITY),
     field(
-        "spec.volumes[*].configMap",
-        "ConfigMap volumes are not mounted yet; use envFrom or configMapKeyRef",
+        "spec.volumes[*].projected.sources[*].clusterTrustBundle",
+        "no trust bundles exist yet; a pod that needs one does not start",
     ),
-    field("spec.volumes[*].secret", "Secret volumes are not mounted yet; use envFrom or secretKeyRef"),
-    field("spec.volumes[*].downwardAPI", "downward API volumes are not mounted yet; use fieldRef in env"),
-    field("spec.volumes[*].projected", "projected volumes are not mounted yet"),
-    host("spec.volumes[*].hostPath", "hostPath volumes are not mounted yet"),
+    field(
+        "spec.volumes[*].projected.sources[*].podCertificate",
+        "no certificates are issued to pods yet; a pod that needs one does not start",
+    ),
     field("spec.volumes[*].persistentVolumeClaim", "persistent volumes are not mounted yet"),
     field("spec.volumes[*].ephemeral", "persistent volumes are not mounted yet"),
     field("spec.volumes[*].image", "image volumes are not mounted yet"),
@@ -271,7 +269,7 @@ mod tests {
                 {"name": "a", "ports": [{"containerPort": 1, "protocol": "UDP"}, {"containerPort": 2, "protocol": "SCTP"}]},
                 {"name": "b", "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
             ],
-            "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}],
+            "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "nfs": {"server": "a", "path": "/"}}],
             "securityContext": {}, "hostNetwork": true, "hostUsers": false, "dnsPolicy": "ClusterFirst", "priority": 0,
         }});
         assert_eq!(
@@ -279,7 +277,7 @@ mod tests {
             [
                 "spec.containers[1].resources.limits[ephemeral-storage]",
                 "spec.containers[0].ports[1].protocol",
-                "spec.volumes[1].configMap",
+                "spec.volumes[1].nfs",
                 "spec.hostNetwork",
                 "spec.hostUsers",
             ]

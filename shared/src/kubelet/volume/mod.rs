@@ -12,8 +12,10 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 mod config_map;
 mod downward_api;
+pub mod host_path;
 mod projected;
 mod secret;
+pub mod sub_path;
 #[cfg(test)]
 mod tests;
 
