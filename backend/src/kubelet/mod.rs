@@ -9,6 +9,7 @@
 //! the containers that [`running`] knows, and attaches clients to them.
 
 mod component;
+mod disk_usage;
 mod hooks;
 mod image;
 mod launch;

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use shared::kubelet::action::{Action, PullError};
+use shared::kubelet::eviction;
 use shared::kubelet::hook::HookKind;
 use shared::kubelet::pod_worker::PodWorker;
 use shared::kubelet::probe::ProbeKind;
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::runtime::{ContainerState, ExitStatus};
 
 use super::component::ended;
+use super::disk_usage;
 use super::hooks;
 use super::image::Source;
 use super::launch::{Order, Running};
@@ -169,6 +171,18 @@ impl PodOnNode {
     pub(super) fn on_volumes(&mut self, told: volumes::Told) {
         let told = told.map(|places| self.places = places);
         self.worker.on_volumes(told);
+    }
+
+    /// Looks how much the pod has on the disk, where that is limited.
+    pub(super) fn measure_disk(&self) {
+        if self.running.is_empty() || !eviction::is_limited(self.worker.pod()) {
+            return;
+        }
+        let (kubelet, pod, uid) = (self.kubelet.clone(), self.worker.pod().clone(), self.uid.clone());
+        self.spawn(async move {
+            let measured = blocking(move || disk_usage::measure(&kubelet, &pod, &uid)).await;
+            Outcome::Measured(measured.unwrap_or_default())
+        });
     }
 
     /// Makes the sandbox, or waits with it: after a restart pods may be known before their node is.

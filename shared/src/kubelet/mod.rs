@@ -11,6 +11,7 @@ pub mod container;
 mod container_status;
 pub mod dns;
 pub mod environment;
+pub mod eviction;
 pub mod hook;
 pub mod line_discipline;
 pub mod mirror;

@@ -23,6 +23,7 @@ mod empty_dir;
 mod host_path;
 pub(super) mod objects;
 mod payload;
+mod tokens;
 mod view;
 
 pub(super) use host_path::create_dir_all;

@@ -12,6 +12,7 @@ use shared::kubelet::volume::{self, Data, Reference, Sources, TokenRequest};
 use tokio::sync::watch;
 
 use super::objects::{Followed, State};
+use super::tokens::Tokens;
 use crate::kubelet::node::Kubelet;
 
 /// One object that the pod's volumes name.
@@ -25,6 +26,7 @@ struct Seen {
 /// The objects that a pod's volumes are made of.
 pub(super) struct View {
     objects: BTreeMap<Reference, Seen>,
+    tokens: Tokens,
     allocatable: BTreeMap<String, Quantity>,
 }
 
@@ -39,17 +41,19 @@ impl View {
         };
         View {
             objects: volume::references(pod).into_iter().map(seen).collect(),
+            tokens: Tokens::default(),
             allocatable: kubelet.allocatable(),
         }
     }
 
     /// Reads all that is there now; waits until it is known what is.
-    pub(super) async fn read(&mut self, _kubelet: &Kubelet, _pod: &Pod) {
+    pub(super) async fn read(&mut self, kubelet: &Kubelet, pod: &Pod) {
         for seen in self.objects.values_mut() {
             // The sender lives as long as the object is followed.
             let _ = seen.changes.wait_for(Option::is_some).await;
             seen.object = seen.changes.borrow_and_update().clone().flatten();
         }
+        self.tokens.renew(kubelet, pod).await;
     }
 
     /// Waits until an object is another one than was read.
@@ -64,7 +68,7 @@ impl View {
 
     /// When what was read is no longer good enough.
     pub(super) fn stale_at(&self) -> Option<Timestamp> {
-        None
+        self.tokens.stale_at()
     }
 
     fn object(&self, reference: &Reference) -> Option<&SharedObject> {
@@ -86,8 +90,8 @@ impl Sources for View {
         Some(data.collect())
     }
 
-    fn token(&self, _request: &TokenRequest) -> Result<String, String> {
-        Err("no tokens are issued for service accounts yet".to_owned())
+    fn token(&self, request: &TokenRequest) -> Result<String, String> {
+        self.tokens.get(request)
     }
 
     fn allocatable(&self) -> &BTreeMap<String, Quantity> {

@@ -3,7 +3,7 @@
 //! that the worker asks for in that step. To add a case, add lines; where the answer is not known yet,
 //! leave it out and read it in the failure.
 //!
-//! What happens: `new POLICY CONTAINER…`, `with-volume VOLUME POLICY CONTAINER…`, `volumes ok` (or a message), `refused REASON MESSAGE`, `static CONTAINER…`, `sandbox IP`, `no-sandbox MESSAGE`,
+//! What happens: `new POLICY CONTAINER…`, `with-volume VOLUME POLICY CONTAINER…`, `volumes ok` (or a message), `uses VOLUME BYTES`, `refused REASON MESSAGE`, `static CONTAINER…`, `sandbox IP`, `no-sandbox MESSAGE`,
 //! `removed`, `pulling C`, `pulled C`, `not-pulled C REASON MESSAGE`, `started C`,
 //! `not-started C REASON MESSAGE`, `exited C CODE`, `image C IMAGE`, `deadline SECONDS`,
 //! `has-probe C KIND PERIOD`, `probed C ATTEMPT KIND ok` (or an output, or `errored` and why), `has-hook C post-start`
@@ -19,6 +19,7 @@ use serde_json::json;
 
 use crate::kubelet::action::{Action, PullError, Pulled, StartError};
 use crate::kubelet::admission::Rejection;
+use crate::kubelet::eviction::Usage;
 use crate::kubelet::hook::HookKind;
 use crate::kubelet::mirror;
 use crate::kubelet::pod_worker::PodWorker;
@@ -60,7 +61,7 @@ impl Play {
         match words[1] {
             "new" => self.begin(json!({"restartPolicy": words[2]}), &words[3..], now),
             "with-volume" => {
-                let spec = json!({"restartPolicy": words[3], "volumes": [{"name": words[2]}]});
+                let spec = json!({"restartPolicy": words[3], "volumes": [{"name": words[2], "emptyDir": {"sizeLimit": "1Mi"}}]});
                 self.begin(spec, &words[4..], now);
             }
             "static" => {
@@ -92,6 +93,10 @@ impl Play {
         let worker = self.worker.as_mut().unwrap();
         let text = |from: usize| words[from..].join(" ");
         match words[0] {
+            "uses" => {
+                let used = (words[1].to_owned(), words[2].parse().unwrap());
+                worker.on_usage(&Usage { volumes: [used].into(), ..Usage::default() });
+            }
             "volumes" if words[1] == "ok" => worker.on_volumes(Ok(())),
             "volumes" => worker.on_volumes(Err(vec![text(1)])),
             "sandbox" => worker.on_sandbox(Ok(text(1)), now),

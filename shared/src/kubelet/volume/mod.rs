@@ -18,6 +18,7 @@ mod secret;
 pub mod sub_path;
 #[cfg(test)]
 mod tests;
+pub mod token;
 
 /// The data of a ConfigMap or a Secret, decoded.
 pub type Data = BTreeMap<String, Vec<u8>>;
