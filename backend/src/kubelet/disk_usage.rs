@@ -1,15 +1,21 @@
-//! How much pods have on the node's disk; `shared::kubelet::eviction` decides whether that is too much.
+//! How much pods have on the node's disk; `shared::kubelet::eviction` decides whether that is too much. What
+//! their programs write meanwhile is held to [`PodMeters`].
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
-use shared::kubelet::eviction::{INTERVAL, Usage};
-use shared::kubelet::volume;
-use tokio::sync::mpsc;
+use k8s_openapi::api::core::v1::{Container, Pod};
+use shared::kubelet::eviction::{Bounds, INTERVAL, Usage, container_bounds, pod_bounds, volume_bounds};
+use shared::kubelet::volume::{self, sub_path::mount_path};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::runtime::DiskMeter;
 
 use super::logs;
 use super::node::Kubelet;
@@ -18,12 +24,108 @@ use super::sync_loop::Input;
 /// Says when it is time to look, for ever.
 pub(super) async fn follow(kubelet: Arc<Kubelet>, inputs: mpsc::UnboundedSender<Input>) {
     loop {
+        measure_node(&kubelet);
         let next = kubelet.now().checked_add(INTERVAL).unwrap_or(Timestamp::MAX);
         kubelet.clock.sleep_until(next).await;
         if inputs.send(Input::MeasureDisk).is_err() {
             return;
         }
     }
+}
+
+/// The meters of a pod's disk: of all that it has, of each `emptyDir`, and of each container's own files.
+pub(super) struct PodMeters {
+    whole: Arc<DiskMeter>,
+    volumes: BTreeMap<String, Arc<DiskMeter>>,
+    containers: BTreeMap<String, Arc<DiskMeter>>,
+    node: Arc<DiskMeter>,
+    _until: DropGuard,
+}
+
+impl PodMeters {
+    /// Meters for a new pod. As long as they are there, `crowded` is called when one of them should be set
+    /// right.
+    pub(super) fn new(kubelet: &Kubelet, pod: &Pod, crowded: impl Fn() + Send + 'static) -> PodMeters {
+        let notify = Arc::new(Notify::new());
+        let node = kubelet.disk.clone();
+        let meter = |bounds: Bounds, part_of: &Arc<DiskMeter>| {
+            let Bounds { crowded_bytes, most_bytes } = bounds;
+            DiskMeter::new(crowded_bytes, most_bytes, notify.clone(), Some(part_of.clone()))
+        };
+        let whole = meter(pod_bounds(pod), &node);
+        let empty = volume::volumes(pod).filter(|volume| volume.empty_dir.is_some());
+        let volumes =
+            empty.map(|volume| (volume.name.clone(), meter(volume_bounds(pod, &volume.name), &whole)));
+        let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+        let containers = containers
+            .map(|container| (container.name.clone(), meter(container_bounds(pod, container), &whole)));
+        let (volumes, containers) = (volumes.collect(), containers.collect());
+        let stop = CancellationToken::new();
+        let until = stop.clone();
+        kubelet.spawn(async move {
+            until.run_until_cancelled(tell(notify, crowded)).await;
+        });
+        PodMeters { whole, volumes, containers, node, _until: stop.drop_guard() }
+    }
+
+    /// What the mounts of a container are held to, by their paths.
+    pub(super) fn of(&self, container: &Container) -> BTreeMap<String, Arc<DiskMeter>> {
+        let files = self.containers.get(&container.name).unwrap_or(&self.whole).clone();
+        let mounts = container.volume_mounts.iter().flatten().map(|mount| {
+            let meter = self.volumes.get(&mount.name).unwrap_or(&self.node);
+            (mount_path(mount), meter.clone())
+        });
+        mounts.chain([("/".to_owned(), files)]).collect()
+    }
+
+    /// It was looked how much there is.
+    pub(super) fn measured(&self, usage: &Usage) {
+        self.whole.measured(usage.volumes.values().chain(usage.containers.values()).sum());
+        for (meters, bytes) in [(&self.volumes, &usage.volumes), (&self.containers, &usage.containers)] {
+            for (name, bytes) in bytes {
+                meters.get(name).into_iter().for_each(|meter| meter.measured(*bytes));
+            }
+        }
+    }
+}
+
+/// Calls when the meters are crowded, and not all the time.
+async fn tell(notify: Arc<Notify>, crowded: impl Fn()) {
+    const PAUSE: Duration = Duration::from_millis(100);
+    loop {
+        notify.notified().await;
+        crowded();
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The meter of a node's disk: what all its pods may write is what is free, less a reserve.
+pub(super) fn of_node() -> Arc<DiskMeter> {
+    DiskMeter::new(u64::MAX, NODE_BOUND, Arc::default(), None)
+}
+
+/// The bound of the node's meter. It stands for a full disk; what is free is the distance to it.
+const NODE_BOUND: u64 = u64::MAX / 2;
+
+/// What pods leave free on the disk.
+const RESERVE_BYTES: u64 = 256 << 20;
+
+/// Looks how much is free on the node's disk.
+pub(super) fn measure_node(kubelet: &Kubelet) {
+    if let Some(free) = free_bytes(&kubelet.directory) {
+        kubelet.disk.measured(NODE_BOUND - free.saturating_sub(RESERVE_BYTES).min(NODE_BOUND));
+    }
+}
+
+#[cfg(unix)]
+fn free_bytes(directory: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(directory).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
 }
 
 /// Looks how much a pod has: in each `emptyDir`, and in the files and logs of each container. Blocks on the

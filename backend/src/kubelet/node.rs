@@ -16,9 +16,10 @@ use tokio_util::task::TaskTracker;
 use crate::clock::ClusterClock;
 use crate::network::PodNetwork;
 use crate::pump::EventSink;
-use crate::runtime::Runtime;
+use crate::runtime::{DiskMeter, Runtime};
 
 use super::component::Components;
+use super::disk_usage;
 use super::image::Images;
 use super::leftovers;
 use super::logs::RunningLogs;
@@ -60,6 +61,8 @@ pub struct Kubelet {
     pub(super) logs: RunningLogs,
     pub(super) services: Services,
     pub(super) running: RunningContainers,
+    /// What all its pods may write to the disk.
+    pub(super) disk: Arc<DiskMeter>,
     /// The objects that volumes of its pods are made of.
     pub(super) objects: Objects,
     addresses: Mutex<Option<PodAddresses>>,
@@ -86,6 +89,7 @@ impl Kubelet {
             logs: RunningLogs::default(),
             services: Services::default(),
             running: RunningContainers::default(),
+            disk: disk_usage::of_node(),
             objects: Objects::default(),
             addresses: Mutex::new(None),
             tasks: TaskTracker::new(),

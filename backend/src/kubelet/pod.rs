@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::runtime::{ContainerState, ExitStatus};
 
 use super::component::ended;
-use super::disk_usage;
+use super::disk_usage::{self, PodMeters};
 use super::hooks;
 use super::image::Source;
 use super::launch::{Order, Running};
@@ -179,8 +179,14 @@ impl PodOnNode {
             return;
         }
         let (kubelet, pod, uid) = (self.kubelet.clone(), self.worker.pod().clone(), self.uid.clone());
+        let meters = self.sandbox.as_ref().map(|sandbox| sandbox.meters.clone());
         self.spawn(async move {
-            let measured = blocking(move || disk_usage::measure(&kubelet, &pod, &uid)).await;
+            let measured = blocking(move || {
+                let usage = disk_usage::measure(&kubelet, &pod, &uid);
+                meters.into_iter().for_each(|meters| meters.measured(&usage));
+                usage
+            });
+            let measured = measured.await;
             Outcome::Measured(measured.unwrap_or_default())
         });
     }
@@ -193,9 +199,14 @@ impl PodOnNode {
             return;
         }
         let (kubelet, pod, uid) = (self.kubelet.clone(), self.worker.pod().clone(), self.uid.clone());
-        let places = self.places.clone();
+        let (places, inputs) = (self.places.clone(), self.inputs.clone());
+        let meters = Arc::new(PodMeters::new(&kubelet, &pod, {
+            let uid = uid.clone();
+            // Without a receiver the kubelet is gone.
+            move || drop(inputs.send(Input::Outcome { uid: uid.clone(), outcome: Outcome::Crowded }))
+        }));
         self.spawn(async move {
-            let made = blocking(move || sandbox::create(&kubelet, &pod, &uid, places)).await;
+            let made = blocking(move || sandbox::create(&kubelet, &pod, &uid, places, meters)).await;
             Outcome::Sandbox(made.unwrap_or_else(Err).map(Arc::new))
         });
     }

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::network::{PodIdentity, PodNetwork};
 
+use super::disk_usage::PodMeters;
 use super::names::NameFiles;
 use super::node::Kubelet;
 use super::volumes::Places;
@@ -25,6 +26,8 @@ pub(super) struct Sandbox {
     pub(super) directory: PathBuf,
     /// Where each volume lies.
     pub(super) volumes: Arc<Places>,
+    /// What is written to them, and to the containers' own files, is held to these.
+    pub(super) meters: Arc<PodMeters>,
     /// Whether the pod uses the node's own network.
     host_network: bool,
 }
@@ -35,13 +38,14 @@ pub(super) fn create(
     pod: &Pod,
     uid: &str,
     volumes: Arc<Places>,
+    meters: Arc<PodMeters>,
 ) -> Result<Sandbox, String> {
     let directory = kubelet.pod_directory(uid);
     let spec = pod.spec.as_ref();
     let host_network = spec.and_then(|spec| spec.host_network).unwrap_or(false);
     let (network, names) =
         if host_network { node_network(kubelet, pod, uid) } else { pod_network(kubelet, pod, uid)? };
-    Ok(Sandbox { network, names, directory, volumes, host_network })
+    Ok(Sandbox { network, names, directory, volumes, meters, host_network })
 }
 
 fn identity(kubelet: &Kubelet, pod: &Pod, uid: &str, names: &NameFiles) -> PodIdentity {

@@ -55,6 +55,8 @@ pub(super) enum Input {
 
 /// What came of a worker's action.
 pub(super) enum Outcome {
+    /// The pod wrote so much that it should be looked how much there is.
+    Crowded,
     /// What the pod has on the disk.
     Measured(Usage),
     /// The pod's volumes were set up, or made true again, or could not be.
@@ -322,6 +324,7 @@ impl SyncLoop {
             return;
         };
         match outcome {
+            Outcome::Crowded => pod.measure_disk(),
             Outcome::Measured(usage) => pod.worker.on_usage(&usage),
             Outcome::Volumes(told) => pod.on_volumes(told),
             Outcome::Sandbox(outcome) => pod.on_sandbox(outcome),

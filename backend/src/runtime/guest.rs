@@ -10,6 +10,7 @@ use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::cgroup::Cgroup;
+use super::disk_bounds::Meters;
 use super::files::OpenFiles;
 use super::input::Input;
 use super::limits::Limits;
@@ -28,6 +29,7 @@ pub(super) struct ComponentGuest {
     sockets: PodSockets,
     limits: Limits,
     pub(super) files: OpenFiles,
+    pub(super) meters: Meters,
 }
 
 impl WasiView for ComponentGuest {
@@ -61,6 +63,7 @@ pub(super) struct Guest {
     wasi: WasiCtxBuilder,
     sockets: PodSockets,
     limits: Limits,
+    meters: Meters,
 }
 
 /// How far a guest got.
@@ -80,6 +83,7 @@ impl Guest {
             wasi: context(spec, stdio)?,
             sockets: PodSockets::new(spec.pod.clone()),
             limits: Limits::new(cgroup),
+            meters: Meters::new(spec.meters.clone()),
         })
     }
 
@@ -90,7 +94,8 @@ impl Guest {
             Entry::Command(command) => {
                 let (wasi, table) = (self.wasi.build(), table());
                 let (sockets, limits, files) = (self.sockets, self.limits, OpenFiles::default());
-                let guest = ComponentGuest { wasi, table, sockets, limits, files };
+                let meters = self.meters;
+                let guest = ComponentGuest { wasi, table, sockets, limits, files, meters };
                 run_command(command, store(&engine, guest, |guest| &mut guest.limits)).await
             }
             Entry::Start(module) => {

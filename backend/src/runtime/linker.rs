@@ -22,6 +22,7 @@ impl Linkers {
         let mut component = Linker::new(engine);
         add_command_interfaces(&mut component)?;
         super::files::hold_to_bounds(&mut component)?;
+        super::disk_bounds::hold_to_bounds(&mut component)?;
         network::wasi::add_to_linker(&mut component)?;
         let mut module = wasmtime::Linker::new(engine);
         wasmtime_wasi::p1::add_to_linker_async(&mut module, |guest: &mut ModuleGuest| &mut guest.wasi)?;

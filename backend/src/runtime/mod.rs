@@ -3,13 +3,15 @@
 //!
 //! In reading order: an image's bytes become a [`Program`] (`engine`, `program`, `linker`); a
 //! [`ContainerSpec`] becomes a running guest (`container`, `process`, `guest`) that is held to its memory
-//! (`limits`), files (`files`) and processor time (`cpu`), with all programs that are started in the container
+//! (`limits`), files (`files`, `disk`, `disk_bounds`) and processor time (`cpu`), with all programs that are started in the container
 //! later (`exec`, `cgroup`); how it ended is an [`ExitStatus`] (`exit`). What it reads comes from `input`, what
 //! it prints goes through `output` to a log file (`logs`), and both to the clients of a [`Session`].
 
 mod cgroup;
 mod container;
 mod cpu;
+mod disk;
+mod disk_bounds;
 mod engine;
 mod epoch;
 mod exec;
@@ -36,6 +38,7 @@ use std::sync::Arc;
 
 pub use cgroup::MAX_PROCESSES;
 pub use container::{ContainerHandle, ContainerSpec, ContainerState, ContainerStats, StopBehavior};
+pub use disk::DiskMeter;
 pub use engine::{Runtime, RuntimeOptions};
 pub use exec::{AttachSpec, ExecSpec};
 pub use exit::{ExitReason, ExitStatus};

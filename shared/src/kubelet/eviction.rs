@@ -71,6 +71,53 @@ pub fn over_limit(pod: &Pod, usage: &Usage) -> Option<String> {
     })
 }
 
+/// How much something may take of the disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Above it somebody is to look how much there really is.
+    pub crowded_bytes: u64,
+    /// Above it nothing more is written. It lies above the limit: who exceeds that is evicted, not refused.
+    pub most_bytes: u64,
+}
+
+impl Bounds {
+    const NONE: Bounds = Bounds { crowded_bytes: u64::MAX, most_bytes: u64::MAX };
+
+    fn of(limit: Option<u64>) -> Bounds {
+        const LEAST_SLACK: u64 = 16 << 20;
+        let slack = |limit: u64| (limit / 10).max(LEAST_SLACK);
+        limit.map_or(Bounds::NONE, |limit| Bounds {
+            crowded_bytes: limit,
+            most_bytes: limit.saturating_add(slack(limit)),
+        })
+    }
+}
+
+/// The bounds of all that a pod has.
+pub fn pod_bounds(pod: &Pod) -> Bounds {
+    Bounds::of(pod_limit(pod).filter(|_| !is_critical(pod)))
+}
+
+/// The bounds of a container's files.
+pub fn container_bounds(pod: &Pod, container: &Container) -> Bounds {
+    let limit = container_limit(container).and_then(bytes).filter(|limit| *limit > 0);
+    Bounds::of(limit.filter(|_| !is_critical(pod)))
+}
+
+/// The bounds of a volume. One in memory is full when it has what it may have, as memory file systems are.
+pub fn volume_bounds(pod: &Pod, name: &str) -> Bounds {
+    let limit = size_limits(pod).find(|(own, _)| *own == name).and_then(|(_, limit)| bytes(limit));
+    let limit = limit.filter(|limit| *limit > 0);
+    let mut volumes = super::volume::volumes(pod).filter(|volume| volume.name == name);
+    let medium = volumes.find_map(|volume| volume.empty_dir.as_ref()?.medium.clone());
+    match limit {
+        Some(limit) if medium.as_deref() == Some("Memory") => {
+            Bounds { crowded_bytes: limit, most_bytes: limit }
+        }
+        limit => Bounds::of(limit.filter(|_| !is_critical(pod))),
+    }
+}
+
 fn is_critical(pod: &Pod) -> bool {
     let priority = pod.spec.as_ref().and_then(|spec| spec.priority).unwrap_or_default();
     mirror::is_static(pod) || priority >= CRITICAL_PRIORITY
@@ -175,5 +222,25 @@ mod tests {
         }
         assert!(is_limited(&pod(&volume)) && is_limited(&pod(&one)));
         assert!(!is_limited(&pod(&critical)) && !is_limited(&pod(&json!({"containers": [{"name": "c"}]}))));
+    }
+
+    #[test]
+    fn writes_should_be_bounded_somewhat_above_the_limits() {
+        const MI: u64 = 1 << 20;
+        let spec = json!({
+            "containers": [{"name": "c", "resources": {"limits": {"ephemeral-storage": "1Gi"}}}],
+            "volumes": [
+                {"name": "v", "emptyDir": {"sizeLimit": "1Mi"}}, {"name": "w", "emptyDir": {}},
+                {"name": "m", "emptyDir": {"sizeLimit": "1Mi", "medium": "Memory"}},
+            ],
+        });
+        let pod = pod(&spec);
+        let bounds = |crowded_bytes, most_bytes| Bounds { crowded_bytes, most_bytes };
+        assert_eq!(volume_bounds(&pod, "v"), bounds(MI, 17 * MI));
+        assert_eq!(volume_bounds(&pod, "w"), Bounds::NONE);
+        assert_eq!(volume_bounds(&pod, "m"), bounds(MI, MI));
+        let gib = 1024 * MI;
+        assert_eq!(container_bounds(&pod, containers(&pod).next().unwrap()), bounds(gib, gib + gib / 10));
+        assert_eq!(pod_bounds(&pod), bounds(gib, gib + gib / 10));
     }
 }

@@ -23,7 +23,7 @@ spec:
 ";
 
 fn settings(colour: &str) -> String {
-    format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: settings}}, data: {{colour: {colour}}}}}")
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings}}\ndata: {{colour: {colour}}}\n")
 }
 
 #[tokio::test]
