@@ -55,7 +55,7 @@ pub(super) async fn authenticate(
     };
     let known = user.is_some();
     let caller = Caller {
-        user: user.unwrap_or_else(|| User::default()),
+        user: user.unwrap_or_default(),
         user_agent: text(request.headers(), header::USER_AGENT).to_owned(),
         source_ip: peer(request.extensions()),
     };
