@@ -1,4 +1,4 @@
-//! Who asks: the page by its door, everyone else by a client certificate.
+//! Who asks: the page by its door, everyone else by a client certificate or by the token of a service account.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,11 +50,16 @@ pub(super) async fn authenticate(
             Some(why) => return refuse_foreign(&why),
             None => Some(User::new(PAGE_USER, &[MASTERS])),
         },
-        Door::Secure => request.extensions().get::<Certified>().and_then(|certified| certified.0.clone()),
+        Door::Secure => {
+            match request.extensions().get::<Certified>().and_then(|certified| certified.0.clone()) {
+                Some(user) => Some(user),
+                None => of_token(&context, request.headers()).await,
+            }
+        }
     };
     let known = user.is_some();
     let caller = Caller {
-        user: user.unwrap_or_else(|| User { name: String::new(), groups: Vec::new() }),
+        user: user.unwrap_or_default(),
         user_agent: text(request.headers(), header::USER_AGENT).to_owned(),
         source_ip: peer(request.extensions()),
     };
@@ -72,6 +77,16 @@ fn is_of_ingress(context: &Context, request: &Request, authorities: &[String]) -
     let host = text(request.headers(), header::HOST);
     let is_own = authorities.iter().any(|own| own == host);
     !is_own && !host.is_empty() && context.ingresses.serves(ingress::without_port(host))
+}
+
+/// The user whose bearer token the headers have
+/// (`pkg/authentication/request/bearertoken` of kubernetes/apiserver).
+async fn of_token(context: &Context, headers: &HeaderMap) -> Option<User> {
+    let (scheme, token) = text(headers, header::AUTHORIZATION).trim().split_once(' ')?;
+    match scheme.eq_ignore_ascii_case("bearer") {
+        true => context.server.user_of_token(token.trim()).await,
+        false => None,
+    }
 }
 
 fn peer(extensions: &Extensions) -> String {

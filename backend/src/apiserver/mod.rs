@@ -34,6 +34,7 @@ mod listen;
 mod log;
 mod negotiation;
 mod openapi;
+mod openid;
 mod port_forward;
 mod proxy;
 mod proxy_rules;
@@ -46,6 +47,7 @@ mod spdy;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod token_key;
 mod tunnel;
 mod warning;
 mod watch;
@@ -111,6 +113,8 @@ fn audited(context: &Context) -> Router<Context> {
         .route("/openapi/v2", get(openapi::v2))
         .route("/openapi/v3", get(openapi::v3_index))
         .route("/openapi/v3/{*path}", get(openapi::v3))
+        .route("/.well-known/openid-configuration", get(openid::configuration))
+        .route("/openid/v1/jwks", get(openid::keys))
         .route("/api", get(discovery::core))
         .route("/api/", get(discovery::core))
         .route("/apis", get(discovery::groups))

@@ -18,14 +18,16 @@ use crate::faults::FaultBoard;
 use crate::images::ImageService;
 use crate::network::PodNetwork;
 use crate::pump::EventSink;
-use crate::runtime::Runtime;
+use crate::runtime::{DiskMeter, Runtime};
 
 use super::component::Components;
+use super::disk_usage;
 use super::image::Images;
 use super::leftovers;
 use super::logs::RunningLogs;
 use super::running::RunningContainers;
 use super::services::Services;
+use super::volumes::objects::Objects;
 
 /// What a kubelet is made of.
 #[derive(Clone)]
@@ -67,6 +69,10 @@ pub struct Kubelet {
     pub(super) logs: RunningLogs,
     pub(super) services: Services,
     pub(super) running: RunningContainers,
+    /// What all its pods may write to the disk.
+    pub(super) disk: Arc<DiskMeter>,
+    /// The objects that volumes of its pods are made of.
+    pub(super) objects: Objects,
     addresses: Mutex<Option<PodAddresses>>,
     /// What goes on beside the loop, and ends with it.
     tasks: TaskTracker,
@@ -97,6 +103,8 @@ impl Kubelet {
             logs: RunningLogs::default(),
             services: Services::default(),
             running: RunningContainers::default(),
+            disk: disk_usage::of_node(),
+            objects: Objects::default(),
             addresses: Mutex::new(None),
             tasks: TaskTracker::new(),
             ended: CancellationToken::new(),

@@ -152,6 +152,7 @@ mod tests {
 
     use super::*;
     use crate::kubelet::Components;
+    use crate::kubelet::disk_usage::PodMeters;
     use crate::kubelet::image::Source;
     use crate::kubelet::launch::Order;
     use crate::kubelet::reach::Reach;
@@ -167,7 +168,8 @@ mod tests {
             "spec": {"hostNetwork": true, "containers": containers},
         });
         let pod: Pod = serde_json::from_value(pod).unwrap();
-        let sandbox = sandbox::create(&node.kubelet, &pod, "u").unwrap();
+        let meters = Arc::new(PodMeters::new(&node.kubelet, &pod, || {}));
+        let sandbox = sandbox::create(&node.kubelet, &pod, "u", Arc::default(), meters).unwrap();
         let container = &pod.spec.as_ref().unwrap().containers[0];
         let (kubelet, source) = (&*node.kubelet, Source::Api);
         let order = Order { kubelet, pod: &pod, source, container, sandbox: &sandbox, attempt: 0 };

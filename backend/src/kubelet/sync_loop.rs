@@ -13,6 +13,7 @@ use shared::apiserver::request::ListOptions;
 use shared::informer::Change;
 use shared::kubelet::action::{PullError, Pulled, StartError};
 use shared::kubelet::admission::{self, Rejection};
+use shared::kubelet::eviction::Usage;
 use shared::kubelet::hook::HookKind;
 use shared::kubelet::mirror;
 use shared::kubelet::probe::{ProbeError, ProbeKind};
@@ -28,7 +29,7 @@ use super::launch::Running;
 use super::node::Kubelet;
 use super::pod::PodOnNode;
 use super::sandbox::SharedSandbox;
-use super::{leftovers, logs, registration, services, static_pods};
+use super::{disk_usage, leftovers, logs, registration, services, static_pods, volumes};
 
 mod mirrors;
 
@@ -47,12 +48,20 @@ pub(super) enum Input {
     StaticPods(Vec<Pod>),
     /// What came of a worker's action.
     Outcome { uid: String, outcome: Outcome },
+    /// It is time to look how much pods have on the disk.
+    MeasureDisk,
     /// A status could not be written and must be again.
     StatusNotWritten { uid: String },
 }
 
 /// What came of a worker's action.
 pub(super) enum Outcome {
+    /// The pod wrote so much that it should be looked how much there is.
+    Crowded,
+    /// What the pod has on the disk.
+    Measured(Usage),
+    /// The pod's volumes were set up, or made true again, or could not be.
+    Volumes(volumes::Told),
     Sandbox(Result<SharedSandbox, String>),
     SandboxRemoved,
     Pulled(String, Result<Pulled, PullError>),
@@ -125,6 +134,7 @@ impl Kubelet {
         tasks.spawn(registration::keep_alive(self.clone()));
         tasks.spawn(image_collection::run(self.clone()));
         tasks.spawn(services::follow(self.clone()));
+        tasks.spawn(disk_usage::follow(self.clone(), inputs.clone()));
         tasks.spawn(static_pods::follow(self.clone(), inputs.clone()));
         let mut sync_loop = SyncLoop::new(self.clone(), inputs);
         loop {
@@ -207,6 +217,7 @@ impl SyncLoop {
             Input::Node(Told::Changed(_, object)) => self.on_node(object),
             Input::Node(Told::Synced) => {}
             Input::NodeRead(object) => self.on_node(object),
+            Input::MeasureDisk => self.pods.values().for_each(PodOnNode::measure_disk),
             Input::StaticPods(pods) => self.on_static_pods(pods),
             Input::Outcome { uid, outcome } => self.on_outcome(&uid, outcome),
             Input::StatusNotWritten { uid } => {
@@ -319,6 +330,9 @@ impl SyncLoop {
             return;
         };
         match outcome {
+            Outcome::Crowded => pod.measure_disk(),
+            Outcome::Measured(usage) => pod.worker.on_usage(&usage),
+            Outcome::Volumes(told) => pod.on_volumes(told),
             Outcome::Sandbox(outcome) => pod.on_sandbox(outcome),
             Outcome::SandboxRemoved => pod.worker.on_sandbox_removed(),
             Outcome::Pulled(container, outcome) => pod.worker.on_pulled(&container, outcome, now),

@@ -51,10 +51,17 @@ pub(super) fn hold_to_bounds(linker: &mut Linker<ComponentGuest>) -> Result<()> 
                 if guest.files.is_full() {
                     return Ok((Err(ErrorCode::InsufficientMemory),));
                 }
+                let parent = directory.rep();
+                if open_flags.contains(OpenFlags::CREATE) && !guest.meters.has_room_for_file(parent) {
+                    return Ok((Err(ErrorCode::InsufficientSpace),));
+                }
                 let mut view = guest.filesystem();
                 let opened = view.open_at(directory, path_flags, path, open_flags, flags).await;
                 match opened {
-                    Ok(opened) => Ok((guest.keep(opened)?,)),
+                    Ok(opened) => {
+                        guest.meters.inherit(parent, opened.rep());
+                        Ok((guest.keep(opened)?,))
+                    }
                     Err(error) => Ok((Err(error.downcast()?),)),
                 }
             })

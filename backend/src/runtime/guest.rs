@@ -11,6 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::cgroup::Cgroup;
 use super::directories;
+use super::disk_bounds::Meters;
 use super::files::OpenFiles;
 use super::input::Input;
 use super::limits::Limits;
@@ -32,6 +33,7 @@ pub(super) struct ComponentGuest {
     requests: PodHttp,
     limits: Limits,
     pub(super) files: OpenFiles,
+    pub(super) meters: Meters,
 }
 
 impl WasiView for ComponentGuest {
@@ -71,6 +73,7 @@ pub(super) struct Guest {
     wasi: WasiCtxBuilder,
     pod: PodNetwork,
     limits: Limits,
+    meters: Meters,
 }
 
 /// How far a guest got.
@@ -90,6 +93,7 @@ impl Guest {
             wasi: context(spec, stdio)?,
             pod: spec.pod.clone(),
             limits: Limits::new(cgroup),
+            meters: Meters::new(spec),
         })
     }
 
@@ -120,6 +124,7 @@ impl Guest {
             requests: PodHttp::new(self.pod),
             limits: self.limits,
             files: OpenFiles::default(),
+            meters: self.meters,
         };
         store(engine, guest, |guest| &mut guest.limits)
     }

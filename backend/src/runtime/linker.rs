@@ -23,6 +23,7 @@ impl Linkers {
         let mut component = Linker::new(engine);
         add_command_interfaces(&mut component)?;
         super::files::hold_to_bounds(&mut component)?;
+        super::disk_bounds::hold_to_bounds(&mut component)?;
         network::wasi::add_to_linker(&mut component)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut component)?;
         let mut module = wasmtime::Linker::new(engine);

@@ -3,7 +3,7 @@
 //!
 //! In reading order: an image's bytes become a [`Program`] (`engine`, `program`, `linker`); a
 //! [`ContainerSpec`] becomes a running guest (`container`, `process`, `guest`) that is held to its memory
-//! (`limits`), files (`files`) and processor time (`cpu`, `processors`), with all programs that are started in the container
+//! (`limits`), files (`files`, `disk`, `disk_bounds`) and processor time (`cpu`, `processors`), with all programs that are started in the container
 //! later (`exec`, `cgroup`). A program that does not listen itself is given its connections (`serve`, `http_server`,
 //! `inetd`). How it ended is an [`ExitStatus`] (`exit`). What it reads comes from `input`, what
 //! it prints goes through `output` to a log file (`logs`), and both to the clients of a [`Session`].
@@ -12,6 +12,8 @@ mod cgroup;
 mod container;
 mod cpu;
 mod directories;
+mod disk;
+mod disk_bounds;
 mod engine;
 mod epoch;
 mod exec;
@@ -42,6 +44,7 @@ use std::sync::Arc;
 
 pub use cgroup::MAX_PROCESSES;
 pub use container::{ContainerHandle, ContainerSpec, ContainerState, ContainerStats, StopBehavior};
+pub use disk::DiskMeter;
 pub use engine::{Runtime, RuntimeOptions};
 pub use exec::{AttachSpec, ExecSpec};
 pub use exit::{ExitReason, ExitStatus};

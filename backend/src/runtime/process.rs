@@ -1,9 +1,11 @@
 //! What a program of a container is started with: the `process` of an OCI runtime's configuration, and the
 //! mounts and the network that all programs of the container see.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::disk::DiskMeter;
 use super::program::Program;
 use crate::network::PodNetwork;
 
@@ -31,6 +33,8 @@ pub struct ProcessSpec {
     pub working_dir: Option<String>,
     /// The image's files and the volumes.
     pub mounts: Vec<Mount>,
+    /// What is written to these mounts, by the paths that the guest knows, is held to these.
+    pub meters: BTreeMap<String, Arc<DiskMeter>>,
     /// Whether its streams are a terminal.
     pub tty: bool,
     /// The pod's host name.

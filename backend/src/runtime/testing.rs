@@ -107,6 +107,7 @@ impl Cluster {
             env: Vec::new(),
             working_dir: None,
             mounts: Vec::new(),
+            meters: Default::default(),
             tty: false,
             hostname: pod.identity().hostname.clone(),
             pod: pod.clone(),

@@ -34,6 +34,7 @@ pub mod registry;
 pub mod remote_command;
 pub mod request;
 pub mod request_info;
+pub mod service_account;
 pub mod service_ip;
 pub mod stream_location;
 #[cfg(test)]
@@ -61,6 +62,8 @@ pub struct ApiServer {
     store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    /// What tokens of service accounts are signed with, where any are.
+    token_key: Option<Arc<dyn service_account::TokenKey>>,
     /// What was asked, by whom, and what came of it.
     pub audit: Arc<AuditLog>,
     /// What pods and nodes use, which nobody stores.
@@ -70,7 +73,8 @@ pub struct ApiServer {
 impl ApiServer {
     /// An API server over a store; see [`bootstrap`](Self::bootstrap) for what must exist in it.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> ApiServer {
-        ApiServer { store, clock, entropy, audit: Arc::default(), measures: Arc::default() }
+        let (audit, measures) = (Arc::default(), Arc::default());
+        ApiServer { store, clock, entropy, token_key: None, audit, measures }
     }
 
     /// The cluster's clock.

@@ -21,6 +21,7 @@ pub mod endpoint_slice_mirroring;
 pub mod endpoints;
 pub mod namespace;
 pub mod node_ipam;
+pub mod root_ca_cert_publisher;
 pub mod service_account;
 pub mod service_load_balancer;
 

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams};
 
-use crate::{config_map, config_maps, world};
+use crate::{ROOT_CA, config_map, config_maps, world};
 
 fn names(maps: &[ConfigMap]) -> Vec<&str> {
     maps.iter().filter_map(|map| map.metadata.name.as_deref()).collect()
@@ -18,16 +18,16 @@ async fn pages_should_show_the_list_as_it_was_at_the_first() {
     }
     let of_two = ListParams::default().limit(2);
     let first = maps.list(&of_two).await.unwrap();
-    assert_eq!((names(&first.items), first.metadata.remaining_item_count), (vec!["a", "b"], Some(3)));
+    assert_eq!((names(&first.items), first.metadata.remaining_item_count), (vec!["a", "b"], Some(4)));
     maps.delete("d", &DeleteParams::default()).await.unwrap();
     let next = first.metadata.continue_.clone().unwrap();
     let second = maps.list(&of_two.clone().continue_token(&next)).await.unwrap();
     assert_eq!(names(&second.items), ["c", "d"], "the second page is not of the first one's time");
     let next = second.metadata.continue_.clone().unwrap();
     let third = maps.list(&of_two.continue_token(&next)).await.unwrap();
-    assert_eq!((names(&third.items), third.metadata.continue_), (vec!["e"], None));
+    assert_eq!((names(&third.items), third.metadata.continue_), (vec!["e", ROOT_CA], None));
     assert_eq!(first.metadata.resource_version, third.metadata.resource_version);
-    assert_eq!(names(&maps.list(&ListParams::default()).await.unwrap().items), ["a", "b", "c", "e"]);
+    assert_eq!(names(&maps.list(&ListParams::default()).await.unwrap().items), ["a", "b", "c", "e", ROOT_CA]);
 }
 
 #[tokio::test]
@@ -76,5 +76,5 @@ async fn deletecollection_should_delete_what_the_selector_chooses() {
     }
     let chosen = ListParams::default().labels("key in (a, b)");
     maps.delete_collection(&DeleteParams::default(), &chosen).await.unwrap();
-    assert_eq!(names(&maps.list(&ListParams::default()).await.unwrap().items), ["c"]);
+    assert_eq!(names(&maps.list(&ListParams::default()).await.unwrap().items), ["c", ROOT_CA]);
 }

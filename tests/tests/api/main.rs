@@ -20,6 +20,9 @@ use serde_json::json;
 use tests::Server;
 use tests::objects::{from_json, namespace};
 
+/// What every namespace has.
+const ROOT_CA: &str = "kube-root-ca.crt";
+
 /// The shared server, a client, and a namespace that is the test's own.
 async fn world(name: &str) -> (Arc<Server>, Client) {
     let server = Server::shared();
@@ -28,10 +31,12 @@ async fn world(name: &str) -> (Arc<Server>, Client) {
     (server, client)
 }
 
-/// The config maps of a namespace: objects that nothing acts on.
+/// The config maps of a namespace: objects that nothing acts on, beside the one that every namespace has.
 async fn config_maps(name: &str) -> (Arc<Server>, Api<ConfigMap>) {
     let (server, client) = world(name).await;
-    (server, Api::namespaced(client, name))
+    let maps = Api::<ConfigMap>::namespaced(client, name);
+    tests::eventually("the namespace has its certificates", async || Ok(maps.get(ROOT_CA).await?)).await;
+    (server, maps)
 }
 
 fn config_map(name: &str, key: &str, value: &str) -> ConfigMap {

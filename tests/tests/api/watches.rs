@@ -69,8 +69,10 @@ async fn a_streaming_list_should_begin_with_what_is_there() {
 #[tokio::test]
 async fn a_web_socket_should_carry_a_watch() {
     let (server, maps) = config_maps("socket").await;
-    let url =
-        format!("ws://{}/api/v1/namespaces/socket/configmaps?watch=1&resourceVersion=0", server.address());
+    let url = format!(
+        "ws://{}/api/v1/namespaces/socket/configmaps?watch=1&resourceVersion=0&labelSelector=key",
+        server.address()
+    );
     let (mut socket, _) = connect_async(url).await.unwrap();
     maps.create(&PostParams::default(), &config_map("a", "key", "1")).await.unwrap();
     let message = tokio::time::timeout(LIMIT, socket.next()).await.unwrap().unwrap().unwrap();

@@ -1,6 +1,7 @@
 //! Programs that nobody here wrote, in containers: QuickJS and CPython run a script that a volume holds, and serve
 //! HTTP under inetd.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -58,6 +59,7 @@ impl Machine {
             env: vec![("GREETING".to_owned(), "hello".to_owned())],
             working_dir: Some("/scripts".to_owned()),
             mounts: vec![mount("root", "/", false), mount("scripts", "/scripts", true)],
+            meters: BTreeMap::new(),
             tty: false,
             hostname: "web".to_owned(),
             pod: self.server.clone(),

@@ -11,7 +11,7 @@ use crate::runtime::testing::{Cluster, Started};
 use crate::runtime::{ContainerSpec, Mount, ProcessSpec, StopBehavior};
 
 /// The component of a built-in image.
-fn component(name: &str) -> Bytes {
+pub(super) fn component(name: &str) -> Bytes {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = workspace.join("target/guests");
     let build = Command::new(env!("CARGO"))
@@ -27,7 +27,13 @@ fn component(name: &str) -> Bytes {
 }
 
 /// A container with these arguments and the files of a directory as its root.
-fn spec(cluster: &Cluster, id: &str, pod: &PodNetwork, arguments: &[&str], root: &Path) -> ContainerSpec {
+pub(super) fn spec(
+    cluster: &Cluster,
+    id: &str,
+    pod: &PodNetwork,
+    arguments: &[&str],
+    root: &Path,
+) -> ContainerSpec {
     let spec = cluster.spec(id, pod, "");
     let process = ProcessSpec {
         args: arguments.iter().map(|argument| (*argument).to_owned()).collect(),

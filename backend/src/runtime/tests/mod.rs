@@ -1,5 +1,6 @@
 //! The runtime with a real program, built from `backend/images/testguest`.
 
+mod disk;
 mod endings;
 mod hostile;
 mod http;

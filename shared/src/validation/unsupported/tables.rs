@@ -26,11 +26,6 @@ const INGRESS: &[Unsupported] = &[
 const INGRESS_CLASS: &[Unsupported] =
     &[field("spec.parameters", "the cluster's own Ingresses take no parameters")];
 
-const SERVICE_ACCOUNT: &[Unsupported] = &[
-    field("imagePullSecrets", "images are pulled without credentials yet"),
-    field("automountServiceAccountToken", "tokens are not mounted yet"),
-];
-
 const SECRET: &[Unsupported] =
     &[only("type", "kubernetes.io/service-account-token", "no token is put into the secret yet")];
 
@@ -65,7 +60,6 @@ pub const UNSUPPORTED: &[(&str, &[Unsupported])] = &[
     ("Service", SERVICE),
     ("Ingress", INGRESS),
     ("IngressClass", INGRESS_CLASS),
-    ("ServiceAccount", SERVICE_ACCOUNT),
     ("Secret", SECRET),
     ("Node", NODE),
     ("DeleteOptions", DELETE_OPTIONS),
