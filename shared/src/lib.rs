@@ -15,6 +15,7 @@ pub mod given;
 pub mod image_reference;
 pub mod informer;
 pub mod kubelet;
+pub mod persistent_volume;
 pub mod proxy;
 pub mod recorder;
 pub mod scheduler;

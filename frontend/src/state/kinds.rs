@@ -45,12 +45,15 @@ pub fn find(api_version: &str, kind: &str) -> Option<&'static Kind> {
 }
 
 /// What the server serves and judges alone.
-const LEFT_TO_THE_SERVER: [(&str, &str); 5] = [
+const LEFT_TO_THE_SERVER: [(&str, &str); 8] = [
     ("v1", "Endpoints"),
     ("v1", "Event"),
     ("coordination.k8s.io/v1", "Lease"),
     ("discovery.k8s.io/v1", "EndpointSlice"),
     ("events.k8s.io/v1", "Event"),
+    ("v1", "PersistentVolume"),
+    ("v1", "PersistentVolumeClaim"),
+    ("storage.k8s.io/v1", "StorageClass"),
 ];
 
 /// Whether the server serves a kind that the page cannot decode.

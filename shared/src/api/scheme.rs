@@ -7,10 +7,12 @@ use std::fmt;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    self as core, ConfigMap, Endpoints, Namespace, Node, Pod, Secret, Service, ServiceAccount,
+    self as core, ConfigMap, Endpoints, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod,
+    Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1 as events;
+use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{ListableResource, Metadata, Resource};
 use serde::Serialize;
@@ -280,6 +282,16 @@ pub static KINDS: &[Kind] = &[
         ..kind::<Node>("node", false)
     },
     Kind {
+        short_names: &["pvc"],
+        subresources: &[STATUS],
+        ..kind::<PersistentVolumeClaim>("persistentvolumeclaim", true)
+    },
+    Kind {
+        short_names: &["pv"],
+        subresources: &[STATUS],
+        ..kind::<PersistentVolume>("persistentvolume", false)
+    },
+    Kind {
         short_names: &["po"],
         categories: &["all"],
         subresources: &[
@@ -317,6 +329,7 @@ pub static KINDS: &[Kind] = &[
         conversion: Some(super::events::CONVERSION),
         ..kind::<events::Event>("event", true)
     },
+    Kind { short_names: &["sc"], ..kind::<StorageClass>("storageclass", false) },
 ];
 
 /// The kind of that `apiVersion` and `kind`.

@@ -14,15 +14,26 @@ use super::registry::Target;
 use super::user::Caller;
 use super::{ApiServer, Result};
 
+mod default_storage_class;
 mod default_toleration_seconds;
 mod namespace_lifecycle;
 mod node_restriction;
+mod persistent_volume_claim_resize;
 mod priority;
 pub mod service_account;
+mod storage_object_in_use_protection;
 
 /// The plugins under upstream's names, in the order in which new objects meet them.
-pub const PLUGINS: [&str; 5] =
-    ["NamespaceLifecycle", "ServiceAccount", "NodeRestriction", "Priority", "DefaultTolerationSeconds"];
+pub const PLUGINS: [&str; 8] = [
+    "NamespaceLifecycle",
+    "ServiceAccount",
+    "NodeRestriction",
+    "Priority",
+    "DefaultTolerationSeconds",
+    "DefaultStorageClass",
+    "StorageObjectInUseProtection",
+    "PersistentVolumeClaimResize",
+];
 
 impl ApiServer {
     /// Every plugin that looks at new objects.
@@ -37,6 +48,8 @@ impl ApiServer {
         node_restriction::admit_create(caller, target, object)?;
         priority::admit(target, object)?;
         default_toleration_seconds::admit(object);
+        default_storage_class::admit(self, object).await?;
+        storage_object_in_use_protection::admit(object);
         Ok(())
     }
 
@@ -46,7 +59,7 @@ impl ApiServer {
     }
 
     /// Every plugin that looks at changes.
-    pub(crate) fn admit_update(
+    pub(crate) async fn admit_update(
         &self,
         caller: &Caller,
         target: &Target,
@@ -56,6 +69,7 @@ impl ApiServer {
         node_restriction::admit_update(caller, target, old)?;
         if target.subresource.is_none() {
             default_toleration_seconds::admit(new);
+            persistent_volume_claim_resize::admit(self, target, new, old).await?;
         }
         Ok(())
     }

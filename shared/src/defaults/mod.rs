@@ -8,6 +8,7 @@ mod endpoint_slice;
 mod endpoints;
 mod namespace;
 mod node;
+mod persistent_volume;
 mod pod;
 mod quantity;
 mod secret;
@@ -20,6 +21,7 @@ pub(crate) use namespace::label_with_name;
 
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::storage::v1::StorageClass;
 
 use crate::api::object::ApiObject;
 
@@ -34,10 +36,13 @@ const KINDS: &[fn(&mut dyn ApiObject)] = &[
     apply_to::<core::Endpoints>,
     apply_to::<core::Namespace>,
     apply_to::<core::Node>,
+    apply_to::<core::PersistentVolume>,
+    apply_to::<core::PersistentVolumeClaim>,
     apply_to::<core::Pod>,
     apply_to::<core::Secret>,
     apply_to::<core::Service>,
     apply_to::<EndpointSlice>,
+    apply_to::<StorageClass>,
 ];
 
 fn apply_to<K: Defaults>(object: &mut dyn ApiObject) {

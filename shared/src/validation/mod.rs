@@ -22,11 +22,14 @@ mod event;
 mod lease;
 mod namespace;
 mod node;
+mod persistent_volume;
+mod persistent_volume_claim;
 pub(crate) mod pod;
 pub mod pod_log_options;
 mod secret;
 mod service;
 mod service_account;
+mod storage_class;
 
 pub mod unsupported;
 pub mod warnings;
@@ -41,6 +44,7 @@ pub use warnings::warnings;
 
 use k8s_openapi::api::{
     coordination::v1::Lease, core::v1 as core, discovery::v1::EndpointSlice, events::v1 as events,
+    storage::v1::StorageClass,
 };
 
 use crate::api::object::ApiObject;
@@ -79,6 +83,8 @@ macro_rules! of_every_kind {
             $rule::<core::Event>,
             $rule::<core::Namespace>,
             $rule::<core::Node>,
+            $rule::<core::PersistentVolume>,
+            $rule::<core::PersistentVolumeClaim>,
             $rule::<core::Pod>,
             $rule::<core::Secret>,
             $rule::<core::Service>,
@@ -86,6 +92,7 @@ macro_rules! of_every_kind {
             $rule::<events::Event>,
             $rule::<Lease>,
             $rule::<EndpointSlice>,
+            $rule::<StorageClass>,
         ]
     };
 }

@@ -35,6 +35,9 @@ async fn discovery_should_know_every_served_kind() {
         ("", "Event", "events", Scope::Namespaced),
         ("", "ServiceAccount", "serviceaccounts", Scope::Namespaced),
         ("events.k8s.io", "Event", "events", Scope::Namespaced),
+        ("", "PersistentVolume", "persistentvolumes", Scope::Cluster),
+        ("", "PersistentVolumeClaim", "persistentvolumeclaims", Scope::Namespaced),
+        ("storage.k8s.io", "StorageClass", "storageclasses", Scope::Cluster),
         ("coordination.k8s.io", "Lease", "leases", Scope::Namespaced),
         ("discovery.k8s.io", "EndpointSlice", "endpointslices", Scope::Namespaced),
     ];

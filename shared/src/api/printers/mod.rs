@@ -22,6 +22,7 @@ mod generic;
 mod lease;
 mod namespace;
 mod node;
+mod persistent_volume;
 mod pod;
 mod pod_status;
 mod replica_set;
@@ -90,7 +91,7 @@ struct Printer {
 }
 
 /// All kinds with columns of their own.
-static PRINTERS: [Printer; 14] = [
+static PRINTERS: [Printer; 17] = [
     pod::PRINTER,
     node::PRINTER,
     namespace::PRINTER,
@@ -99,6 +100,9 @@ static PRINTERS: [Printer; 14] = [
     endpoint_slice::PRINTER,
     config_map::PRINTER,
     secret::PRINTER,
+    persistent_volume::VOLUME_PRINTER,
+    persistent_volume::CLAIM_PRINTER,
+    persistent_volume::CLASS_PRINTER,
     event::PRINTER,
     event::EVENTS_PRINTER,
     lease::PRINTER,

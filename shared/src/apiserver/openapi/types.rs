@@ -3,10 +3,12 @@
 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    Binding, ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount,
+    Binding, ConfigMap, Endpoints, Event, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod,
+    Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1 as events;
+use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     APIResourceList, DeleteOptions, ListMeta, Patch, Status, WatchEvent,
 };
@@ -36,6 +38,8 @@ const SERVED: &[Add] = &[
     add::<Event>,
     add::<Namespace>,
     add::<Node>,
+    add::<PersistentVolume>,
+    add::<PersistentVolumeClaim>,
     add::<Pod>,
     add::<Secret>,
     add::<Service>,
@@ -43,6 +47,7 @@ const SERVED: &[Add] = &[
     add::<Lease>,
     add::<EndpointSlice>,
     add::<events::Event>,
+    add::<StorageClass>,
 ];
 
 /// What belongs to every group version.

@@ -15,6 +15,8 @@ pub(crate) mod toleration;
 #[cfg(test)]
 mod tests;
 
+use k8s_openapi::api::core::v1::{Node, NodeSelector};
+
 use super::framework::Plugin;
 
 /// A plugin and how much its score counts; 0 for plugins that give none.
@@ -39,6 +41,12 @@ pub const PLUGINS: &[Registered] = &[
     Registered { plugin: &node_resources_balanced_allocation::NodeResourcesBalancedAllocation, weight: 1 },
     Registered { plugin: &image_locality::ImageLocality, weight: 1 },
 ];
+
+/// Whether a node meets one of the selector's terms.
+pub(crate) fn node_selector_matches(selector: &NodeSelector, node: &Node) -> bool {
+    let mut terms = selector.node_selector_terms.iter();
+    terms.any(|term| node_selector_term::mismatch(0, term, node).is_ok())
+}
 
 /// The plugin of that name.
 pub fn plugin(name: &str) -> Option<&'static dyn Plugin> {

@@ -26,9 +26,11 @@ use super::field::{ErrorList, Path};
 use super::metadata::{Scope, validate_metadata};
 use super::names;
 
+pub(super) use affinity::validate_node_selector;
 pub(super) use container::PROTOCOLS;
 pub(super) use handlers::validate_port;
 pub(super) use tolerations::validate_taint_effect;
+pub(super) use volumes::validate_host_path;
 
 /// The annotation by which a kubelet marks the mirror of a static pod.
 pub(crate) const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";

@@ -3,6 +3,7 @@
 mod endpoints;
 mod kinds;
 mod pods;
+mod storage;
 mod updates;
 
 use serde::de::DeserializeOwned;
