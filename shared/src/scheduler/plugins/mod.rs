@@ -11,6 +11,9 @@ mod node_unschedulable;
 pub(crate) mod scheduling_gates;
 mod taint_toleration;
 pub(crate) mod toleration;
+mod volume_binding;
+mod volume_restrictions;
+mod volume_zone;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +41,9 @@ pub const PLUGINS: &[Registered] = &[
     Registered { plugin: &node_affinity::NodeAffinity, weight: 2 },
     Registered { plugin: &node_ports::NodePorts, weight: 0 },
     Registered { plugin: &node_resources_fit::NodeResourcesFit, weight: 1 },
+    Registered { plugin: &volume_restrictions::VolumeRestrictions, weight: 0 },
+    Registered { plugin: &volume_binding::VolumeBinding, weight: 0 },
+    Registered { plugin: &volume_zone::VolumeZone, weight: 0 },
     Registered { plugin: &node_resources_balanced_allocation::NodeResourcesBalancedAllocation, weight: 1 },
     Registered { plugin: &image_locality::ImageLocality, weight: 1 },
 ];
