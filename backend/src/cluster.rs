@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::apiserver::tls::{Certificates, write_private};
+use crate::apiserver::token_key::ServiceAccountKey;
 use crate::apiserver::{Context, router};
 use crate::clock::{ClusterClock, SystemEntropy};
 use crate::control_plane::{self, Parts, manifests};
@@ -102,7 +103,9 @@ impl Cluster {
         write_private(&kubeconfig, &certificates.kubeconfig(secure_address)?)?;
 
         let clock = Arc::new(ClusterClock::default());
-        let server = ApiServer::new(store.clone(), clock.clone(), Arc::new(SystemEntropy));
+        let key = ServiceAccountKey::load_or_create(&options.data_dir)?;
+        let server = ApiServer::new(store.clone(), clock.clone(), Arc::new(SystemEntropy))
+            .with_token_key(Arc::new(key));
         server.bootstrap(SocketAddr::from((node_address(0), API_SERVER_PORT))).await.map_err(|status| {
             anyhow::anyhow!(
                 "the cluster's first objects cannot be written: {}",
@@ -132,6 +135,7 @@ impl Cluster {
             plain,
             secure,
             tls: certificates.server_config()?,
+            root_ca: certificates.root_ca().to_owned(),
             connections: TaskTracker::new(),
         });
         for host in &hosts {

@@ -41,6 +41,8 @@ pub(crate) struct Parts {
     pub(crate) plain: TcpListener,
     pub(crate) secure: TcpListener,
     pub(crate) tls: Arc<ServerConfig>,
+    /// The certificate by which pods know the API server, as PEM text.
+    pub(crate) root_ca: String,
     pub(crate) connections: TaskTracker,
 }
 
@@ -181,7 +183,8 @@ async fn expire_events(parts: &Parts, log: &ComponentLog) {
 async fn kube_controller_manager(parts: Arc<Parts>, container: Container) {
     let user = User::new("system:kube-controller-manager", &[]);
     let client = Client::new(parts.context.server.clone(), user, "kube-controller-manager");
-    crate::controller_manager::run(client, parts.clock.clone(), container.log).await;
+    let (clock, root_ca) = (parts.clock.clone(), parts.root_ca.clone());
+    crate::controller_manager::run(client, clock, root_ca, container.log).await;
 }
 
 async fn kube_scheduler(parts: Arc<Parts>, container: Container) {

@@ -9,6 +9,7 @@ use shared::api::scheme;
 use shared::apiserver::Result;
 use shared::apiserver::request::{Answer, ListOptions};
 use shared::client::Client;
+use shared::controllers::root_ca_cert_publisher::RootCaCertPublisher;
 use shared::controllers::{self, Controller, Token};
 use shared::informer::Change;
 use tokio::sync::mpsc;
@@ -22,10 +23,12 @@ enum Input {
     Answered(Token, Result<Answer>),
 }
 
-/// Runs the controllers until the task is dropped, or one of them panics: then they all end, to be
+/// Runs the controllers, which publish this certificate to all namespaces, until the task is dropped, or one of them panics: then they all end, to be
 /// started anew.
-pub(crate) async fn run(client: Client, clock: Arc<ClusterClock>, log: ComponentLog) {
-    run_all(controllers::all(), client, clock, log).await;
+pub(crate) async fn run(client: Client, clock: Arc<ClusterClock>, root_ca: String, log: ComponentLog) {
+    let mut controllers = controllers::all();
+    controllers.push(Box::new(RootCaCertPublisher::new(root_ca)));
+    run_all(controllers, client, clock, log).await;
 }
 
 async fn run_all(

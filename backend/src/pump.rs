@@ -65,12 +65,23 @@ pub(crate) async fn inform_kind(
     selection: ListOptions,
     owner: impl Fn(Told) -> bool,
 ) {
+    inform_in(client, kind, "", selection, owner).await;
+}
+
+/// Follows the part of a collection that lies in one namespace, or all of it where that is empty.
+pub(crate) async fn inform_in(
+    client: Client,
+    kind: &'static Kind,
+    namespace: &str,
+    selection: ListOptions,
+    owner: impl Fn(Told) -> bool,
+) {
     let mut informer = Informer::default();
     loop {
-        if !list(&client, kind, &selection, &mut informer, &owner).await {
+        if !list(&client, kind, namespace, &selection, &mut informer, &owner).await {
             return;
         }
-        if !watch(&client, kind, &selection, &mut informer, &owner).await {
+        if !watch(&client, kind, namespace, &selection, &mut informer, &owner).await {
             return;
         }
     }
@@ -80,11 +91,12 @@ pub(crate) async fn inform_kind(
 async fn list(
     client: &Client,
     kind: &'static Kind,
+    namespace: &str,
     selection: &ListOptions,
     informer: &mut Informer,
     owner: &impl Fn(Told) -> bool,
 ) -> bool {
-    match client.list(kind, "", selection.clone()).await {
+    match client.list(kind, namespace, selection.clone()).await {
         Ok(list) => {
             let deltas = informer.replace(list.items, list.revision);
             deltas.into_iter().all(|(change, object)| owner(Told::Changed(change, object)))
@@ -102,6 +114,7 @@ async fn list(
 async fn watch(
     client: &Client,
     kind: &'static Kind,
+    namespace: &str,
     selection: &ListOptions,
     informer: &mut Informer,
     owner: &impl Fn(Told) -> bool,
@@ -114,7 +127,7 @@ async fn watch(
         allow_bookmarks: true,
         ..selection.clone()
     };
-    let mut events = match client.watch(kind, "", options).await {
+    let mut events = match client.watch(kind, namespace, options).await {
         Ok(events) => events,
         Err(error) => {
             tracing::warn!(kind = kind.kind, message = error.message, "watch failed");

@@ -1,4 +1,4 @@
-//! Who asks: the page by its door, everyone else by a client certificate.
+//! Who asks: the page by its door, everyone else by a client certificate or by the token of a service account.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,11 +46,16 @@ pub(super) async fn authenticate(
             Some(why) => return refuse_foreign(&why),
             None => Some(User::new(PAGE_USER, &[MASTERS])),
         },
-        Door::Secure => request.extensions().get::<Certified>().and_then(|certified| certified.0.clone()),
+        Door::Secure => {
+            match request.extensions().get::<Certified>().and_then(|certified| certified.0.clone()) {
+                Some(user) => Some(user),
+                None => of_token(&context, request.headers()).await,
+            }
+        }
     };
     let known = user.is_some();
     let caller = Caller {
-        user: user.unwrap_or_else(|| User { name: String::new(), groups: Vec::new() }),
+        user: user.unwrap_or_else(|| User::default()),
         user_agent: text(request.headers(), header::USER_AGENT).to_owned(),
         source_ip: peer(request.extensions()),
     };
@@ -61,6 +66,16 @@ pub(super) async fn authenticate(
     }
     request.extensions_mut().insert(caller);
     next.run(request).await
+}
+
+/// The user whose bearer token the headers have
+/// (`pkg/authentication/request/bearertoken` of kubernetes/apiserver).
+async fn of_token(context: &Context, headers: &HeaderMap) -> Option<User> {
+    let (scheme, token) = text(headers, header::AUTHORIZATION).trim().split_once(' ')?;
+    match scheme.eq_ignore_ascii_case("bearer") {
+        true => context.server.user_of_token(token.trim()).await,
+        false => None,
+    }
 }
 
 fn peer(extensions: &Extensions) -> String {

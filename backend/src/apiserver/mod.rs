@@ -31,6 +31,7 @@ mod listen;
 mod log;
 mod negotiation;
 mod openapi;
+mod openid;
 mod port_forward;
 mod proxy;
 mod proxy_rules;
@@ -43,6 +44,7 @@ mod spdy;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod token_key;
 mod tunnel;
 mod warning;
 mod watch;
@@ -99,6 +101,8 @@ fn audited(context: &Context) -> Router<Context> {
         .route("/openapi/v2", get(openapi::v2))
         .route("/openapi/v3", get(openapi::v3_index))
         .route("/openapi/v3/{*path}", get(openapi::v3))
+        .route("/.well-known/openid-configuration", get(openid::configuration))
+        .route("/openid/v1/jwks", get(openid::keys))
         .route("/api", get(discovery::core))
         .route("/api/", get(discovery::core))
         .route("/apis", get(discovery::groups))

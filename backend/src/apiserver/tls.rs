@@ -68,6 +68,11 @@ impl Certificates {
         Ok(Certificates { authority, server, admin })
     }
 
+    /// The certificate by which clients know the server, as PEM text.
+    pub fn root_ca(&self) -> &str {
+        &self.authority.certificate
+    }
+
     /// What rustls needs: own certificate, and the authority that client certificates must come from.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());

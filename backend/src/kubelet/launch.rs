@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret};
@@ -14,13 +15,12 @@ use tokio::sync::watch;
 
 use crate::images::builtin::{Builtin, Launch};
 use crate::runtime::logs::{LogConfig, LogFollow, LogWriter};
-use crate::runtime::{
-    ContainerHandle, ContainerSpec, ContainerState, ExitStatus, Mount, ProcessSpec, StopBehavior,
-};
+use crate::runtime::{ContainerHandle, ContainerSpec, ContainerState, ExitStatus, ProcessSpec, StopBehavior};
 
 use super::component::ComponentHandle;
 use super::image::{Image, Source};
 use super::logs;
+use super::mounts::{self, Mounts};
 use super::node::Kubelet;
 use super::pod::blocking;
 use super::sandbox::Sandbox;
@@ -33,6 +33,8 @@ pub(super) struct Guest {
     /// Whose programs can be started beside it.
     pub(super) image: &'static Builtin,
     last_words: LastWords,
+    /// What its programs see as their mounts, as long as they may be started.
+    _held: Arc<[fs::File]>,
 }
 
 /// A container that was started.
@@ -119,7 +121,7 @@ impl Order<'_> {
         let program =
             self.kubelet.images.program(launch.program).await.map_err(error("RunContainerError"))?;
         let root = self.root(image).await.map_err(error("CreateContainerError"))?;
-        let mounts = self.mounts(root).map_err(error("CreateContainerError"))?;
+        let Mounts { mounts, held } = self.mounts(root, &variables).await?;
         let last_words = LastWords::of(self.container, &mounts, &self.log_path());
         let process = ProcessSpec {
             program,
@@ -150,7 +152,7 @@ impl Order<'_> {
             .runtime
             .start(spec)
             .map_err(|failure| error("RunContainerError")(failure.to_string()))?;
-        Ok(Running::Guest(Guest { handle, image, last_words }))
+        Ok(Running::Guest(Guest { handle, image, last_words, _held: held }))
     }
 
     async fn start_component(
@@ -237,19 +239,11 @@ impl Order<'_> {
     }
 
     /// The image's files, and the volumes.
-    fn mounts(&self, root: PathBuf) -> Result<Vec<Mount>, String> {
-        let mut mounts = vec![Mount { host_dir: root, guest_path: "/".into(), read_only: false }];
-        for mount in self.container.volume_mounts.iter().flatten() {
-            let Some(place) = self.sandbox.volumes.get(&mount.name) else {
-                return Err(format!("volume {:?} is of a kind that is not supported", mount.name));
-            };
-            mounts.push(Mount {
-                host_dir: place.clone(),
-                guest_path: mount.mount_path.clone(),
-                read_only: mount.read_only.unwrap_or(false),
-            });
-        }
-        Ok(mounts)
+    async fn mounts(&self, root: PathBuf, variables: &[(String, String)]) -> Result<Mounts, StartError> {
+        let variables = variables.iter().cloned().collect();
+        let (container, places) = (self.container.clone(), self.sandbox.volumes.clone());
+        let made = blocking(move || mounts::plan(&container, &places, &variables)?.make(root));
+        made.await.unwrap_or_else(Err).map_err(error("CreateContainerConfigError"))
     }
 }
 

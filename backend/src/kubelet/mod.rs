@@ -2,18 +2,20 @@
 //! API. What to do next is decided in `shared::kubelet`; here it is done.
 //!
 //! In reading order: [`node`] is what a kubelet has; [`sync_loop`] is its loop, which feeds pod workers
-//! and hands their actions to [`pod`]; that makes the pod's [`sandbox`], fetches [`image`]s, starts
-//! containers ([`launch`], or [`component`] for the control plane's own), asks their probes
+//! and hands their actions to [`pod`]; that sets up the pod's [`volumes`], makes its [`sandbox`], fetches
+//! [`image`]s, starts containers with their [`mounts`] ([`launch`], or [`component`] for the control plane's own), asks their probes
 //! ([`prober`]) and runs their hooks ([`hooks`]), both through what [`reach`] offers, reads their last words ([`termination`]) and writes reports ([`reporter`]).
 //! [`registration`] keeps Node and Lease true, [`logs`] answers for output; [`streams`] runs commands in
 //! the containers that [`running`] knows, and attaches clients to them.
 
 mod component;
+mod disk_usage;
 mod hooks;
 mod image;
 mod launch;
 mod leftovers;
 mod logs;
+mod mounts;
 mod names;
 mod node;
 mod pod;
@@ -31,6 +33,7 @@ mod sync_loop;
 mod termination;
 #[cfg(test)]
 mod testing;
+mod volumes;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};

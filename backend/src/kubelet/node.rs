@@ -24,6 +24,7 @@ use super::leftovers;
 use super::logs::RunningLogs;
 use super::running::RunningContainers;
 use super::services::Services;
+use super::volumes::objects::Objects;
 
 /// What a kubelet is made of.
 pub struct NodeOptions {
@@ -59,6 +60,8 @@ pub struct Kubelet {
     pub(super) logs: RunningLogs,
     pub(super) services: Services,
     pub(super) running: RunningContainers,
+    /// The objects that volumes of its pods are made of.
+    pub(super) objects: Objects,
     addresses: Mutex<Option<PodAddresses>>,
     /// What goes on beside the loop, and ends with it.
     tasks: TaskTracker,
@@ -83,6 +86,7 @@ impl Kubelet {
             logs: RunningLogs::default(),
             services: Services::default(),
             running: RunningContainers::default(),
+            objects: Objects::default(),
             addresses: Mutex::new(None),
             tasks: TaskTracker::new(),
             ended: CancellationToken::new(),

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use shared::kubelet::action::{Action, PullError};
+use shared::kubelet::eviction;
 use shared::kubelet::hook::HookKind;
 use shared::kubelet::pod_worker::PodWorker;
 use shared::kubelet::probe::ProbeKind;
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::runtime::{ContainerState, ExitStatus};
 
 use super::component::ended;
+use super::disk_usage;
 use super::hooks;
 use super::image::Source;
 use super::launch::{Order, Running};
@@ -25,6 +27,7 @@ use super::reach::Reach;
 use super::reporter::{self, Identity, Report};
 use super::sandbox::{self, SharedSandbox};
 use super::sync_loop::{Input, Outcome};
+use super::volumes;
 
 /// What the node has of a pod.
 pub(super) struct PodOnNode {
@@ -36,6 +39,10 @@ pub(super) struct PodOnNode {
     /// The uid under which the API has it: of a static pod, its mirror's.
     api_uid: String,
     source: Source,
+    /// Keeps the pod's volumes.
+    keeper: Option<volumes::Keeper>,
+    /// Where they lie.
+    places: Arc<volumes::Places>,
     sandbox: Option<SharedSandbox>,
     running: BTreeMap<String, Running>,
     orphaned: bool,
@@ -71,6 +78,8 @@ impl PodOnNode {
             uid,
             api_uid,
             source,
+            keeper: None,
+            places: Arc::default(),
             sandbox: None,
             running: BTreeMap::new(),
             orphaned: false,
@@ -106,6 +115,9 @@ impl PodOnNode {
     pub(super) fn step(&mut self) {
         let step = self.worker.step(self.kubelet.now());
         self.wake_at = step.wake_at;
+        if let Some(keeper) = &self.keeper {
+            keeper.on_pod(self.worker.pod());
+        }
         for action in step.actions {
             self.carry_out(action);
         }
@@ -113,6 +125,7 @@ impl PodOnNode {
 
     fn carry_out(&mut self, action: Action) {
         match action {
+            Action::MountVolumes => self.mount_volumes(),
             Action::CreateSandbox => self.create_sandbox(),
             Action::Pull { container } => self.pull(container),
             Action::Start { container, attempt } => self.start(container, attempt),
@@ -144,6 +157,34 @@ impl PodOnNode {
         self.step();
     }
 
+    fn mount_volumes(&mut self) {
+        let (inputs, uid) = (self.inputs.clone(), self.uid.clone());
+        let tell = move |told| {
+            // Without a receiver the kubelet is gone.
+            let _ = inputs.send(Input::Outcome { uid: uid.clone(), outcome: Outcome::Volumes(told) });
+        };
+        let pod = self.worker.pod().clone();
+        self.keeper = Some(volumes::Keeper::start(&self.kubelet, pod, self.uid.clone(), tell));
+    }
+
+    /// The pod's volumes are there, or some could not be set up.
+    pub(super) fn on_volumes(&mut self, told: volumes::Told) {
+        let told = told.map(|places| self.places = places);
+        self.worker.on_volumes(told);
+    }
+
+    /// Looks how much the pod has on the disk, where that is limited.
+    pub(super) fn measure_disk(&self) {
+        if self.running.is_empty() || !eviction::is_limited(self.worker.pod()) {
+            return;
+        }
+        let (kubelet, pod, uid) = (self.kubelet.clone(), self.worker.pod().clone(), self.uid.clone());
+        self.spawn(async move {
+            let measured = blocking(move || disk_usage::measure(&kubelet, &pod, &uid)).await;
+            Outcome::Measured(measured.unwrap_or_default())
+        });
+    }
+
     /// Makes the sandbox, or waits with it: after a restart pods may be known before their node is.
     fn create_sandbox(&mut self) {
         let host_network = self.worker.pod().spec.as_ref().and_then(|spec| spec.host_network);
@@ -152,8 +193,9 @@ impl PodOnNode {
             return;
         }
         let (kubelet, pod, uid) = (self.kubelet.clone(), self.worker.pod().clone(), self.uid.clone());
+        let places = self.places.clone();
         self.spawn(async move {
-            let made = blocking(move || sandbox::create(&kubelet, &pod, &uid)).await;
+            let made = blocking(move || sandbox::create(&kubelet, &pod, &uid, places)).await;
             Outcome::Sandbox(made.unwrap_or_else(Err).map(Arc::new))
         });
     }
@@ -167,11 +209,15 @@ impl PodOnNode {
 
     fn remove_sandbox(&mut self) {
         self.running.clear();
+        self.keeper = None;
         let (kubelet, sandbox) = (self.kubelet.clone(), self.sandbox.take());
+        let directory = self.kubelet.pod_directory(&self.uid);
         self.spawn(async move {
-            if let Some(sandbox) = sandbox
-                && let Err(error) = blocking(move || sandbox::remove(&kubelet, &sandbox)).await
-            {
+            let removed = blocking(move || match sandbox {
+                Some(sandbox) => sandbox::remove(&kubelet, &sandbox),
+                None => sandbox::remove_directories(&directory),
+            });
+            if let Err(error) = removed.await {
                 tracing::error!(error, "a pod's sandbox was not removed");
             }
             Outcome::SandboxRemoved

@@ -1,6 +1,5 @@
 //! A pod's sandbox: its address on the pod network and its directories.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
@@ -13,6 +12,7 @@ use crate::network::{PodIdentity, PodNetwork};
 
 use super::names::NameFiles;
 use super::node::Kubelet;
+use super::volumes::Places;
 
 /// What the containers of a pod share.
 #[derive(Clone)]
@@ -23,16 +23,20 @@ pub(super) struct Sandbox {
     pub(super) names: NameFiles,
     /// The pod's directory on the node.
     pub(super) directory: PathBuf,
-    /// Where each volume lies, by its name.
-    pub(super) volumes: BTreeMap<String, PathBuf>,
+    /// Where each volume lies.
+    pub(super) volumes: Arc<Places>,
     /// Whether the pod uses the node's own network.
     host_network: bool,
 }
 
 /// Makes the sandbox; the error is the message of `FailedCreatePodSandBox`. Blocks on the disk.
-pub(super) fn create(kubelet: &Kubelet, pod: &Pod, uid: &str) -> Result<Sandbox, String> {
+pub(super) fn create(
+    kubelet: &Kubelet,
+    pod: &Pod,
+    uid: &str,
+    volumes: Arc<Places>,
+) -> Result<Sandbox, String> {
     let directory = kubelet.pod_directory(uid);
-    let volumes = make_volumes(pod, &directory)?;
     let spec = pod.spec.as_ref();
     let host_network = spec.and_then(|spec| spec.host_network).unwrap_or(false);
     let (network, names) =
@@ -72,20 +76,6 @@ fn node_network(kubelet: &Kubelet, pod: &Pod, uid: &str) -> (PodNetwork, NameFil
     (kubelet.network.shared_with(identity(kubelet, pod, uid, &names)), names)
 }
 
-fn make_volumes(pod: &Pod, directory: &Path) -> Result<BTreeMap<String, PathBuf>, String> {
-    let mut places = BTreeMap::new();
-    for volume in pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()) {
-        if volume.empty_dir.is_none() {
-            continue;
-        }
-        let place = directory.join("volumes/kubernetes.io~empty-dir").join(&volume.name);
-        fs::create_dir_all(&place)
-            .map_err(|error| format!("failed to make volume {:?}: {error}", volume.name))?;
-        places.insert(volume.name.clone(), place);
-    }
-    Ok(places)
-}
-
 /// Takes the sandbox down: resets the pod's connections, frees its address, removes its files. Blocks
 /// on the disk, for as long as it takes to delete all that the pod's programs wrote.
 pub(super) fn remove(kubelet: &Kubelet, sandbox: &Sandbox) {
@@ -95,8 +85,13 @@ pub(super) fn remove(kubelet: &Kubelet, sandbox: &Sandbox) {
         }
         kubelet.release_address(sandbox.network.ip());
     }
-    if let Err(error) = remove_directory(&sandbox.directory) {
-        tracing::warn!(%error, directory = %sandbox.directory.display(), "a pod's directory was not removed");
+    remove_directories(&sandbox.directory);
+}
+
+/// Removes all that a pod had on the disk but its logs.
+pub(super) fn remove_directories(directory: &Path) {
+    if let Err(error) = remove_directory(directory) {
+        tracing::warn!(%error, directory = %directory.display(), "a pod's directory was not removed");
     }
 }
 

@@ -167,7 +167,7 @@ mod tests {
             "spec": {"hostNetwork": true, "containers": containers},
         });
         let pod: Pod = serde_json::from_value(pod).unwrap();
-        let sandbox = sandbox::create(&node.kubelet, &pod, "u").unwrap();
+        let sandbox = sandbox::create(&node.kubelet, &pod, "u", Default::default()).unwrap();
         let container = &pod.spec.as_ref().unwrap().containers[0];
         let (kubelet, source) = (&*node.kubelet, Source::Api);
         let order = Order { kubelet, pod: &pod, source, container, sandbox: &sandbox, attempt: 0 };

@@ -13,6 +13,7 @@ use shared::apiserver::request::ListOptions;
 use shared::informer::Change;
 use shared::kubelet::action::{PullError, Pulled, StartError};
 use shared::kubelet::admission::{self, Rejection};
+use shared::kubelet::eviction::Usage;
 use shared::kubelet::hook::HookKind;
 use shared::kubelet::mirror;
 use shared::kubelet::probe::{ProbeError, ProbeKind};
@@ -27,7 +28,7 @@ use super::launch::Running;
 use super::node::Kubelet;
 use super::pod::PodOnNode;
 use super::sandbox::SharedSandbox;
-use super::{leftovers, logs, registration, services, static_pods};
+use super::{disk_usage, leftovers, logs, registration, services, static_pods, volumes};
 
 mod mirrors;
 
@@ -46,12 +47,18 @@ pub(super) enum Input {
     StaticPods(Vec<Pod>),
     /// What came of a worker's action.
     Outcome { uid: String, outcome: Outcome },
+    /// It is time to look how much pods have on the disk.
+    MeasureDisk,
     /// A status could not be written and must be again.
     StatusNotWritten { uid: String },
 }
 
 /// What came of a worker's action.
 pub(super) enum Outcome {
+    /// What the pod has on the disk.
+    Measured(Usage),
+    /// The pod's volumes were set up, or made true again, or could not be.
+    Volumes(volumes::Told),
     Sandbox(Result<SharedSandbox, String>),
     SandboxRemoved,
     Pulled(String, Result<Pulled, PullError>),
@@ -123,6 +130,7 @@ impl Kubelet {
         tasks.spawn(inform::<Node, _>(client(), own("metadata.name"), inputs.clone(), Input::Node));
         tasks.spawn(registration::keep_alive(self.clone()));
         tasks.spawn(services::follow(self.clone()));
+        tasks.spawn(disk_usage::follow(self.clone(), inputs.clone()));
         tasks.spawn(static_pods::follow(self.clone(), inputs.clone()));
         let mut sync_loop = SyncLoop::new(self.clone(), inputs);
         loop {
@@ -201,6 +209,7 @@ impl SyncLoop {
             Input::Node(Told::Changed(_, object)) => self.on_node(object),
             Input::Node(Told::Synced) => {}
             Input::NodeRead(object) => self.on_node(object),
+            Input::MeasureDisk => self.pods.values().for_each(PodOnNode::measure_disk),
             Input::StaticPods(pods) => self.on_static_pods(pods),
             Input::Outcome { uid, outcome } => self.on_outcome(&uid, outcome),
             Input::StatusNotWritten { uid } => {
@@ -313,6 +322,8 @@ impl SyncLoop {
             return;
         };
         match outcome {
+            Outcome::Measured(usage) => pod.worker.on_usage(&usage),
+            Outcome::Volumes(told) => pod.on_volumes(told),
             Outcome::Sandbox(outcome) => pod.on_sandbox(outcome),
             Outcome::SandboxRemoved => pod.worker.on_sandbox_removed(),
             Outcome::Pulled(container, outcome) => pod.worker.on_pulled(&container, outcome, now),

@@ -23,6 +23,7 @@ examples!(
     "service",
     "shared-volume",
     "config",
+    "config-volume",
     "node-selector",
     "too-big",
     "job",

@@ -106,6 +106,11 @@ impl Object {
         Arc::new(Object { body, json: OnceLock::new() })
     }
 
+    /// Wraps an object of a kind that is not in the scheme, which thus does not know how to write it.
+    pub fn with_json(body: Box<dyn ApiObject>, json: impl Into<Bytes>) -> SharedObject {
+        Arc::new(Object { body, json: OnceLock::from(json.into()) })
+    }
+
     /// Wraps a typed object.
     pub fn of<K: ApiObject>(object: K) -> SharedObject {
         Object::new(Box::new(object))

@@ -310,7 +310,15 @@ pub static KINDS: &[Kind] = &[
         ..kind::<Pod>("pod", true)
     },
     kind::<Secret>("secret", true),
-    Kind { short_names: &["sa"], ..kind::<ServiceAccount>("serviceaccount", true) },
+    Kind {
+        short_names: &["sa"],
+        subresources: &[Subresource {
+            name: "token",
+            kind: Some(("authentication.k8s.io", "v1", "TokenRequest")),
+            verbs: &[Verb::Create],
+        }],
+        ..kind::<ServiceAccount>("serviceaccount", true)
+    },
     Kind {
         short_names: &["svc"],
         categories: &["all"],

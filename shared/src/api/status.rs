@@ -147,7 +147,11 @@ pub fn unexplained(message: impl Into<String>) -> Status {
 
 /// 422: the object breaks rules; `causes` has one entry a broken rule, `aggregate` their text.
 pub fn invalid(kind: &Kind, name: &str, aggregate: &str, causes: Vec<StatusCause>) -> Status {
-    let what = kind.group_kind();
+    invalid_kind(kind.group_kind(), name, aggregate, causes)
+}
+
+/// The same for a kind that is not stored, and so stands in no table.
+pub fn invalid_kind(what: GroupResource, name: &str, aggregate: &str, causes: Vec<StatusCause>) -> Status {
     let message = format!("{what} {name:?} is invalid: {aggregate}");
     let mut status = about(failure(422, "Invalid", message), what, name);
     if let Some(details) = &mut status.details {

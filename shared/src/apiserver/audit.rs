@@ -76,6 +76,12 @@ pub struct AuditUser {
     pub username: String,
     /// The groups.
     pub groups: Vec<String>,
+    /// What tells apart users of the same name.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub uid: String,
+    /// What else is known of the user.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub extra: BTreeMap<String, Vec<String>>,
 }
 
 /// What was asked about.
@@ -248,7 +254,8 @@ impl Event {
 
 impl From<&User> for AuditUser {
     fn from(user: &User) -> AuditUser {
-        AuditUser { username: user.name.clone(), groups: user.groups.clone() }
+        let User { name, groups, uid, extra } = user.clone();
+        AuditUser { username: name, groups, uid, extra }
     }
 }
 

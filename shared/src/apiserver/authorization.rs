@@ -8,6 +8,7 @@ use crate::api::status;
 
 use super::Result;
 use super::request::{Operation, Request};
+use super::service_account::ALL_ACCOUNTS;
 use super::user::{AUTHENTICATED, MASTERS, NODES, User};
 
 /// Whom a rule is for.
@@ -117,6 +118,7 @@ static RULES: &[Rule] = &[
         resources: &["namespaces/finalize", "namespaces/status"],
     },
     Rule { subject: CONTROLLERS, verbs: &[Create], group: "", resources: &["serviceaccounts"] },
+    Rule { subject: CONTROLLERS, verbs: &[Create, Update], group: "", resources: &["configmaps"] },
     Rule { subject: CONTROLLERS, verbs: RECORD, group: "", resources: &["events"] },
     Rule {
         subject: CONTROLLERS,
@@ -167,6 +169,7 @@ static RULES: &[Rule] = &[
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["nodes", "pods", "services"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["configmaps", "secrets"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: VOLUMES },
+    Rule { subject: KUBELETS, verbs: &[Create], group: "", resources: &["serviceaccounts/token"] },
     Rule { subject: KUBELETS, verbs: &[Create, Update, Patch], group: "", resources: &["nodes"] },
     Rule {
         subject: KUBELETS,
@@ -186,6 +189,9 @@ static RULES: &[Rule] = &[
 
 /// Paths that everyone authenticated may read (`system:discovery`, `system:public-info-viewer`).
 const PUBLIC_PATHS: &[&str] = &["/api", "/apis", "/healthz", "/livez", "/readyz", "/openapi", "/version"];
+
+/// Paths that every service account may read (`system:service-account-issuer-discovery`).
+const ISSUER_PATHS: &[&str] = &["/.well-known/openid-configuration", "/openid/v1/jwks"];
 
 /// 403 with upstream's sentence unless a rule allows the request.
 pub fn authorize(user: &User, request: &Request) -> Result<()> {
@@ -235,7 +241,9 @@ pub fn authorize_path(user: &User, path: &str, verb: &str) -> Result<()> {
     let public = PUBLIC_PATHS
         .iter()
         .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-    if user.is_in(MASTERS) || (public && verb == "get" && user.is_in(AUTHENTICATED)) {
+    let issuer = ISSUER_PATHS.contains(&path) && user.is_in(ALL_ACCOUNTS);
+    let readable = (public && user.is_in(AUTHENTICATED)) || issuer;
+    if user.is_in(MASTERS) || (verb == "get" && readable) {
         return Ok(());
     }
     let nothing = GroupResource { group: "", resource: "" };

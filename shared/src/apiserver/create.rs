@@ -36,6 +36,7 @@ impl ApiServer {
     ) -> Result<Reply> {
         match target.subresource_name() {
             "" => self.create_object(caller, target, body, options, warnings).await,
+            "token" => self.create_token(caller, target, body, options, warnings).await,
             "binding" => self.bind(target, body, options, warnings).await,
             other => Err(Box::new(status::method_not_supported(
                 target.kind.group_resource(),

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use k8s_openapi::Resource;
+use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::Binding;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use serde::Deserialize;
@@ -92,6 +93,26 @@ pub(crate) fn binding(
             let (value, duplicates) = parse(expected, &text)?;
             let value = checked(expected, value, &duplicates, validation, warnings)?;
             Binding::deserialize(&value).map_err(|error| expected.unreadable(error))
+        }
+    }
+}
+
+/// The same for a request for a token.
+pub(crate) fn token_request(
+    input: Input,
+    validation: FieldValidation,
+    warnings: &mut Vec<String>,
+) -> Result<TokenRequest> {
+    let expected = Expected { api_version: TokenRequest::API_VERSION, kind: TokenRequest::KIND };
+    match input {
+        Input::Typed(object) => {
+            let request = object.downcast_ref::<TokenRequest>().cloned();
+            request.ok_or_else(|| expected.unreadable("it is not a TokenRequest"))
+        }
+        Input::Text(text) => {
+            let (value, duplicates) = parse(expected, &text)?;
+            let value = checked(expected, value, &duplicates, validation, warnings)?;
+            TokenRequest::deserialize(&value).map_err(|error| expected.unreadable(error))
         }
     }
 }

@@ -33,6 +33,7 @@ pub mod registry;
 pub mod remote_command;
 pub mod request;
 pub mod request_info;
+pub mod service_account;
 pub mod service_ip;
 pub mod stream_location;
 #[cfg(test)]
@@ -59,6 +60,8 @@ pub struct ApiServer {
     store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    /// What tokens of service accounts are signed with, where any are.
+    token_key: Option<Arc<dyn service_account::TokenKey>>,
     /// What was asked, by whom, and what came of it.
     pub audit: Arc<AuditLog>,
 }
@@ -66,7 +69,7 @@ pub struct ApiServer {
 impl ApiServer {
     /// An API server over a store; see [`bootstrap`](Self::bootstrap) for what must exist in it.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> ApiServer {
-        ApiServer { store, clock, entropy, audit: Arc::new(AuditLog::default()) }
+        ApiServer { store, clock, entropy, token_key: None, audit: Arc::new(AuditLog::default()) }
     }
 
     /// The cluster's clock.

@@ -1,5 +1,7 @@
 //! Who asks.
 
+use std::collections::BTreeMap;
+
 /// The group whose members may do everything.
 pub const MASTERS: &str = "system:masters";
 /// The group of everyone who proved who they are.
@@ -10,12 +12,16 @@ pub const NODES: &str = "system:nodes";
 pub const NODE_PREFIX: &str = "system:node:";
 
 /// An authenticated user, as upstream's `user.Info`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct User {
     /// The user name, for example `system:kube-scheduler`.
     pub name: String,
     /// The groups that the user belongs to.
     pub groups: Vec<String>,
+    /// What tells apart users of the same name, empty where nothing does.
+    pub uid: String,
+    /// What else is known of the user.
+    pub extra: BTreeMap<String, Vec<String>>,
 }
 
 impl User {
@@ -25,7 +31,7 @@ impl User {
         if !groups.iter().any(|group| group == AUTHENTICATED) {
             groups.push(AUTHENTICATED.to_owned());
         }
-        User { name: name.to_owned(), groups }
+        User { name: name.to_owned(), groups, ..User::default() }
     }
 
     /// The kubelet of a node.

@@ -23,6 +23,7 @@ pub mod ephemeral_volume;
 pub mod namespace;
 pub mod node_ipam;
 pub mod persistent_volume_binder;
+pub mod root_ca_cert_publisher;
 pub mod service_account;
 pub mod service_load_balancer;
 pub mod volume_protection;

@@ -12,7 +12,9 @@ use super::probe::ProbeKind;
 /// [`super::pod_worker::PodWorker`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Make the pod's directories and its network; answered by `on_sandbox`.
+    /// Set up the pod's volumes, and keep them true from then on; answered by `on_volumes`, more than once.
+    MountVolumes,
+    /// Make the pod's network; answered by `on_sandbox`.
     CreateSandbox,
     /// Fetch a container's image; answered by `on_pulled`.
     Pull {
@@ -52,7 +54,7 @@ pub enum Action {
         /// Which hook.
         kind: HookKind,
     },
-    /// Take down the pod's network and directories; answered by `on_sandbox_removed`.
+    /// Take down the pod's network, volumes and directories; answered by `on_sandbox_removed`.
     RemoveSandbox,
     /// Write the pod's status.
     WriteStatus(Box<PodStatus>),

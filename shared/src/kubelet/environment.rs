@@ -125,8 +125,8 @@ fn taken_from(
     }
     if let Some(resource) = &source.resource_field_ref {
         let container = named_container(pod, resource.container_name.as_deref()).unwrap_or(container);
-        return resource_value(container, &resource.resource, resource.divisor.as_ref(), surroundings)
-            .map(Some);
+        let (divisor, allocatable) = (resource.divisor.as_ref(), surroundings.allocatable);
+        return resource_value(container, &resource.resource, divisor, allocatable).map(Some);
     }
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     if let Some(key) = &source.config_map_key_ref {
@@ -175,14 +175,27 @@ fn keyed(
     }
 }
 
-fn named_container<'a>(pod: &'a Pod, name: Option<&str>) -> Option<&'a Container> {
+/// The container of that name.
+pub(super) fn named_container<'a>(pod: &'a Pod, name: Option<&str>) -> Option<&'a Container> {
     pod.spec.as_ref()?.containers.iter().find(|container| Some(container.name.as_str()) == name)
 }
 
 /// The field of the pod that the downward API names (`pkg/fieldpath/fieldpath.go`).
 fn pod_field(pod: &Pod, path: &str, surroundings: &Surroundings<'_>) -> Result<String, String> {
-    let metadata = &pod.metadata;
     let spec = pod.spec.as_ref();
+    let text = |value: Option<&String>| value.cloned().unwrap_or_default();
+    Ok(match path {
+        "spec.nodeName" => text(spec.and_then(|spec| spec.node_name.as_ref())),
+        "spec.serviceAccountName" => text(spec.and_then(|spec| spec.service_account_name.as_ref())),
+        "status.podIP" | "status.podIPs" => surroundings.pod_ip.to_owned(),
+        "status.hostIP" | "status.hostIPs" => surroundings.host_ip.to_owned(),
+        _ => return metadata_field(pod, path),
+    })
+}
+
+/// The field of the pod's metadata that the downward API names.
+pub(super) fn metadata_field(pod: &Pod, path: &str) -> Result<String, String> {
+    let metadata = &pod.metadata;
     let text = |value: Option<&String>| value.cloned().unwrap_or_default();
     if let Some((map, key)) = path.strip_suffix(']').and_then(|path| path.split_once("['")) {
         let key = key.trim_end_matches('\'');
@@ -197,27 +210,23 @@ fn pod_field(pod: &Pod, path: &str, surroundings: &Surroundings<'_>) -> Result<S
         "metadata.name" => text(metadata.name.as_ref()),
         "metadata.namespace" => text(metadata.namespace.as_ref()),
         "metadata.uid" => text(metadata.uid.as_ref()),
-        "spec.nodeName" => text(spec.and_then(|spec| spec.node_name.as_ref())),
-        "spec.serviceAccountName" => text(spec.and_then(|spec| spec.service_account_name.as_ref())),
-        "status.podIP" | "status.podIPs" => surroundings.pod_ip.to_owned(),
-        "status.hostIP" | "status.hostIPs" => surroundings.host_ip.to_owned(),
         _ => return Err(format!("unsupported fieldPath: {path}")),
     })
 }
 
 /// `limits.cpu` and the like, in units of the divisor, rounded up (`pkg/api/v1/resource/helpers.go`).
-fn resource_value(
+pub(super) fn resource_value(
     container: &Container,
     resource: &str,
     divisor: Option<&k8s_openapi::apimachinery::pkg::api::resource::Quantity>,
-    surroundings: &Surroundings<'_>,
+    allocatable: &BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>,
 ) -> Result<String, String> {
     let (kind, name) =
         resource.split_once('.').ok_or_else(|| format!("unsupported container resource : {resource}"))?;
     let resources = container.resources.as_ref();
     let limit = || resources.and_then(|resources| resources.limits.as_ref()?.get(name));
     let amount = match kind {
-        "limits" => limit().or_else(|| surroundings.allocatable.get(name)),
+        "limits" => limit().or_else(|| allocatable.get(name)),
         "requests" => resources.and_then(|resources| resources.requests.as_ref()?.get(name)),
         _ => return Err(format!("unsupported container resource : {resource}")),
     };
@@ -238,7 +247,7 @@ pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
     expand_by(text, |name| variables.get(name))
 }
 
-fn expand_by<'a>(text: &str, value_of: impl Fn(&str) -> Option<&'a String>) -> String {
+pub(super) fn expand_by<'a>(text: &str, value_of: impl Fn(&str) -> Option<&'a String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {

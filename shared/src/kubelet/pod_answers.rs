@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::action::{PullError, Pulled, StartError};
 use super::container::{FailedProbe, Failure, Stage};
 use super::hook::{HookKind, PostStart};
+use super::pod_volumes::Volumes;
 use super::pod_worker::{PodWorker, Sandbox};
 use super::probe::{ProbeError, ProbeKind, Probes};
 use super::status::restart_policy;
@@ -41,6 +42,7 @@ impl PodWorker {
     pub fn on_sandbox_removed(&mut self) {
         if self.sandbox == Sandbox::Removing {
             self.sandbox = Sandbox::None;
+            self.volumes = Volumes::None;
         }
     }
 

@@ -4,6 +4,8 @@
 //! `killContainer` in `kuberuntime_container.go` beside it and `pkg/kubelet/active_deadline.go` of
 //! kubernetes/kubernetes.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 
@@ -27,7 +29,8 @@ pub(super) const LEAST_GRACE: SignedDuration = SignedDuration::from_secs(2);
 
 const DEADLINE_EXCEEDED: Eviction = Eviction {
     reason: "DeadlineExceeded",
-    message: "Pod was active on the node longer than the specified deadline",
+    message: Cow::Borrowed("Pod was active on the node longer than the specified deadline"),
+    grace: None,
 };
 
 /// When to try again what failed now.
@@ -55,7 +58,7 @@ impl PodWorker {
         if self.containers.iter().any(ContainerWork::is_busy) {
             return End::Stopping;
         }
-        let left = !matches!(self.sandbox, Sandbox::None | Sandbox::Failed(_));
+        let left = self.has_volumes_alone() || !matches!(self.sandbox, Sandbox::None | Sandbox::Failed(_));
         if deleted && !left { End::Gone } else { End::Stopped }
     }
 
@@ -76,10 +79,13 @@ impl PodWorker {
             return wake(step, deadline);
         }
         self.evicted = Some(DEADLINE_EXCEEDED);
-        self.note("Normal", DEADLINE_EXCEEDED.reason, DEADLINE_EXCEEDED.message, None);
+        self.note("Normal", DEADLINE_EXCEEDED.reason, &DEADLINE_EXCEEDED.message, None);
     }
 
     fn keep_running(&mut self, now: Timestamp, step: &mut Step) {
+        if !self.mount_volumes(now, step) {
+            return;
+        }
         match self.sandbox {
             Sandbox::Failed(until) if until > now => wake(step, until),
             Sandbox::None | Sandbox::Failed(_) => {
@@ -220,7 +226,7 @@ impl PodWorker {
                 self.finished = true;
                 step.actions.push(Action::DeletePod);
             }
-            End::Stopped if self.sandbox == Sandbox::Ready => {
+            End::Stopped if self.sandbox == Sandbox::Ready || self.has_volumes_alone() => {
                 self.sandbox = Sandbox::Removing;
                 step.actions.push(Action::RemoveSandbox);
             }
@@ -232,7 +238,7 @@ impl PodWorker {
     /// Stops a running container for good; again, if its grace period was shortened meanwhile.
     fn kill(&mut self, index: usize, now: Timestamp, step: &mut Step) {
         let Stage::Running { stopping, .. } = self.containers[index].stage else { return };
-        if stopping.is_some_and(|given| given <= grace(&self.pod)) {
+        if stopping.is_some_and(|given| given <= self.grace()) {
             return self.await_pre_stop(index, now, step);
         }
         if stopping.is_none() {
@@ -242,19 +248,25 @@ impl PodWorker {
         self.stop(index, now, step);
     }
 
+    /// How long the pod's containers have to end.
+    fn grace(&self) -> SignedDuration {
+        let own = self.evicted.as_ref().and_then(|eviction| eviction.grace);
+        own.map_or_else(|| grace(&self.pod), |own| own.max(LEAST_GRACE))
+    }
+
     fn stop(&mut self, index: usize, now: Timestamp, step: &mut Step) {
         let Stage::Running { since, .. } = self.containers[index].stage else { return };
         let probe = self.containers[index].failed_probe.and_then(|probe| probe.grace);
         let grace = match self.end() {
-            End::None => probe.map_or_else(|| grace(&self.pod), |own| own.max(LEAST_GRACE)),
-            _ => grace(&self.pod),
+            End::None => probe.map_or_else(|| self.grace(), |own| own.max(LEAST_GRACE)),
+            _ => self.grace(),
         };
         self.containers[index].stage = Stage::Running { since, stopping: Some(grace) };
         self.stop_with_hook(index, now, step);
     }
 }
 
-/// How long the pod's containers have to end.
+/// The pod's own time for its containers to end.
 fn grace(pod: &Pod) -> SignedDuration {
     let asked = pod.metadata.deletion_grace_period_seconds;
     let own = pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds);

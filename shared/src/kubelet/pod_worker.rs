@@ -5,7 +5,9 @@
 //! `pkg/kubelet/kuberuntime/kuberuntime_manager.go` of kubernetes/kubernetes. What happened is taken
 //! in by `pod_answers`, what to do is decided in `pod_steps`.
 
-use jiff::Timestamp;
+use std::borrow::Cow;
+
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, ObjectReference, Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -14,6 +16,7 @@ use crate::recorder::Note;
 use super::action::Action;
 use super::admission::Rejection;
 use super::container::ContainerWork;
+use super::pod_volumes::Volumes;
 use super::recovery::{ran_before, recovered};
 use super::status::{End, Observed, own_part, pod_status, rejected, rejected_before};
 
@@ -33,12 +36,14 @@ pub(super) enum Sandbox {
 }
 
 /// Why the kubelet made a pod fail whatever its containers do.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Eviction {
     /// The reason in the status.
     pub(super) reason: &'static str,
     /// The message in the status.
-    pub(super) message: &'static str,
+    pub(super) message: Cow<'static, str>,
+    /// How long its containers have to end, where that is not the pod's own time.
+    pub(super) grace: Option<SignedDuration>,
 }
 
 /// What one step came to.
@@ -55,6 +60,7 @@ pub struct PodWorker {
     pub(super) pod: Pod,
     pub(super) containers: Vec<ContainerWork>,
     pub(super) sandbox: Sandbox,
+    pub(super) volumes: Volumes,
     pub(super) pod_ip: Option<String>,
     pub(super) evicted: Option<Eviction>,
     /// Why the node does not take the pod, where it does not.
@@ -78,6 +84,7 @@ impl PodWorker {
         let mut worker = PodWorker {
             containers: recovered(&pod),
             sandbox: Sandbox::None,
+            volumes: Volumes::None,
             pod_ip: status.and_then(|status| status.pod_ip.clone()),
             evicted: None,
             rejected: rejected_before(&pod),
@@ -209,7 +216,7 @@ impl PodWorker {
             has_sandbox: self.sandbox == Sandbox::Ready,
             start_time: self.start_time,
             end: self.end(),
-            failed: self.evicted.map(|eviction| (eviction.reason, eviction.message)),
+            failed: self.evicted.as_ref().map(|eviction| (eviction.reason, eviction.message.as_ref())),
             reported: self.reported.as_ref(),
         };
         pod_status(&self.pod, &observed, now)

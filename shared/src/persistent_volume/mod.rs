@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::validation::amount::Amount;
 
 pub mod matching;
+pub mod mounting;
 pub mod provisioning;
 
 /// Set on a claim once its binding is complete.

@@ -56,10 +56,10 @@ const fn host(pattern: &'static str, sentence: &'static str) -> Unsupported {
 
 const NO_SECURITY: &str =
     "this setting has no effect yet; a container is a WebAssembly sandbox without users or capabilities";
+const NO_OWNER: &str = "files of volumes have no owner that a WebAssembly program could see";
 const NO_DRIVER: &str = "volumes of this kind are not mounted yet; no node here has a driver for them";
 const NO_AFFINITY: &str = "affinity between pods is not considered in scheduling yet";
 const NO_RESTART_RULE: &str = "restart policies of single containers have no effect yet; the pod's holds";
-const NO_STORAGE_LIMIT: &str = "ephemeral storage is neither reserved nor limited yet";
 
 /// The fields of a Pod that are accepted and not honoured, in the order of the table in the README.
 pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
@@ -73,8 +73,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     field("spec.containers[*].restartPolicy", NO_RESTART_RULE),
     field("spec.containers[*].restartPolicyRules", NO_RESTART_RULE),
     field("spec.containers[*].resizePolicy", "containers are not resized in place yet"),
-    field("spec.containers[*].resources.limits[ephemeral-storage]", NO_STORAGE_LIMIT),
-    field("spec.containers[*].resources.requests[ephemeral-storage]", NO_STORAGE_LIMIT),
     field("spec.containers[*].resources.claims", "dynamic resource allocation does not exist yet"),
     field(
         "spec.containers[*].env[*].valueFrom.fileKeyRef",
@@ -89,8 +87,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     },
     only("spec.containers[*].ports[*].protocol", "SCTP", "the pod network carries TCP and UDP"),
     field("spec.containers[*].volumeDevices", "block devices are not attached yet"),
-    field("spec.containers[*].volumeMounts[*].subPath", "the whole volume is mounted, not a part of it"),
-    field("spec.containers[*].volumeMounts[*].subPathExpr", "the whole volume is mounted, not a part of it"),
     value(
         "spec.containers[*].volumeMounts[*].recursiveReadOnly",
         "Disabled",
@@ -99,19 +95,26 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     value("spec.containers[*].volumeMounts[*].mountPropagation", "None", "mounts are not propagated"),
     field("spec.containers[*].securityContext", NO_SECURITY),
     field("spec.securityContext", NO_SECURITY),
+    field("spec.volumes[*].configMap.defaultUser", NO_OWNER),
+    field("spec.volumes[*].configMap.items[*].user", NO_OWNER),
+    field("spec.volumes[*].secret.defaultUser", NO_OWNER),
+    field("spec.volumes[*].secret.items[*].user", NO_OWNER),
+    field("spec.volumes[*].downwardAPI.defaultUser", NO_OWNER),
+    field("spec.volumes[*].downwardAPI.items[*].user", NO_OWNER),
+    field("spec.volumes[*].projected.defaultUser", NO_OWNER),
     field(
-        "spec.volumes[*].configMap",
-        "ConfigMap volumes are not mounted yet; use envFrom or configMapKeyRef",
+        "spec.volumes[*].projected.sources[*].clusterTrustBundle",
+        "no trust bundles exist yet; a pod that needs one does not start",
     ),
-    field("spec.volumes[*].secret", "Secret volumes are not mounted yet; use envFrom or secretKeyRef"),
-    field("spec.volumes[*].downwardAPI", "downward API volumes are not mounted yet; use fieldRef in env"),
-    field("spec.volumes[*].projected", "projected volumes are not mounted yet"),
-    host("spec.volumes[*].hostPath", "hostPath volumes are not mounted yet"),
-    field("spec.volumes[*].persistentVolumeClaim", "persistent volumes are not mounted yet"),
-    field("spec.volumes[*].ephemeral", "persistent volumes are not mounted yet"),
+    field(
+        "spec.volumes[*].projected.sources[*].podCertificate",
+        "no certificates are issued to pods yet; a pod that needs one does not start",
+    ),
     field("spec.volumes[*].image", "image volumes are not mounted yet"),
-    field("spec.volumes[*].emptyDir.medium", "the volume is kept on disk"),
-    field("spec.volumes[*].emptyDir.sizeLimit", "the volume's size is not limited yet"),
+    field(
+        "spec.volumes[*].emptyDir.medium",
+        "the volume is kept on disk, and what is in it does not count as memory",
+    ),
     field("spec.volumes[*].awsElasticBlockStore", NO_DRIVER),
     field("spec.volumes[*].azureDisk", NO_DRIVER),
     field("spec.volumes[*].azureFile", NO_DRIVER),
@@ -152,7 +155,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     ),
     field("spec.shareProcessNamespace", "containers do not see each other's processes"),
     field("spec.imagePullSecrets", "images are pulled without credentials yet"),
-    field("spec.automountServiceAccountToken", "tokens are not mounted yet"),
     field("spec.runtimeClassName", "every container runs in the same WebAssembly runtime"),
     value("spec.os.name", "linux", "nodes here are no Windows machines"),
     field(
@@ -269,17 +271,17 @@ mod tests {
         let pod = json!({"spec": {
             "containers": [
                 {"name": "a", "ports": [{"containerPort": 1, "protocol": "UDP"}, {"containerPort": 2, "protocol": "SCTP"}]},
-                {"name": "b", "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
+                {"name": "b", "resources": {"claims": [{"name": "r"}]}},
             ],
-            "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}],
+            "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "nfs": {"server": "a", "path": "/"}}],
             "securityContext": {}, "hostNetwork": true, "hostUsers": false, "dnsPolicy": "ClusterFirst", "priority": 0,
         }});
         assert_eq!(
             found(pod),
             [
-                "spec.containers[1].resources.limits[ephemeral-storage]",
+                "spec.containers[1].resources.claims",
                 "spec.containers[0].ports[1].protocol",
-                "spec.volumes[1].configMap",
+                "spec.volumes[1].nfs",
                 "spec.hostNetwork",
                 "spec.hostUsers",
             ]

@@ -8,6 +8,7 @@ mod logs;
 mod nodes;
 mod pods;
 mod streams;
+mod volumes;
 
 use std::sync::Arc;
 

@@ -27,6 +27,7 @@ fn every_served_kind_should_have_a_type_with_metadata() {
         ("storage.k8s.io/v1", "StorageClass"),
         ("coordination.k8s.io/v1", "Lease"),
         ("events.k8s.io/v1", "Event"),
+        ("authentication.k8s.io/v1", "TokenRequest"),
         ("policy/v1", "Eviction"),
         ("apps/v1", "Deployment"),
         ("apps/v1", "ReplicaSet"),

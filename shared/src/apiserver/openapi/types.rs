@@ -1,6 +1,7 @@
 //! The types of the documents, named once: schemas are made from Rust's types, which the scheme's
 //! table of kinds forgets.
 
+use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
     Binding, ConfigMap, Endpoints, Event, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod,
@@ -44,6 +45,7 @@ const SERVED: &[Add] = &[
     add::<Secret>,
     add::<Service>,
     add::<ServiceAccount>,
+    add::<TokenRequest>,
     add::<Lease>,
     add::<EndpointSlice>,
     add::<events::Event>,

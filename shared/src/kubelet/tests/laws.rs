@@ -116,7 +116,7 @@ impl Node {
             }
             Action::WriteStatus(status) => self.write(status.phase.clone().unwrap_or_default()),
             Action::DeletePod => self.deleted = true,
-            Action::CreateSandbox | Action::Record(_) => {}
+            Action::MountVolumes | Action::CreateSandbox | Action::Record(_) => {}
         }
         if !matches!(action, Action::WriteStatus(_) | Action::Record(_) | Action::DeletePod) {
             assert!(!self.open.contains(&action), "{action:?} asked twice");
@@ -169,6 +169,8 @@ impl Node {
 
     fn answer(&mut self, action: Action, well: bool) {
         match action {
+            Action::MountVolumes if well => self.worker.on_volumes(Ok(())),
+            Action::MountVolumes => self.worker.on_volumes(Err(vec!["no".into()])),
             Action::CreateSandbox if well => self.worker.on_sandbox(Ok("10.244.1.2".into()), self.now),
             Action::CreateSandbox => self.worker.on_sandbox(Err("no".into()), self.now),
             Action::RemoveSandbox => self.worker.on_sandbox_removed(),

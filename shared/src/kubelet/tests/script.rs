@@ -3,7 +3,7 @@
 //! that the worker asks for in that step. To add a case, add lines; where the answer is not known yet,
 //! leave it out and read it in the failure.
 //!
-//! What happens: `new POLICY CONTAINER…`, `refused REASON MESSAGE`, `static CONTAINER…`, `sandbox IP`, `no-sandbox MESSAGE`,
+//! What happens: `new POLICY CONTAINER…`, `with-volume VOLUME POLICY CONTAINER…`, `volumes ok` (or a message), `uses VOLUME BYTES`, `refused REASON MESSAGE`, `static CONTAINER…`, `sandbox IP`, `no-sandbox MESSAGE`,
 //! `removed`, `pulling C`, `pulled C`, `not-pulled C REASON MESSAGE`, `started C`,
 //! `not-started C REASON MESSAGE`, `exited C CODE`, `image C IMAGE`, `deadline SECONDS`,
 //! `has-probe C KIND PERIOD`, `probed C ATTEMPT KIND ok` (or an output, or `errored` and why), `has-hook C post-start`
@@ -19,6 +19,7 @@ use serde_json::json;
 
 use crate::kubelet::action::{Action, PullError, Pulled, StartError};
 use crate::kubelet::admission::Rejection;
+use crate::kubelet::eviction::Usage;
 use crate::kubelet::hook::HookKind;
 use crate::kubelet::mirror;
 use crate::kubelet::pod_worker::PodWorker;
@@ -59,6 +60,10 @@ impl Play {
         let now = Timestamp::from_second(words[0].parse().unwrap()).unwrap();
         match words[1] {
             "new" => self.begin(json!({"restartPolicy": words[2]}), &words[3..], now),
+            "with-volume" => {
+                let spec = json!({"restartPolicy": words[3], "volumes": [{"name": words[2], "emptyDir": {"sizeLimit": "1Mi"}}]});
+                self.begin(spec, &words[4..], now);
+            }
             "static" => {
                 self.begin(json!({}), &words[2..], now);
                 let annotations = [(mirror::SOURCE_ANNOTATION.to_owned(), "file".to_owned())];
@@ -88,6 +93,12 @@ impl Play {
         let worker = self.worker.as_mut().unwrap();
         let text = |from: usize| words[from..].join(" ");
         match words[0] {
+            "uses" => {
+                let used = (words[1].to_owned(), words[2].parse().unwrap());
+                worker.on_usage(&Usage { volumes: [used].into(), ..Usage::default() });
+            }
+            "volumes" if words[1] == "ok" => worker.on_volumes(Ok(())),
+            "volumes" => worker.on_volumes(Err(vec![text(1)])),
             "sandbox" => worker.on_sandbox(Ok(text(1)), now),
             "no-sandbox" => worker.on_sandbox(Err(text(1)), now),
             "removed" => worker.on_sandbox_removed(),
@@ -234,6 +245,7 @@ fn exit(exit_code: i32, now: Timestamp) -> ContainerStateTerminated {
 
 fn in_short(action: &Action) -> String {
     match action {
+        Action::MountVolumes => "mount volumes".into(),
         Action::CreateSandbox => "create sandbox".into(),
         Action::RemoveSandbox => "remove sandbox".into(),
         Action::DeletePod => "delete pod".into(),

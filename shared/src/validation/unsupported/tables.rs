@@ -26,10 +26,8 @@ const SERVICE: &[Unsupported] = &[
     ),
 ];
 
-const SERVICE_ACCOUNT: &[Unsupported] = &[
-    field("imagePullSecrets", "images are pulled without credentials yet"),
-    field("automountServiceAccountToken", "tokens are not mounted yet"),
-];
+const SERVICE_ACCOUNT: &[Unsupported] =
+    &[field("imagePullSecrets", "images are pulled without credentials yet")];
 
 const SECRET: &[Unsupported] =
     &[only("type", "kubernetes.io/service-account-token", "no token is put into the secret yet")];
