@@ -12,6 +12,7 @@ mod controller_manager;
 mod dns;
 pub mod images;
 pub mod kubelet;
+mod local_provisioner;
 pub mod machine;
 pub mod network;
 pub mod proxy;

@@ -14,6 +14,7 @@ mod hooks;
 mod image;
 mod launch;
 mod leftovers;
+mod local_volumes;
 mod logs;
 mod mounts;
 mod names;

@@ -12,6 +12,7 @@ use crate::validation::amount::Amount;
 
 pub mod matching;
 pub mod mounting;
+pub mod provisioner;
 pub mod provisioning;
 
 /// Set on a claim once its binding is complete.

@@ -7,6 +7,7 @@ mod components;
 mod hostile;
 mod many;
 mod network;
+mod persistent_volumes;
 mod restart;
 mod scheduling;
 mod services;
