@@ -15,7 +15,7 @@ use super::volumes::create_dir_all;
 impl Kubelet {
     /// Makes an empty volume at this path among the node's files; one that is there stays as it is.
     pub(crate) async fn make_volume_directory(&self, path: &str) -> Result<(), String> {
-        self.at(path, |node, below| create_dir_all(node, below)).await
+        self.at(path, create_dir_all).await
     }
 
     /// Removes the volume at this path with all that is in it; one that is gone is fine.
