@@ -31,7 +31,7 @@ use crate::component_log::ComponentLog;
 use crate::kubelet::{Component, ComponentContext, Components};
 use crate::network::{Listener, Outbound, PodNetwork};
 use crate::network_policy::Policies;
-use crate::{dns, metrics_server, network_policy, proxy, scheduler};
+use crate::{dns, local_provisioner, metrics_server, network_policy, proxy, scheduler};
 
 /// What the components are made of.
 pub(crate) struct Parts {
@@ -61,6 +61,7 @@ pub(crate) fn components(parts: &Arc<Parts>) -> Components {
     components.add("kube-scheduler", component(parts, kube_scheduler));
     components.add("coredns/coredns", component(parts, coredns));
     components.add("metrics-server/metrics-server", component(parts, metrics_server));
+    components.add("local-path-provisioner", component(parts, local_path_provisioner));
     add_node_components(&mut components, parts);
     components
 }
@@ -211,6 +212,14 @@ async fn coredns(parts: Arc<Parts>, container: Container) {
     let user = User::new("system:serviceaccount:kube-system:coredns", &groups);
     let client = Client::new(parts.context.server.clone(), user, "coredns");
     dns::run(client, container.network, container.log, parts.outbound.clone()).await;
+}
+
+/// The volumes that are directories of nodes.
+async fn local_path_provisioner(parts: Arc<Parts>, container: Container) {
+    let groups = ["system:serviceaccounts", "system:serviceaccounts:kube-system"];
+    let user = User::new("system:serviceaccount:kube-system:local-path-provisioner", &groups);
+    let client = Client::new(parts.context.server.clone(), user, "local-path-provisioner");
+    local_provisioner::run(client, parts.clock.clone(), parts.context.nodes.clone(), container.log).await;
 }
 
 /// The rules of the node that its container is on.

@@ -14,6 +14,7 @@ pub mod faults;
 pub mod images;
 pub mod ingress;
 pub mod kubelet;
+mod local_provisioner;
 pub mod machine;
 mod metrics_server;
 pub mod network;

@@ -4,19 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::stream::{self, BoxStream, StreamExt};
-use k8s_openapi::api::core::v1::{Binding, Node, ObjectReference, Pod};
+use k8s_openapi::api::core::v1::{
+    Binding, Node, ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod,
+};
+use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::json;
 use shared::apiserver::request::{ListOptions, Request};
 use shared::client::Client;
+use shared::persistent_volume::{BOUND_BY_CONTROLLER, SELECTED_NODE};
 use shared::recorder::Note;
-use shared::scheduler::{Action, Decision, PodReference, Scheduler};
+use shared::scheduler::{Action, ClaimWrite, Decision, PodReference, Scheduler};
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::ClusterClock;
 use crate::component_log::ComponentLog;
 use crate::pump::{EventSink, Tasks, Told, inform};
 
+/// How many collections are followed: nodes, pods, volumes, claims and classes.
+const COLLECTIONS: usize = 5;
 /// How many decisions are kept.
 const KEPT: usize = 1024;
 
@@ -95,6 +101,7 @@ impl DecisionLog {
 enum Input {
     Node(Told),
     Pod(Told),
+    Storage(Told),
     Bound(PodReference, Result<(), String>),
 }
 
@@ -107,7 +114,7 @@ struct Task {
     log: ComponentLog,
     inputs: mpsc::UnboundedSender<Input>,
     tasks: Tasks,
-    /// How many of the two collections were read whole.
+    /// How many of the collections were read whole.
     synced: usize,
 }
 
@@ -118,6 +125,10 @@ pub async fn run(client: Client, clock: Arc<ClusterClock>, decisions: Arc<Decisi
     let mut tasks = Tasks::default();
     tasks.spawn(inform::<Node, _>(client.clone(), everything(), inputs.clone(), Input::Node));
     tasks.spawn(inform::<Pod, _>(client.clone(), everything(), inputs.clone(), Input::Pod));
+    let (of_volumes, of_claims, of_classes) = (inputs.clone(), inputs.clone(), inputs.clone());
+    tasks.spawn(inform::<PersistentVolume, _>(client.clone(), everything(), of_volumes, Input::Storage));
+    tasks.spawn(inform::<PersistentVolumeClaim, _>(client.clone(), everything(), of_claims, Input::Storage));
+    tasks.spawn(inform::<StorageClass, _>(client.clone(), everything(), of_classes, Input::Storage));
     let events = EventSink::new(client.clone(), "default-scheduler", "");
     log.info("Starting Kubernetes Scheduler");
     let scheduler = Scheduler::new();
@@ -156,7 +167,10 @@ impl Task {
         match input {
             Input::Node(Told::Changed(change, object)) => self.scheduler.on_node(change, object, now),
             Input::Pod(Told::Changed(change, object)) => self.scheduler.on_pod(change, object, now),
-            Input::Node(Told::Synced) | Input::Pod(Told::Synced) => self.synced += 1,
+            Input::Storage(Told::Changed(change, object)) => self.scheduler.on_storage(change, &object, now),
+            Input::Node(Told::Synced) | Input::Pod(Told::Synced) | Input::Storage(Told::Synced) => {
+                self.synced += 1;
+            }
             Input::Bound(pod, outcome) => {
                 let actions = self.scheduler.on_bind_result(&pod, outcome, now);
                 self.carry_out(actions);
@@ -166,7 +180,7 @@ impl Task {
 
     /// Decides for the pods that wait, as long as there are any.
     fn step(&mut self) {
-        if self.synced < 2 {
+        if self.synced < COLLECTIONS {
             return;
         }
         loop {
@@ -184,6 +198,7 @@ impl Task {
             match action {
                 Action::Explain(decision) => self.decisions.keep(*decision),
                 Action::Bind { pod, node } => self.bind(pod, node),
+                Action::BindVolumes { pod, writes } => self.bind_volumes(pod, writes),
                 Action::MarkUnschedulable { pod, condition } => self.mark(pod, condition),
                 Action::Event { regarding, type_, reason, message, .. } => {
                     self.record(&regarding, type_, reason, message);
@@ -211,6 +226,24 @@ impl Task {
         });
     }
 
+    /// Writes what was decided of a pod's volumes; that they are bound is seen by watching.
+    fn bind_volumes(&mut self, pod: PodReference, writes: Vec<ClaimWrite>) {
+        let (client, inputs, log) = (self.client.clone(), self.inputs.clone(), self.log.clone());
+        self.tasks.spawn(async move {
+            for write in writes {
+                if let Err(status) = write_claim(&client, &pod, write).await {
+                    let why = status.message.unwrap_or_default();
+                    log.error(&format!(
+                        "\"Binding volumes failed\" pod=\"{}/{}\" err={why:?}",
+                        pod.namespace, pod.name
+                    ));
+                    let _ = inputs.send(Input::Bound(pod, Err(why)));
+                    return;
+                }
+            }
+        });
+    }
+
     fn mark(&mut self, pod: PodReference, condition: k8s_openapi::api::core::v1::PodCondition) {
         let client = self.client.clone();
         self.tasks.spawn(async move {
@@ -233,6 +266,35 @@ impl Task {
         let note = Note { regarding, type_, reason: reason.to_owned(), message };
         let events = self.events.clone();
         self.tasks.spawn(async move { events.record(&note).await });
+    }
+}
+
+/// `BindPodVolumes` of `pkg/scheduler/framework/plugins/volumebinding/binder.go`.
+async fn write_claim(
+    client: &Client,
+    pod: &PodReference,
+    write: ClaimWrite,
+) -> shared::apiserver::Result<()> {
+    let namespace = pod.namespace.as_str();
+    match write {
+        ClaimWrite::Provision { claim, node } => {
+            let patch = json!({ "metadata": { "annotations": { SELECTED_NODE: node } } });
+            client.merge::<PersistentVolumeClaim>(namespace, &claim, patch).await.map(drop)
+        }
+        ClaimWrite::Keep { claim, volume } => {
+            let found = client.get::<PersistentVolumeClaim>(namespace, &claim).await?;
+            let patch = json!({
+                "metadata": { "annotations": { BOUND_BY_CONTROLLER: "yes" } },
+                "spec": { "claimRef": {
+                    "apiVersion": "v1",
+                    "kind": "PersistentVolumeClaim",
+                    "namespace": namespace,
+                    "name": claim,
+                    "uid": found.metadata().uid,
+                }},
+            });
+            client.merge::<PersistentVolume>("", &volume, patch).await.map(drop)
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub mod kubelet;
 pub mod metrics;
 pub mod network_policy;
 pub mod outbound;
+pub mod persistent_volume;
 pub mod proxy;
 pub mod recorder;
 pub mod scheduler;

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use shared::apiserver::{VERSION, admission};
 use shared::dns::PORT;
+use shared::persistent_volume::provisioning::PROVISIONER;
 
 use crate::cluster::{CONTROL_PLANE, ClusterOptions, POD_NETWORK, StoreEngine, node_directory};
 use crate::dns::{HEALTH_PORT, READY_PORT};
@@ -33,6 +34,7 @@ pub(crate) fn write(node: &str, options: &ClusterOptions, secure_address: Socket
         pods.extend(control_plane(options, secure_address));
         pods.push(("coredns", coredns()));
         pods.push(("metrics-server", metrics_server()));
+        pods.push(("local-path-provisioner", local_path_provisioner()));
     }
     for (name, pod) in pods {
         let path = directory.join(format!("{name}.yaml"));
@@ -145,6 +147,18 @@ fn metrics_server() -> Value {
     pod["spec"]["priority"] = 2_000_000_000.into();
     let image = format!("{REGISTRY}/metrics-server/metrics-server:{METRICS_SERVER_VERSION}");
     pod["spec"]["containers"][0]["image"] = image.into();
+    pod
+}
+
+/// The local provisioner, which in a kind cluster is a Deployment in a namespace of its own.
+fn local_path_provisioner() -> Value {
+    let name = "local-path-provisioner";
+    let command = [name, "start", &format!("--provisioner-name={PROVISIONER}")].map(str::to_owned);
+    let mut pod = static_pod(name, command.to_vec(), "", None);
+    pod["metadata"]["labels"] = json!({ "app": name });
+    pod["spec"]["priorityClassName"] = "system-cluster-critical".into();
+    pod["spec"]["priority"] = 2_000_000_000.into();
+    pod["spec"]["containers"][0]["resources"] = json!({});
     pod
 }
 

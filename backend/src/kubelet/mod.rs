@@ -17,6 +17,7 @@ mod image;
 mod image_collection;
 mod launch;
 mod leftovers;
+mod local_volumes;
 mod logs;
 mod mounts;
 mod names;

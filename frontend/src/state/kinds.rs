@@ -45,7 +45,7 @@ pub fn find(api_version: &str, kind: &str) -> Option<&'static Kind> {
 }
 
 /// What the server serves and judges alone.
-const LEFT_TO_THE_SERVER: [(&str, &str); 8] = [
+const LEFT_TO_THE_SERVER: [(&str, &str); 11] = [
     ("v1", "Endpoints"),
     ("v1", "Event"),
     ("coordination.k8s.io/v1", "Lease"),
@@ -54,6 +54,9 @@ const LEFT_TO_THE_SERVER: [(&str, &str); 8] = [
     ("networking.k8s.io/v1", "Ingress"),
     ("networking.k8s.io/v1", "IngressClass"),
     ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("v1", "PersistentVolume"),
+    ("v1", "PersistentVolumeClaim"),
+    ("storage.k8s.io/v1", "StorageClass"),
 ];
 
 /// Whether the server serves a kind that the page cannot decode.

@@ -7,11 +7,13 @@ use std::fmt;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    self as core, ConfigMap, Endpoints, Namespace, Node, Pod, Secret, Service, ServiceAccount,
+    self as core, ConfigMap, Endpoints, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod,
+    Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1 as events;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
+use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{ListableResource, Metadata, Resource};
 use serde::Serialize;
@@ -288,6 +290,16 @@ pub static KINDS: &[Kind] = &[
         ..kind::<Node>("node", false)
     },
     Kind {
+        short_names: &["pvc"],
+        subresources: &[STATUS],
+        ..kind::<PersistentVolumeClaim>("persistentvolumeclaim", true)
+    },
+    Kind {
+        short_names: &["pv"],
+        subresources: &[STATUS],
+        ..kind::<PersistentVolume>("persistentvolume", false)
+    },
+    Kind {
         short_names: &["po"],
         categories: &["all"],
         subresources: &[
@@ -337,6 +349,7 @@ pub static KINDS: &[Kind] = &[
     kind::<IngressClass>("ingressclass", false),
     Kind { short_names: &["ing"], subresources: &[STATUS], ..kind::<Ingress>("ingress", true) },
     Kind { short_names: &["netpol"], ..kind::<NetworkPolicy>("networkpolicy", true) },
+    Kind { short_names: &["sc"], ..kind::<StorageClass>("storageclass", false) },
 ];
 
 /// Kinds that are served and never stored, as they are measured when they are asked for; to be read only.

@@ -15,20 +15,26 @@ use super::user::Caller;
 use super::{ApiServer, Result};
 
 pub(crate) mod default_ingress_class;
+mod default_storage_class;
 mod default_toleration_seconds;
 mod namespace_lifecycle;
 mod node_restriction;
+mod persistent_volume_claim_resize;
 mod priority;
 pub mod service_account;
+mod storage_object_in_use_protection;
 
 /// The plugins under upstream's names, in the order in which new objects meet them.
-pub const PLUGINS: [&str; 6] = [
+pub const PLUGINS: [&str; 9] = [
     "NamespaceLifecycle",
     "ServiceAccount",
     "NodeRestriction",
     "Priority",
     "DefaultTolerationSeconds",
     "DefaultIngressClass",
+    "DefaultStorageClass",
+    "StorageObjectInUseProtection",
+    "PersistentVolumeClaimResize",
 ];
 
 impl ApiServer {
@@ -44,7 +50,10 @@ impl ApiServer {
         node_restriction::admit_create(caller, target, object)?;
         priority::admit(target, object)?;
         default_toleration_seconds::admit(object);
-        default_ingress_class::admit(self, target, object).await
+        default_ingress_class::admit(self, target, object).await?;
+        default_storage_class::admit(self, object).await?;
+        storage_object_in_use_protection::admit(object);
+        Ok(())
     }
 
     /// Every plugin that looks at bindings.
@@ -53,7 +62,7 @@ impl ApiServer {
     }
 
     /// Every plugin that looks at changes.
-    pub(crate) fn admit_update(
+    pub(crate) async fn admit_update(
         &self,
         caller: &Caller,
         target: &Target,
@@ -63,6 +72,7 @@ impl ApiServer {
         node_restriction::admit_update(caller, target, old)?;
         if target.subresource.is_none() {
             default_toleration_seconds::admit(new);
+            persistent_volume_claim_resize::admit(self, target, new, old).await?;
         }
         Ok(())
     }

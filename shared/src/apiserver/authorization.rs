@@ -42,6 +42,11 @@ const METRICS: Subject = Named("system:serviceaccount:kube-system:metrics-server
 /// What holds connections to policies; its role is that of `install.yaml` in kubernetes-sigs/kube-network-policies.
 const POLICIES: Subject = Named("system:serviceaccount:kube-system:kube-network-policies");
 const KUBELETS: Subject = Group(NODES);
+/// The provisioner of volumes on nodes, whose role is that of rancher/local-path-provisioner.
+const PROVISIONER: Subject = Named("system:serviceaccount:kube-system:local-path-provisioner");
+const VOLUMES: &[&str] = &["persistentvolumes", "persistentvolumeclaims"];
+const CLASSES: &[&str] = &["storageclasses"];
+const STORAGE: &str = "storage.k8s.io";
 
 static RULES: &[Rule] = &[
     Rule {
@@ -137,6 +142,40 @@ static RULES: &[Rule] = &[
         group: "coordination.k8s.io",
         resources: &["leases"],
     },
+    Rule { subject: SCHEDULER, verbs: READ, group: "", resources: VOLUMES },
+    Rule { subject: SCHEDULER, verbs: READ, group: STORAGE, resources: CLASSES },
+    Rule { subject: SCHEDULER, verbs: &[Patch, Update], group: "", resources: VOLUMES },
+    Rule { subject: CONTROLLERS, verbs: READ, group: "", resources: VOLUMES },
+    Rule { subject: CONTROLLERS, verbs: READ, group: STORAGE, resources: CLASSES },
+    Rule { subject: CONTROLLERS, verbs: &[Create, Patch, Update, Delete], group: "", resources: VOLUMES },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Patch, Update],
+        group: "",
+        resources: &["persistentvolumes/status", "persistentvolumeclaims/status"],
+    },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Verb::DeleteCollection],
+        group: "",
+        resources: &["persistentvolumeclaims"],
+    },
+    Rule { subject: PROVISIONER, verbs: READ, group: "", resources: &["nodes"] },
+    Rule { subject: PROVISIONER, verbs: READ, group: "", resources: VOLUMES },
+    Rule { subject: PROVISIONER, verbs: READ, group: STORAGE, resources: CLASSES },
+    Rule {
+        subject: PROVISIONER,
+        verbs: &[Create, Patch, Update, Delete],
+        group: "",
+        resources: &["persistentvolumes"],
+    },
+    Rule {
+        subject: PROVISIONER,
+        verbs: &[Patch, Update],
+        group: "",
+        resources: &["persistentvolumeclaims", "persistentvolumeclaims/status", "persistentvolumes/status"],
+    },
+    Rule { subject: PROVISIONER, verbs: RECORD, group: "", resources: &["events"] },
     Rule { subject: PROXY, verbs: READ, group: "", resources: &["services", "nodes"] },
     Rule { subject: PROXY, verbs: FOLLOW, group: "discovery.k8s.io", resources: &["endpointslices"] },
     Rule { subject: PROXY, verbs: RECORD, group: "", resources: &["events"] },
@@ -164,6 +203,7 @@ static RULES: &[Rule] = &[
     Rule { subject: POLICIES, verbs: FOLLOW, group: "networking.k8s.io", resources: &["networkpolicies"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["nodes", "pods", "services"] },
     Rule { subject: KUBELETS, verbs: READ, group: "", resources: &["configmaps", "secrets"] },
+    Rule { subject: KUBELETS, verbs: READ, group: "", resources: VOLUMES },
     Rule { subject: KUBELETS, verbs: &[Create], group: "", resources: &["serviceaccounts/token"] },
     Rule { subject: KUBELETS, verbs: &[Create, Update, Patch], group: "", resources: &["nodes"] },
     Rule {

@@ -1,7 +1,7 @@
 //! What must exist in a cluster before anyone asks for it: the four namespaces, their default
 //! accounts, the `kubernetes` Service with its endpoints, which are the API server itself
-//! (`pkg/controlplane`, `pkg/controlplane/reconcilers/endpointsadapter.go` of kubernetes/kubernetes), and the
-//! Service and the account of its DNS (`cmd/kubeadm/app/phases/addons/dns/manifests.go`).
+//! (`pkg/controlplane`, `pkg/controlplane/reconcilers/endpointsadapter.go` of kubernetes/kubernetes), the Service
+//! and the account of its DNS (`cmd/kubeadm/app/phases/addons/dns/manifests.go`), and a class of volumes.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,6 +19,7 @@ use crate::api::object::ApiObject;
 use crate::api::status;
 use crate::controllers::endpoint_slice::SERVICE_NAME;
 use crate::controllers::endpoint_slice_mirroring::SKIP_MIRROR;
+use crate::persistent_volume::provisioning::standard_class;
 use crate::{dns, ingress};
 
 use super::admission::default_ingress_class::DEFAULT_CLASS;
@@ -61,6 +62,7 @@ impl ApiServer {
         .await?;
         self.create_missing(account("coredns", "kube-system")).await?;
         self.create_missing(own_ingress_class()).await?;
+        self.create_missing(standard_class()).await?;
         match self.create_missing(dns_service()).await {
             // Someone else's Service has the address. A cluster without names can be mended, one that does
             // not start cannot.

@@ -80,7 +80,7 @@ impl ApiServer {
         mut new: Box<dyn ApiObject>,
     ) -> Result<Option<SharedObject>> {
         let insists = check_version(target, &*new, &old)?;
-        self.complete(caller, target, &mut *new, &old)?;
+        self.complete(caller, target, &mut *new, &old).await?;
         let mut claims = self.reallocate_addresses(target, &mut *new, old.body(), options.dry_run).await?;
         let written = match check_change(target, &*new, &old, warnings) {
             Ok(()) => self.write_over(target, options, (old, item), new, &mut claims).await,
@@ -120,7 +120,7 @@ impl ApiServer {
     }
 
     /// Defaults, keeps what may not change, and admits.
-    fn complete(
+    async fn complete(
         &self,
         caller: &Caller,
         target: &Target,
@@ -135,7 +135,7 @@ impl ApiServer {
             "ephemeralcontainers" => strategy::prepare_for_ephemeral_containers(new, old.body()),
             _ => strategy::prepare_for_status_update(new, old.body()),
         }
-        self.admit_update(caller, target, new, old.body())
+        self.admit_update(caller, target, new, old.body()).await
     }
 
     /// Removes an object whose last finalizer went.

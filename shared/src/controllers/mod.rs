@@ -19,11 +19,14 @@ use crate::informer::Change;
 pub mod endpoint_slice;
 pub mod endpoint_slice_mirroring;
 pub mod endpoints;
+pub mod ephemeral_volume;
 pub mod namespace;
 pub mod node_ipam;
+pub mod persistent_volume_binder;
 pub mod root_ca_cert_publisher;
 pub mod service_account;
 pub mod service_load_balancer;
+pub mod volume_protection;
 
 mod own_writes;
 mod pod_endpoint;
@@ -74,6 +77,10 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(endpoint_slice_mirroring::EndpointSliceMirroringController::default()),
         Box::new(endpoints::EndpointsController::default()),
         Box::new(service_load_balancer::ServiceLoadBalancerController::default()),
+        Box::new(persistent_volume_binder::PersistentVolumeBinder::default()),
+        Box::new(volume_protection::ClaimProtectionController::default()),
+        Box::new(volume_protection::VolumeProtectionController::default()),
+        Box::new(ephemeral_volume::EphemeralVolumeController::default()),
     ]
 }
 

@@ -10,6 +10,7 @@ mod ingress_class;
 mod namespace;
 mod network_policy;
 mod node;
+mod persistent_volume;
 mod pod;
 mod quantity;
 mod secret;
@@ -23,6 +24,7 @@ pub(crate) use namespace::label_with_name;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{IngressClass, NetworkPolicy};
+use k8s_openapi::api::storage::v1::StorageClass;
 
 use crate::api::object::ApiObject;
 
@@ -37,12 +39,15 @@ const KINDS: &[fn(&mut dyn ApiObject)] = &[
     apply_to::<core::Endpoints>,
     apply_to::<core::Namespace>,
     apply_to::<core::Node>,
+    apply_to::<core::PersistentVolume>,
+    apply_to::<core::PersistentVolumeClaim>,
     apply_to::<core::Pod>,
     apply_to::<core::Secret>,
     apply_to::<core::Service>,
     apply_to::<EndpointSlice>,
     apply_to::<IngressClass>,
     apply_to::<NetworkPolicy>,
+    apply_to::<StorageClass>,
 ];
 
 fn apply_to<K: Defaults>(object: &mut dyn ApiObject) {

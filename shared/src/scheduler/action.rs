@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::PodCondition;
 
 use super::decision::{Decision, PodReference};
+use super::storage::ClaimWrite;
 
 /// Something to do, in the order in which it was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,14 @@ pub enum Action {
         pod: PodReference,
         /// The node's name.
         node: String,
+    },
+    /// Write of these claims and volumes what was decided. Refusals go to [`super::Scheduler::on_bind_result`];
+    /// what became of it is seen by watching, and leads to [`Action::Bind`].
+    BindVolumes {
+        /// The pod whose claims they are.
+        pod: PodReference,
+        /// What is to be written.
+        writes: Vec<ClaimWrite>,
     },
     /// Patch this condition into the pod's status.
     MarkUnschedulable {

@@ -18,6 +18,15 @@ pub enum ClusterEvent<'a> {
     },
     /// A pod that had a node went, ended, or gave back what it was assumed to take.
     AssignedPodDeleted(&'a PodInfo),
+    /// A claim appeared or changed.
+    Claim {
+        /// Its namespace.
+        namespace: &'a str,
+        /// Its name.
+        name: &'a str,
+    },
+    /// A volume or a class of volumes appeared or changed.
+    Volume,
     /// The waiting pod itself changed.
     TargetPod {
         /// The pod before.

@@ -44,6 +44,7 @@ fn kinds(actions: &[Action]) -> Vec<String> {
     let kind = |action: &Action| match action {
         Action::Explain(_) => "explain".to_owned(),
         Action::Bind { node, .. } => format!("bind {node}"),
+        Action::BindVolumes { .. } => "bind volumes".to_owned(),
         Action::MarkUnschedulable { condition, .. } => {
             format!("mark {}", condition.reason.as_deref().unwrap_or(""))
         }

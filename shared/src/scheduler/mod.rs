@@ -15,6 +15,7 @@ pub mod queue;
 pub mod resources;
 mod scheduler_loop;
 pub mod snapshot;
+pub mod storage;
 pub mod typed;
 
 #[cfg(test)]
@@ -24,6 +25,8 @@ mod loop_tests;
 #[cfg(test)]
 mod queue_tests;
 #[cfg(test)]
+mod storage_tests;
+#[cfg(test)]
 mod tests;
 
 pub use crate::informer::Change;
@@ -32,3 +35,4 @@ pub use decision::{Decision, Outcome, PodReference};
 pub use framework::schedule;
 pub use scheduler_loop::{PODS_PER_STEP, SCHEDULER_NAME, Scheduler};
 pub use snapshot::Snapshot;
+pub use storage::ClaimWrite;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Node, Pod};
 
 use super::action::Action;
@@ -16,12 +16,16 @@ use super::hints::ClusterEvent;
 use super::plugins::scheduling_gates::is_gated;
 use super::queue::{QueuedPod, SchedulingQueue};
 use super::snapshot::{PodInfo, Snapshot, assigned_node, is_terminated, pod_uid};
+use super::storage::ClaimWrite;
 use super::typed::Typed;
 use crate::api::object::SharedObject;
 use crate::informer::Change;
 
 /// The name under which this scheduler is known to pods (`spec.schedulerName`).
 pub const SCHEDULER_NAME: &str = "default-scheduler";
+
+/// How long the volumes of a pod may take to be bound (`bindTimeoutSeconds`).
+const VOLUMES_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
 
 /// How many pods one [`Scheduler::step`] looks at, at most.
 pub const PODS_PER_STEP: usize = 32;
@@ -36,15 +40,30 @@ pub struct Scheduler {
     queue: SchedulingQueue,
     /// Pods whose binding was asked for and not yet seen; they count on their node already.
     assumed: BTreeMap<String, QueuedPod>,
+    /// Of those, the ones that wait for their volumes, and since when.
+    binding: BTreeMap<String, Binding>,
     /// The uid of each pod by `namespace/name`, to notice one that took another's name.
     uids: BTreeMap<String, String>,
     pending: Vec<Action>,
 }
 
+/// What a pod waits for before it is bound.
+#[derive(Clone, Debug)]
+struct Binding {
+    node: String,
+    writes: Vec<ClaimWrite>,
+    until: Timestamp,
+    /// Whether the choice of the node was seen on its claims.
+    seen: bool,
+}
+
 impl Scheduler {
     /// A scheduler that knows of nothing yet.
     pub fn new() -> Scheduler {
-        Scheduler::default()
+        let mut scheduler = Scheduler::default();
+        // Volumes are told of, though there may be none.
+        scheduler.snapshot.storage_mut();
+        scheduler
     }
 
     /// What it knows of the cluster, assumed pods included.
@@ -93,6 +112,51 @@ impl Scheduler {
         }
     }
 
+    /// Takes in an event of the watches on PersistentVolumes, claims and StorageClasses; other objects are
+    /// ignored. Before any is told of, nothing is judged by them.
+    pub fn on_storage(&mut self, change: Change, object: &SharedObject, now: Timestamp) {
+        self.snapshot.storage_mut().learn(change, object);
+        self.look_at_bindings(now);
+        if change == Change::Deleted {
+            return;
+        }
+        let claim = ClusterEvent::Claim { namespace: object.namespace(), name: object.name() };
+        let event = if object.namespace().is_empty() { ClusterEvent::Volume } else { claim };
+        self.queue.on_event(&event, now);
+    }
+
+    /// Goes on with the pods whose volumes are bound, and gives up those whose volumes will not be.
+    fn look_at_bindings(&mut self, now: Timestamp) {
+        let waiting: Vec<String> = self.binding.keys().cloned().collect();
+        for uid in waiting {
+            let (Some(binding), Some(queued)) = (self.binding.get_mut(&uid), self.assumed.get(&uid)) else {
+                self.binding.remove(&uid);
+                continue;
+            };
+            let storage = self.snapshot.storage_mut();
+            let selected = storage.are_selected(&queued.pod, &binding.writes);
+            let refused = binding.seen && !selected;
+            binding.seen |= selected;
+            let reference = pod_reference(&queued.pod);
+            let why = match storage.are_bound(&queued.pod, &binding.writes) {
+                Ok(true) => {
+                    storage.forget(&queued.pod);
+                    let node = binding.node.clone();
+                    self.binding.remove(&uid);
+                    self.pending.push(Action::Bind { pod: reference, node });
+                    continue;
+                }
+                Ok(false) if refused => "provisioning failed for PVC".to_owned(),
+                Ok(false) if now >= binding.until => "timed out waiting for the condition".to_owned(),
+                Ok(false) => continue,
+                Err(why) => why,
+            };
+            let actions =
+                self.on_refused(&reference, &format!("running PreBind plugin \"VolumeBinding\": {why}"), now);
+            self.pending.extend(actions);
+        }
+    }
+
     /// A pod has a node: what was assumed is confirmed, or somebody else bound it.
     fn on_assigned(&mut self, pod: PodInfo, now: Timestamp) {
         self.queue.remove(&pod.uid);
@@ -107,7 +171,10 @@ impl Scheduler {
     /// A pod is gone or has ended: its place is free.
     fn forget(&mut self, uid: &str, now: Timestamp) {
         self.queue.remove(uid);
-        self.assumed.remove(uid);
+        self.binding.remove(uid);
+        if let Some(queued) = self.assumed.remove(uid) {
+            self.snapshot.storage_mut().forget(&queued.pod);
+        }
         if let Some(gone) = self.snapshot.remove_pod(uid) {
             self.queue.on_event(&ClusterEvent::AssignedPodDeleted(&gone), now);
         }
@@ -124,6 +191,7 @@ impl Scheduler {
     /// `entropy` breaks ties between nodes.
     pub fn step(&mut self, now: Timestamp, entropy: u64) -> Vec<Action> {
         self.queue.flush(now);
+        self.look_at_bindings(now);
         let mut actions = std::mem::take(&mut self.pending);
         for cycle in 0..PODS_PER_STEP as u64 {
             let Some(queued) = self.queue.pop() else { break };
@@ -144,8 +212,8 @@ impl Scheduler {
         match outcome {
             Outcome::Bound { node } => {
                 self.snapshot.set_pod(PodInfo::new(&queued.pod, &node));
-                self.assumed.insert(reference.uid.clone(), queued);
-                actions.push(Action::Bind { pod: reference, node });
+                actions.push(self.bind(&queued.pod, reference.clone(), node, now));
+                self.assumed.insert(reference.uid, queued);
             }
             Outcome::Unschedulable { message, plugins } => {
                 actions.push(Action::failed(reference, &message));
@@ -154,6 +222,19 @@ impl Scheduler {
             }
         }
         actions
+    }
+
+    /// Binds the pod, or first its volumes.
+    fn bind(&mut self, pod: &Pod, reference: PodReference, node: String, now: Timestamp) -> Action {
+        let writes = self.snapshot.storage().zip(self.snapshot.node(&node)).and_then(|(storage, info)| {
+            storage.find(pod, info.node()).ok().filter(|writes| !writes.is_empty())
+        });
+        let Some(writes) = writes else { return Action::Bind { pod: reference, node } };
+        self.snapshot.storage_mut().assume(pod, &writes);
+        let until = now.checked_add(VOLUMES_TIMEOUT).unwrap_or(Timestamp::MAX);
+        let binding = Binding { node, writes: writes.clone(), until, seen: false };
+        self.binding.insert(reference.uid.clone(), binding);
+        Action::BindVolumes { pod: reference, writes }
     }
 
     /// What became of an [`Action::Bind`]: done, or refused with the API server's message.
@@ -175,20 +256,34 @@ impl Scheduler {
     }
 
     fn on_bind_refused(&mut self, pod: &PodReference, refusal: &str, now: Timestamp) -> Vec<Action> {
+        let (plugin, point) = match self.binding.contains_key(&pod.uid) {
+            true => ("VolumeBinding", "PreBind"),
+            false => ("DefaultBinder", "Bind"),
+        };
+        self.on_refused(pod, &format!("running {point} plugin {plugin:?}: {refusal}"), now)
+    }
+
+    /// The pod gives back what it was assumed to take, and is tried again later.
+    fn on_refused(&mut self, pod: &PodReference, message: &str, now: Timestamp) -> Vec<Action> {
+        self.binding.remove(&pod.uid);
         let Some(queued) = self.assumed.remove(&pod.uid) else { return Vec::new() };
+        self.snapshot.storage_mut().forget(&queued.pod);
         if let Some(freed) = self.snapshot.remove_pod(&pod.uid) {
             self.queue.on_event(&ClusterEvent::AssignedPodDeleted(&freed), now);
         }
-        let message = format!("running Bind plugin \"DefaultBinder\": {refusal}");
-        let mut actions = vec![Action::failed(pod.clone(), &message)];
-        actions.extend(mark(&queued.pod, SCHEDULER_ERROR, &message, now));
+        let mut actions = vec![Action::failed(pod.clone(), message)];
+        actions.extend(mark(&queued.pod, SCHEDULER_ERROR, message, now));
         self.queue.return_after_error(queued, now);
         actions
     }
 
     /// When the next [`Scheduler::step`] has something to do; `None` until the next event.
     pub fn next_wakeup(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.pending.is_empty() { self.queue.next_wakeup(now) } else { Some(now) }
+        if !self.pending.is_empty() {
+            return Some(now);
+        }
+        let bindings = self.binding.values().map(|binding| binding.until);
+        self.queue.next_wakeup(now).into_iter().chain(bindings).min()
     }
 }
 

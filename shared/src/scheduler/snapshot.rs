@@ -11,8 +11,10 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 
 use super::host_ports::{HostPort, HostPorts, host_ports};
 use super::resources::{PODS, Resources, non_zero_pod_requests, pod_requests};
+use super::storage::Storage;
 use super::typed::Typed;
 use crate::api::object::SharedObject;
+use crate::persistent_volume::claims_of;
 
 /// What a pod that has a node takes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct PodInfo {
     pub non_zero_requests: Resources,
     /// The ports of the node that it takes.
     pub host_ports: Vec<HostPort>,
+    /// The claims that it uses, in its namespace.
+    pub claims: Vec<String>,
 }
 
 impl PodInfo {
@@ -47,6 +51,7 @@ impl PodInfo {
             requests: pod_requests(pod),
             non_zero_requests: non_zero_pod_requests(pod),
             host_ports: host_ports(pod),
+            claims: claims_of(pod),
         }
     }
 }
@@ -169,6 +174,7 @@ pub struct Snapshot {
     nodes: BTreeMap<String, NodeInfo>,
     pods: BTreeMap<String, Arc<PodInfo>>,
     image_nodes: BTreeMap<String, usize>,
+    storage: Option<Storage>,
 }
 
 impl Snapshot {
@@ -201,6 +207,16 @@ impl Snapshot {
     /// What is known of a pod that has a node, or is assumed to have one.
     pub fn pod(&self, uid: &str) -> Option<&PodInfo> {
         self.pods.get(uid).map(Arc::as_ref)
+    }
+
+    /// What is known of volumes; `None` where nobody tells of them, so that nothing is judged by them.
+    pub fn storage(&self) -> Option<&Storage> {
+        self.storage.as_ref()
+    }
+
+    /// The same, to be told of changes.
+    pub(super) fn storage_mut(&mut self) -> &mut Storage {
+        self.storage.get_or_insert_default()
     }
 
     /// On how many nodes an image lies.

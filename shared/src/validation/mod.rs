@@ -25,11 +25,14 @@ mod lease;
 mod namespace;
 mod network_policy;
 mod node;
+mod persistent_volume;
+mod persistent_volume_claim;
 pub(crate) mod pod;
 pub mod pod_log_options;
 mod secret;
 mod service;
 mod service_account;
+mod storage_class;
 
 pub mod unsupported;
 pub mod warnings;
@@ -48,6 +51,7 @@ use k8s_openapi::api::{
     discovery::v1::EndpointSlice,
     events::v1 as events,
     networking::v1::{Ingress, IngressClass, NetworkPolicy},
+    storage::v1::StorageClass,
 };
 
 use crate::api::object::ApiObject;
@@ -86,6 +90,8 @@ macro_rules! of_every_kind {
             $rule::<core::Event>,
             $rule::<core::Namespace>,
             $rule::<core::Node>,
+            $rule::<core::PersistentVolume>,
+            $rule::<core::PersistentVolumeClaim>,
             $rule::<core::Pod>,
             $rule::<core::Secret>,
             $rule::<core::Service>,
@@ -96,6 +102,7 @@ macro_rules! of_every_kind {
             $rule::<Ingress>,
             $rule::<IngressClass>,
             $rule::<NetworkPolicy>,
+            $rule::<StorageClass>,
         ]
     };
 }

@@ -88,8 +88,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
         "spec.volumes[*].projected.sources[*].podCertificate",
         "no certificates are issued to pods yet; a pod that needs one does not start",
     ),
-    field("spec.volumes[*].persistentVolumeClaim", "persistent volumes are not mounted yet"),
-    field("spec.volumes[*].ephemeral", "persistent volumes are not mounted yet"),
     field("spec.volumes[*].image", "image volumes are not mounted yet"),
     field(
         "spec.volumes[*].emptyDir.medium",

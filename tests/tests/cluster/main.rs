@@ -11,6 +11,7 @@ mod images;
 mod ingress;
 mod many;
 mod network;
+mod persistent_volumes;
 mod policies;
 mod programs;
 mod restart;

@@ -40,7 +40,7 @@ impl VolumeKind for HostPath {
 }
 
 /// Makes sure that what the type wants lies at the path below the node's directory.
-fn make_ready(node: &Path, below: &Path, shown: &str, type_: &str) -> Result<(), String> {
+pub(super) fn make_ready(node: &Path, below: &Path, shown: &str, type_: &str) -> Result<(), String> {
     let said = |error: io::Error| format!("hostPath {shown}: {error}");
     let node = open_ambient_dir(node, ambient_authority()).map_err(said)?;
     let found =

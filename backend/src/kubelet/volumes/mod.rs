@@ -23,6 +23,7 @@ mod empty_dir;
 mod host_path;
 pub(super) mod objects;
 mod payload;
+mod persistent_volume_claim;
 mod tokens;
 mod view;
 
@@ -30,7 +31,8 @@ pub(super) use host_path::create_dir_all;
 use view::View;
 
 /// Every kind of volume that a node here can set up.
-static KINDS: &[&dyn VolumeKind] = &[&payload::Payload, &empty_dir::EmptyDir, &host_path::HostPath];
+static KINDS: &[&dyn VolumeKind] =
+    &[&payload::Payload, &empty_dir::EmptyDir, &host_path::HostPath, &persistent_volume_claim::Claim];
 
 /// A kind of volume.
 trait VolumeKind: Sync {

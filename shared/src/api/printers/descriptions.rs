@@ -115,3 +115,37 @@ pub(super) const INGRESS_PORTS: &str = "Ports of TLS configurations that open";
 pub(super) const INGRESS_CLASS_CONTROLLER: &str = "Controller that is responsible for handling this class";
 /// An IngressClass's parameters.
 pub(super) const INGRESS_CLASS_PARAMETERS: &str = "A reference to a resource with additional parameters";
+/// `PersistentVolumeSpec.capacity`.
+pub(super) const VOLUME_CAPACITY: &str = "capacity is the description of the persistent volume's resources and capacity. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#capacity";
+/// `PersistentVolumeSpec.accessModes`.
+pub(super) const VOLUME_ACCESS_MODES: &str = "accessModes contains all ways the volume can be mounted. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#access-modes";
+/// `PersistentVolumeSpec.persistentVolumeReclaimPolicy`.
+pub(super) const VOLUME_RECLAIM_POLICY: &str = "persistentVolumeReclaimPolicy defines what happens to a persistent volume when released from its claim. Valid options are Retain (default for manually created PersistentVolumes), Delete (default for dynamically provisioned PersistentVolumes), and Recycle (deprecated). Recycle must be supported by the volume plugin underlying this PersistentVolume. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#reclaiming";
+/// `PersistentVolumeStatus.phase`.
+pub(super) const VOLUME_PHASE: &str = "phase indicates if a volume is available, bound to a claim, or released by a claim. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#phase";
+/// `PersistentVolumeSpec.claimRef`.
+pub(super) const VOLUME_CLAIM: &str = "claimRef is part of a bi-directional binding between PersistentVolume and PersistentVolumeClaim. Expected to be non-nil when bound. claim.VolumeName is the authoritative bind between PV and PVC. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#binding";
+/// `PersistentVolumeStatus.reason`.
+pub(super) const VOLUME_REASON: &str = "reason is a brief CamelCase string that describes any failure and is meant for machine parsing and tidy display in the CLI.";
+/// `PersistentVolumeSpec.volumeMode`.
+pub(super) const VOLUME_MODE: &str = "volumeMode defines if a volume is intended to be used with a formatted filesystem or to remain in raw block state. Value of Filesystem is implied when not included in spec.";
+/// `PersistentVolumeClaimStatus.phase`.
+pub(super) const CLAIM_PHASE: &str = "phase represents the current phase of PersistentVolumeClaim.";
+/// `PersistentVolumeClaimSpec.volumeName`.
+pub(super) const CLAIM_VOLUME: &str =
+    "volumeName is the binding reference to the PersistentVolume backing this claim.";
+/// `PersistentVolumeClaimStatus.capacity`.
+pub(super) const CLAIM_CAPACITY: &str = "capacity represents the actual resources of the underlying volume.";
+/// `PersistentVolumeClaimStatus.accessModes`.
+pub(super) const CLAIM_ACCESS_MODES: &str = "accessModes contains the actual access modes the volume backing the PVC has. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#access-modes-1";
+/// `PersistentVolumeClaimSpec.volumeMode`.
+pub(super) const CLAIM_MODE: &str = "volumeMode defines what type of volume is required by the claim. Value of Filesystem is implied when not included in claim spec.";
+/// `StorageClass.provisioner`.
+pub(super) const CLASS_PROVISIONER: &str = "provisioner indicates the type of the provisioner.";
+/// `StorageClass.reclaimPolicy`.
+pub(super) const CLASS_RECLAIM_POLICY: &str = "reclaimPolicy controls the reclaimPolicy for dynamically provisioned PersistentVolumes of this storage class. Defaults to Delete.";
+/// `StorageClass.volumeBindingMode`.
+pub(super) const CLASS_BINDING_MODE: &str = "volumeBindingMode indicates how PersistentVolumeClaims should be provisioned and bound.  When unset, VolumeBindingImmediate is used. This field is only honored by servers that enable the VolumeScheduling feature.";
+/// `StorageClass.allowVolumeExpansion`.
+pub(super) const CLASS_EXPANSION: &str =
+    "allowVolumeExpansion shows whether the storage class allow volume expand.";

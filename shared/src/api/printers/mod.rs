@@ -26,6 +26,7 @@ mod metrics;
 mod namespace;
 mod network_policy;
 mod node;
+mod persistent_volume;
 mod pod;
 mod pod_status;
 mod replica_set;
@@ -103,6 +104,9 @@ static PRINTERS: &[Printer] = &[
     endpoint_slice::PRINTER,
     config_map::PRINTER,
     secret::PRINTER,
+    persistent_volume::VOLUME_PRINTER,
+    persistent_volume::CLAIM_PRINTER,
+    persistent_volume::CLASS_PRINTER,
     event::PRINTER,
     event::EVENTS_PRINTER,
     lease::PRINTER,

@@ -1,11 +1,13 @@
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Endpoints, Event, Namespace, Node, PersistentVolume, Pod, Secret, Service, ServiceAccount,
+    ConfigMap, Endpoints, Event, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, PodTemplate,
+    Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1::Event as EventsEvent;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
+use k8s_openapi::api::storage::v1::StorageClass;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -317,6 +319,18 @@ fn endpoint_slices_should_show_ports_and_addresses() {
 }
 
 #[test]
+fn volumes_claims_and_classes_should_show_what_they_are_bound_to() {
+    let volume = "{metadata: {name: v}, spec: {capacity: {storage: 1024Mi}, accessModes: [ReadWriteMany, ReadWriteOnce], persistentVolumeReclaimPolicy: Delete, claimRef: {namespace: d, name: c}, storageClassName: s, volumeMode: Filesystem}, status: {phase: Bound}}";
+    assert_eq!(cells::<PersistentVolume>(volume), "v|1Gi|RWO,RWX|Delete|Bound|d/c|s|<unset>||60m|Filesystem");
+    let waiting = "{metadata: {name: c}, spec: {storageClassName: s, resources: {requests: {storage: 1Gi}}}, status: {phase: Pending}}";
+    assert_eq!(cells::<PersistentVolumeClaim>(waiting), "c|Pending||||s|<unset>|60m|<unset>");
+    let bound = "{metadata: {name: c}, spec: {volumeName: v, volumeMode: Filesystem}, status: {phase: Bound, accessModes: [ReadWriteOncePod], capacity: {storage: 2Gi}}}";
+    assert_eq!(cells::<PersistentVolumeClaim>(bound), "c|Bound|v|2Gi|RWOP||<unset>|60m|Filesystem");
+    let class = "{metadata: {name: s, annotations: {storageclass.kubernetes.io/is-default-class: 'true'}}, provisioner: a/b, volumeBindingMode: Immediate}";
+    assert_eq!(cells::<StorageClass>(class), "s (default)|a/b|Delete|Immediate|false|60m");
+}
+
+#[test]
 fn events_of_both_groups_should_show_the_same() {
     let core = "
 metadata: {name: web.1}
@@ -426,9 +440,9 @@ fn ingresses_should_show_their_hosts_and_where_they_are() {
 
 #[test]
 fn kinds_without_columns_should_show_when_they_were_created() {
-    let names: Vec<_> = columns("v1", "PersistentVolume").iter().map(|column| column.name).collect();
+    let names: Vec<_> = columns("v1", "PodTemplate").iter().map(|column| column.name).collect();
     assert_eq!(names, ["Name", "Created At"]);
-    assert_eq!(cells::<PersistentVolume>("{metadata: {name: v}}"), "v|2026-01-01T00:00:00Z");
+    assert_eq!(cells::<PodTemplate>("{metadata: {name: v}}"), "v|2026-01-01T00:00:00Z");
 }
 
 #[test]

@@ -4,11 +4,13 @@
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    Binding, ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount,
+    Binding, ConfigMap, Endpoints, Event, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod,
+    Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1 as events;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
+use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     APIResourceList, DeleteOptions, ListMeta, Patch, Status, WatchEvent,
 };
@@ -38,6 +40,8 @@ const SERVED: &[Add] = &[
     add::<Event>,
     add::<Namespace>,
     add::<Node>,
+    add::<PersistentVolume>,
+    add::<PersistentVolumeClaim>,
     add::<Pod>,
     add::<Secret>,
     add::<Service>,
@@ -49,6 +53,7 @@ const SERVED: &[Add] = &[
     add::<Ingress>,
     add::<IngressClass>,
     add::<NetworkPolicy>,
+    add::<StorageClass>,
 ];
 
 /// What belongs to every group version.

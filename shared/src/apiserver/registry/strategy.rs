@@ -2,7 +2,8 @@
 //! (`pkg/registry/*/*/strategy.go` of kubernetes/kubernetes).
 
 use k8s_openapi::api::core::v1::{
-    LoadBalancerStatus, Namespace, NamespaceStatus, Node, Pod, PodStatus, Service, ServiceStatus,
+    LoadBalancerStatus, Namespace, NamespaceStatus, Node, PersistentVolume, PersistentVolumeClaim,
+    PersistentVolumeClaimStatus, PersistentVolumeStatus, Pod, PodStatus, Service, ServiceStatus,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressStatus, NetworkPolicy};
@@ -35,6 +36,17 @@ pub fn prepare_for_create(object: &mut dyn ApiObject) {
     } else if let Some(service) = object.downcast_mut::<Service>() {
         let load_balancer = Some(LoadBalancerStatus::default());
         service.status = Some(ServiceStatus { load_balancer, ..ServiceStatus::default() });
+    } else if let Some(claim) = object.downcast_mut::<PersistentVolumeClaim>() {
+        let phase = Some("Pending".into());
+        claim.status = Some(PersistentVolumeClaimStatus { phase, ..PersistentVolumeClaimStatus::default() });
+    } else if let Some(volume) = object.downcast_mut::<PersistentVolume>() {
+        // Upstream also says since when the volume is pending: since it was created.
+        let since = volume.metadata.creation_timestamp.clone();
+        volume.status = Some(PersistentVolumeStatus {
+            phase: Some("Pending".into()),
+            last_phase_transition_time: since,
+            ..PersistentVolumeStatus::default()
+        });
     } else if let Some(slice) = object.downcast_mut::<EndpointSlice>() {
         slice.metadata.generation = Some(1);
         drop_topology(slice);
@@ -87,6 +99,14 @@ pub fn prepare_for_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
     } else if let (Some(new), Some(old)) = (new.downcast_mut::<Ingress>(), old.downcast_ref::<Ingress>()) {
         new.status.clone_from(&old.status);
         count_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
+    } else if let (Some(new), Some(old)) =
+        (new.downcast_mut::<PersistentVolumeClaim>(), old.downcast_ref::<PersistentVolumeClaim>())
+    {
+        new.status.clone_from(&old.status);
+    } else if let (Some(new), Some(old)) =
+        (new.downcast_mut::<PersistentVolume>(), old.downcast_ref::<PersistentVolume>())
+    {
+        new.status.clone_from(&old.status);
     }
 }
 
@@ -136,6 +156,14 @@ pub fn prepare_for_status_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
         new.spec.clone_from(&old.spec);
     } else if let (Some(new), Some(old)) = (new.downcast_mut::<Ingress>(), old.downcast_ref::<Ingress>()) {
         new.spec.clone_from(&old.spec);
+    } else if let (Some(new), Some(old)) =
+        (new.downcast_mut::<PersistentVolumeClaim>(), old.downcast_ref::<PersistentVolumeClaim>())
+    {
+        new.spec.clone_from(&old.spec);
+    } else if let (Some(new), Some(old)) =
+        (new.downcast_mut::<PersistentVolume>(), old.downcast_ref::<PersistentVolume>())
+    {
+        new.spec.clone_from(&old.spec);
     }
 }
 
@@ -172,7 +200,16 @@ pub fn allows_unconditional_update(kind: &Kind) -> bool {
 
 /// Whether a delete answers with the object that went, and not with a `Status`.
 pub fn returns_deleted_object(kind: &Kind) -> bool {
-    matches!(kind.kind, "Namespace" | "Pod" | "Service" | "ServiceAccount")
+    const KINDS: [&str; 7] = [
+        "Namespace",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "Pod",
+        "Service",
+        "ServiceAccount",
+        "StorageClass",
+    ];
+    KINDS.contains(&kind.kind)
 }
 
 /// Whether something must happen before the object can go: finalizers.

@@ -8,6 +8,7 @@ mod events;
 mod list;
 mod refusals;
 mod services;
+mod storage;
 mod update;
 mod watch;
 

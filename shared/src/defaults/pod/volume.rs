@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{
     DownwardAPIVolumeFile, EmptyDirVolumeSource, ProjectedVolumeSource, Volume, VolumeProjection,
 };
 
+use super::super::persistent_volume::apply_to_claim_spec;
 use super::super::text;
 use super::container::{apply_to_field_ref, apply_to_resource_ref};
 use super::image::pull_policy;
@@ -33,6 +34,10 @@ pub(super) fn apply(volume: &mut Volume) {
     }
     if let Some(source) = &mut volume.host_path {
         source.type_.get_or_insert_default();
+    }
+    if let Some(template) = volume.ephemeral.as_mut().and_then(|source| source.volume_claim_template.as_mut())
+    {
+        apply_to_claim_spec(&mut template.spec);
     }
     if let Some(source) = &mut volume.image {
         let image = source.reference.clone().unwrap_or_default();

@@ -11,9 +11,14 @@ mod node_unschedulable;
 pub(crate) mod scheduling_gates;
 mod taint_toleration;
 pub(crate) mod toleration;
+mod volume_binding;
+mod volume_restrictions;
+mod volume_zone;
 
 #[cfg(test)]
 mod tests;
+
+use k8s_openapi::api::core::v1::{Node, NodeSelector};
 
 use super::framework::Plugin;
 
@@ -36,9 +41,18 @@ pub const PLUGINS: &[Registered] = &[
     Registered { plugin: &node_affinity::NodeAffinity, weight: 2 },
     Registered { plugin: &node_ports::NodePorts, weight: 0 },
     Registered { plugin: &node_resources_fit::NodeResourcesFit, weight: 1 },
+    Registered { plugin: &volume_restrictions::VolumeRestrictions, weight: 0 },
+    Registered { plugin: &volume_binding::VolumeBinding, weight: 0 },
+    Registered { plugin: &volume_zone::VolumeZone, weight: 0 },
     Registered { plugin: &node_resources_balanced_allocation::NodeResourcesBalancedAllocation, weight: 1 },
     Registered { plugin: &image_locality::ImageLocality, weight: 1 },
 ];
+
+/// Whether a node meets one of the selector's terms.
+pub(crate) fn node_selector_matches(selector: &NodeSelector, node: &Node) -> bool {
+    let mut terms = selector.node_selector_terms.iter();
+    terms.any(|term| node_selector_term::mismatch(0, term, node).is_ok())
+}
 
 /// The plugin of that name.
 pub fn plugin(name: &str) -> Option<&'static dyn Plugin> {

@@ -44,7 +44,7 @@ impl Plugin for NodePorts {
         match event {
             ClusterEvent::AssignedPodDeleted(gone) => frees_wanted_port(pod, gone),
             ClusterEvent::Node { old, .. } => old.is_none(),
-            ClusterEvent::TargetPod { .. } => false,
+            _ => false,
         }
     }
 }

@@ -109,6 +109,7 @@ impl Plugin for NodeResourcesFit {
                 let requests = pod_requests(pod);
                 fits_empty(new, &requests) && old.is_none_or(|old| grew(&requests, old, new))
             }
+            ClusterEvent::Claim { .. } | ClusterEvent::Volume => false,
         }
     }
 }

@@ -46,7 +46,8 @@ fn validate_node_affinity(errors: &mut ErrorList, affinity: &NodeAffinity, path:
     }
 }
 
-fn validate_node_selector(errors: &mut ErrorList, selector: &NodeSelector, path: &Path) {
+/// Rules of what nodes must be; those of volumes too.
+pub(in super::super) fn validate_node_selector(errors: &mut ErrorList, selector: &NodeSelector, path: &Path) {
     let path = path.child("nodeSelectorTerms");
     if selector.node_selector_terms.is_empty() {
         errors.required(&path, "must have at least one node selector term");

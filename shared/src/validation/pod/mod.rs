@@ -28,10 +28,12 @@ use super::field::{ErrorList, Path};
 use super::metadata::{Scope, validate_metadata};
 use super::names;
 
+pub(super) use affinity::validate_node_selector;
 pub(super) use container::PROTOCOLS;
 pub(super) use ephemeral::validate as validate_ephemeral_containers_update;
 pub(super) use handlers::validate_port;
 pub(super) use tolerations::validate_taint_effect;
+pub(super) use volumes::validate_host_path;
 
 /// The annotation by which a kubelet marks the mirror of a static pod.
 pub(crate) const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::super::amount::{Amount, QUANTITY_MESSAGE};
 use super::super::field::{ErrorList, Path};
 use super::super::names;
+use super::super::persistent_volume_claim::validate_claim_spec;
 use super::projected;
 
 const FILE_MODE_MESSAGE: &str = "must be a number between 0 and 0777 (octal), both inclusive";
@@ -162,7 +163,12 @@ fn validate_empty_dir(errors: &mut ErrorList, volume: &Volume, path: &Path) {
     }
 }
 
-fn validate_host_path(errors: &mut ErrorList, source: Option<&HostPathVolumeSource>, path: &Path) {
+/// Rules of a path on the node.
+pub(in super::super) fn validate_host_path(
+    errors: &mut ErrorList,
+    source: Option<&HostPathVolumeSource>,
+    path: &Path,
+) {
     let Some(source) = source else { return };
     if source.path.is_empty() {
         return errors.required(&path.child("path"), "");
@@ -205,8 +211,10 @@ fn validate_image(errors: &mut ErrorList, volume: &Volume, path: &Path) {
 
 fn validate_ephemeral(errors: &mut ErrorList, volume: &Volume, pod_name: &str, path: &Path) {
     let template = volume.ephemeral.as_ref().and_then(|source| source.volume_claim_template.as_ref());
-    if template.is_none() {
-        errors.required(&path.child("ephemeral").child("volumeClaimTemplate"), "");
+    let at = path.child("ephemeral").child("volumeClaimTemplate");
+    match template {
+        None => errors.required(&at, ""),
+        Some(template) => validate_claim_spec(errors, &template.spec, &at.child("spec")),
     }
     if pod_name.is_empty() || volume.name.is_empty() {
         return;

@@ -4,6 +4,7 @@ mod endpoints;
 mod kinds;
 mod networking;
 mod pods;
+mod storage;
 mod updates;
 
 use serde::de::DeserializeOwned;
