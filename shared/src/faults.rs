@@ -204,8 +204,8 @@ impl Reader<'_> {
             }
             return None;
         };
-        let all = pair.iter().enumerate().map(|(index, node)| self.known(node, &path.index(index)));
-        all.fold(true, |all, known| all && known).then_some(pair)
+        let unknown = pair.iter().enumerate().filter(|(index, node)| !self.known(node, &path.index(*index)));
+        (unknown.count() == 0).then_some(pair)
     }
 
     fn delay(&mut self) -> Option<u64> {

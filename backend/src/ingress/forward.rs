@@ -64,7 +64,7 @@ pub(crate) async fn serve(
                 true => upgrade(from, address, request).await,
                 false => forward(ingresses, from, address, request).await,
             };
-            outcome.unwrap_or_else(|code| page(code))
+            outcome.unwrap_or_else(page)
         }
     }
 }

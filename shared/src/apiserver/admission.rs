@@ -14,7 +14,7 @@ use super::registry::Target;
 use super::user::Caller;
 use super::{ApiServer, Result};
 
-pub(crate) mod default_ingress_class;
+pub mod default_ingress_class;
 mod default_storage_class;
 mod default_toleration_seconds;
 mod namespace_lifecycle;

@@ -131,8 +131,10 @@ fn place(name: &str) -> Place {
 }
 
 /// Policies (namespace and spec each), what is allowed with them, and what is not.
+type Row<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+
 #[track_caller]
-fn check(table: &[(&[(&str, &str)], &str, &str)]) {
+fn check(table: &[Row]) {
     for (policies, allowed, denied) in table {
         World::with(policies).check(allowed, denied, &format!("{policies:?}"));
     }
