@@ -2,6 +2,7 @@
 //! signal's number) and as containerd reports it.
 
 use wasmtime::Trap;
+use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
 use super::limits::OutOfMemory;
@@ -19,6 +20,8 @@ const SIGTERM: i32 = 128 + 15;
 /// What SIGTERM means here.
 const NO_HANDLER: &str = "ended at once by SIGTERM: a WebAssembly program has no way to handle signals";
 const OVERDUE: &str = "ended by SIGKILL: it did not end by itself within its grace period";
+
+const TOO_MANY: &str = "more files and streams are open than a program may have";
 
 /// The reason in a container's terminated state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +113,9 @@ impl ExitStatus {
         }
         if let Some(I32Exit(code)) = error.downcast_ref() {
             return Self::exited(code & 0xff);
+        }
+        if let Some(ResourceTableError::Full) = error.downcast_ref() {
+            return Self { message: TOO_MANY.into(), ..Self::exited(SIGABRT) };
         }
         let code = error.downcast_ref().map_or(SIGABRT, |trap: &Trap| signal_code(*trap));
         Self { code, reason: ExitReason::Error, message: error.root_cause().to_string() }

@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 use super::guest::ComponentGuest;
 
 /// Files that one container may have open, as `ulimit -n` says in most of them.
-const MAX_OPEN_FILES: usize = 1024;
+pub(super) const MAX_OPEN_FILES: usize = 1024;
 
 /// Files of this process that are kept for the server itself.
 const RESERVED: u64 = 256;

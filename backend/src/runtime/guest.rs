@@ -12,7 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::cgroup::Cgroup;
 use super::directories;
 use super::disk_bounds::Meters;
-use super::files::OpenFiles;
+use super::files::{MAX_OPEN_FILES, OpenFiles};
 use super::input::Input;
 use super::limits::Limits;
 use super::output::Output;
@@ -23,6 +23,9 @@ use crate::network::wasi::{PodHttp, PodSockets, PodSocketsView, WithPodSockets};
 
 /// Sockets, streams, files and pollables that a guest may hold at once.
 const MAX_RESOURCES: usize = 65_536;
+
+/// Files that a module may hold at once, with its directories and standard streams: it has nothing else.
+const MAX_MODULE_RESOURCES: usize = MAX_OPEN_FILES + 256;
 
 /// State of a component's store.
 pub(super) struct ComponentGuest {
@@ -106,7 +109,9 @@ impl Guest {
                 "the component handles HTTP requests and cannot be run as a command"
             )),
             Entry::Start(module) => {
-                let guest = ModuleGuest { wasi: self.wasi.build_p1(), limits: self.limits };
+                let mut wasi = self.wasi.build_p1();
+                wasi.ctx().table.set_max_capacity(MAX_MODULE_RESOURCES);
+                let guest = ModuleGuest { wasi, limits: self.limits };
                 run_module(module, store(&engine, guest, |guest| &mut guest.limits)).await
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::runtime::testing::{Cluster, Started};
+use crate::runtime::testing::{Cluster, Started, module};
 use crate::runtime::{ExitReason, Mount};
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -33,6 +33,20 @@ async fn a_container_should_have_so_many_files_open_and_no_more() {
     let container = cluster.start(spec);
     assert_eq!(container.handle.wait().await.code, 0);
     assert_eq!(container.log().await, "1024: OutOfMemory\n1024: OutOfMemory\n");
+}
+
+#[tokio::test]
+async fn a_module_with_too_many_files_should_end() {
+    let cluster = Cluster::with(module()).await;
+    let pod = cluster.pod(2);
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("file"), "text").unwrap();
+    let mut spec = cluster.spec("files", &pod, "open-files /file");
+    let (host_dir, guest_path) = (root.path().to_owned(), "/".to_owned());
+    spec.process.mounts = vec![Mount { host_dir, guest_path, read_only: true }];
+    let status = cluster.start(spec).handle.wait().await;
+    assert_eq!((status.code, status.reason), (134, ExitReason::Error));
+    assert_eq!(status.message, "more files and streams are open than a program may have");
 }
 
 #[tokio::test(flavor = "multi_thread")]
