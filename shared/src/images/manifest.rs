@@ -425,6 +425,10 @@ mod tests {
         let read = Configuration::read(text.to_string().as_bytes()).unwrap();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(read.variables().collect::<Vec<_>>(), [pair("A", "b=c"), pair("D", "")]);
+        assert_eq!(
+            (read.config.working_dir.as_str(), &read.config.entrypoint[..]),
+            ("/w", &["/app.wasm".to_owned()][..])
+        );
         assert_eq!(read.tcp_ports().collect::<Vec<_>>(), [80, 81]);
         assert_eq!(read.check_platform(), Ok(()));
         let linux = Configuration { architecture: "amd64".into(), os: "linux".into(), ..read };
