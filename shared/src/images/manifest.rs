@@ -328,7 +328,8 @@ mod tests {
 
     #[test]
     fn the_best_platform_of_a_list_should_be_chosen() {
-        let cases: [(&[(&str, &str)], Result<usize, &str>); 6] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], Result<usize, &'a str>);
+        let cases: [Case<'_>; 6] = [
             (&[("linux", "amd64"), ("wasi", "wasm"), ("wasip1", "wasm"), ("wasip2", "wasm")], Ok(3)),
             (&[("wasip1", "wasm"), ("wasi", "wasm")], Ok(0)),
             (&[("linux", "amd64"), ("wasi", "wasm")], Ok(1)),
