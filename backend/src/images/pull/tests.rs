@@ -81,7 +81,9 @@ async fn a_registry_should_be_believed_nothing() {
     let other = format!("localhost:1/app@{}", Digest::of(b"another manifest"));
     let by_other = (other.replace("localhost:1/app@", "/v2/app/manifests/"), good.to_string().into_bytes());
     let large = (named("latest", &good).0, vec![b' '; 5 << 20]);
-    let cases: Vec<(&str, Vec<(String, Vec<u8>)>, &str)> = vec![
+    // An image, what the registry answers, and what is said of it.
+    type Case<'a> = (&'a str, Vec<(String, Vec<u8>)>, &'a str);
+    let cases: Vec<Case<'_>> = vec![
         ("localhost:1/app", vec![], "localhost:1/app:latest: not found"),
         ("localhost:1/app", vec![named("latest", &json!("text"))], "the manifest cannot be read"),
         ("localhost:1/app", vec![large], "the manifest is larger than 4194304 bytes"),
