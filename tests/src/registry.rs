@@ -62,7 +62,7 @@ impl DockerRegistry {
             .spawn()
             .context("it is missing")?;
         let registry = DockerRegistry { child, address, _directory: directory };
-        eventually("the registry answers", async || Ok(drop(TcpStream::connect(address).await?))).await;
+        eventually("the registry answers", async || Ok(TcpStream::connect(address).await?)).await;
         Ok(registry)
     }
 

@@ -412,3 +412,6 @@ fn add_program(image: &mut StoredImage, reference: &Reference, layer: &Descripto
     commands.dedup();
     image.programs = vec![StoredProgram { digest: layer.digest.clone(), path: None, commands }];
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
+use shared::api::pod_containers::pod_container;
 use shared::images::credentials::Keyring;
 use shared::images::pull;
 use shared::kubelet::action::{PullError, Pulled};
@@ -105,6 +106,8 @@ async fn record(
     let (namespace, name) = (metadata.namespace.as_deref(), metadata.name.as_deref());
     let mut regarding =
         regarding("Pod", namespace.unwrap_or_default(), name.unwrap_or_default(), metadata.uid.clone());
-    regarding.field_path = container.map(|name| format!("spec.containers{{{name}}}"));
+    let role = |name| pod_container(pod.spec.as_ref()?, name).map(|found| found.role);
+    let field = |name| role(name).map(|role| format!("spec.{}{{{name}}}", role.field()));
+    regarding.field_path = container.and_then(field);
     kubelet.events.record(&Note { regarding, type_, reason: reason.to_owned(), message }).await;
 }

@@ -328,7 +328,8 @@ mod tests {
 
     #[test]
     fn the_best_platform_of_a_list_should_be_chosen() {
-        let cases: [(&[(&str, &str)], Result<usize, &str>); 6] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], Result<usize, &'a str>);
+        let cases: [Case<'_>; 6] = [
             (&[("linux", "amd64"), ("wasi", "wasm"), ("wasip1", "wasm"), ("wasip2", "wasm")], Ok(3)),
             (&[("wasip1", "wasm"), ("wasi", "wasm")], Ok(0)),
             (&[("linux", "amd64"), ("wasi", "wasm")], Ok(1)),
@@ -425,6 +426,10 @@ mod tests {
         let read = Configuration::read(text.to_string().as_bytes()).unwrap();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(read.variables().collect::<Vec<_>>(), [pair("A", "b=c"), pair("D", "")]);
+        assert_eq!(
+            (read.config.working_dir.as_str(), &read.config.entrypoint[..]),
+            ("/w", &["/app.wasm".to_owned()][..])
+        );
         assert_eq!(read.tcp_ports().collect::<Vec<_>>(), [80, 81]);
         assert_eq!(read.check_platform(), Ok(()));
         let linux = Configuration { architecture: "amd64".into(), os: "linux".into(), ..read };
