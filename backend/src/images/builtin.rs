@@ -25,6 +25,9 @@ pub struct Builtin {
     pub entrypoint: &'static [&'static str],
     /// The arguments without `args` in the pod.
     pub cmd: &'static [&'static str],
+    /// What runs arguments that begin with an option or a configuration file: what the entrypoint scripts of some
+    /// images do.
+    pub option_command: Option<&'static str>,
     /// Environment variables.
     pub env: &'static [(&'static str, &'static str)],
     /// Where programs start.
@@ -116,9 +119,14 @@ impl Builtin {
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         match (command.is_empty(), args.is_empty()) {
             (true, true) => [owned(self.entrypoint), owned(self.cmd)].concat(),
-            (true, false) => [owned(self.entrypoint), args.to_vec()].concat(),
+            (true, false) => [owned(self.entrypoint), self.option_command(args), args.to_vec()].concat(),
             (false, _) => [command, args].concat(),
         }
+    }
+
+    fn option_command(&self, args: &[String]) -> Vec<String> {
+        let is_option = args.first().is_some_and(|first| first.starts_with('-') || first.ends_with(".conf"));
+        self.option_command.filter(|_| is_option).map(str::to_owned).into_iter().collect()
     }
 
     /// The program that a command line starts. A path that is no program of the image is handed to its shell, which

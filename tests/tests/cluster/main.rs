@@ -7,6 +7,7 @@ mod components;
 mod hostile;
 mod many;
 mod network;
+mod redis_image;
 mod restart;
 mod scheduling;
 mod services;
