@@ -10,6 +10,7 @@ pub mod stream;
 pub mod tar;
 
 use std::io::{self, ErrorKind, IsTerminal};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 pub use applets::COMMANDS;
@@ -21,10 +22,19 @@ use shell::{Shell, Streams};
 pub fn run_container(arguments: &[String]) -> u8 {
     let reactor = Rc::new(Reactor::default());
     let mut shell = Shell::new(Rc::clone(&reactor), Streams::standard(), std::env::vars());
-    if let Ok(directory) = std::env::current_dir() {
+    if let Some(directory) = working_directory() {
         shell.directory = directory;
     }
     run(&reactor, &mut shell, arguments)
+}
+
+/// Where the container starts. The standard library of WASI knows no such directory.
+fn working_directory() -> Option<PathBuf> {
+    #[cfg(all(target_os = "wasi", target_env = "p2"))]
+    if let Some(directory) = wasip2::cli::environment::initial_cwd() {
+        return Some(directory.into());
+    }
+    std::env::current_dir().ok()
 }
 
 /// Runs a tool in a shell's surroundings.
