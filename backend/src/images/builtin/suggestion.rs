@@ -13,6 +13,19 @@ pub fn not_found(reference: &Reference) -> String {
     )
 }
 
+/// Databases that books use, and that no program of this cluster stands in for.
+const DATABASES: &[&str] = &[
+    "cassandra",
+    "elasticsearch",
+    "mariadb",
+    "mongo",
+    "mongodb",
+    "mysql",
+    "mysql-server",
+    "postgres",
+    "postgresql",
+];
+
 fn advice(reference: &Reference) -> String {
     let names: Vec<&str> = CATALOG.iter().map(|image| image.name).collect();
     let last = reference.repository.rsplit('/').next().unwrap_or_default();
@@ -22,6 +35,10 @@ fn advice(reference: &Reference) -> String {
             "a digest names one exact image, and the built-in one is another: name it without the digest"
                 .to_owned()
         }
+        None if DATABASES.contains(&last) => format!(
+            "{last} is not built in: it is a Linux program, and containers of this cluster are WebAssembly programs. \
+             The database that is built in is redis"
+        ),
         Some(name) => format!("did you mean \"{name}\"?"),
         None => format!(
             "containers of this cluster are WebAssembly programs; built in are {}, and Linux images cannot run here",
