@@ -282,7 +282,7 @@ impl Reply {
         let is_new = protocol >= 3;
         match self {
             Self::Simple(text) => line(out, '+', text),
-            Self::Error(text) => line(out, '-', &text.replace(['\r', '\n'], " ")),
+            Self::Error(text) => line(out, '-', text.replace(['\r', '\n'], " ")),
             Self::Integer(value) => line(out, ':', value),
             Self::Double(value) if is_new => line(out, ',', crate::float::text(*value)),
             Self::Double(value) => bulk(out, crate::float::text(*value).as_bytes()),

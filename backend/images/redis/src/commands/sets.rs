@@ -30,7 +30,7 @@ pub(super) fn srem(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn smembers(call: &mut Call<'_>) -> Answer {
-    Ok(members(call, 1)?)
+    members(call, 1)
 }
 
 fn members(call: &mut Call<'_>, index: usize) -> Answer {
