@@ -3,7 +3,7 @@
 use super::{Builtin, Executable};
 
 /// All built-in images.
-pub static CATALOG: &[Builtin] = &[NGINX, HTTPD, BUSYBOX, ALPINE, STRESS, REDIS];
+pub static CATALOG: &[Builtin] = &[NGINX, HTTPD, BUSYBOX, ALPINE, STRESS, REDIS, WHOAMI];
 
 const NGINX: Builtin = Builtin {
     name: "nginx",
@@ -125,6 +125,24 @@ const REDIS: Builtin = Builtin {
             commands: &["redis-server", "redis-cli"],
             drains_on_stdin_close: true,
         },
+        TOOLS,
+    ],
+};
+
+const WHOAMI: Builtin = Builtin {
+    name: "whoami",
+    repositories: &["docker.io/traefik/whoami", "docker.io/containous/whoami"],
+    description: "a web server of Kijabi's own that tells what it was asked and stands in for traefik/whoami",
+    entrypoint: &["whoami"],
+    cmd: &[],
+    option_command: None,
+    env: &[("PATH", PATH)],
+    working_dir: "/",
+    exposed_ports: &[80],
+    directories: DIRECTORIES,
+    files: &[OS_RELEASE, PASSWD, GROUP],
+    executables: &[
+        Executable { program: "whoami", commands: &["whoami"], drains_on_stdin_close: true },
         TOOLS,
     ],
 };

@@ -24,6 +24,8 @@ fn well_known_names_should_resolve_to_built_in_images_at_any_tag() {
         ("polinux/stress", Some("stress")),
         ("redis:7-alpine", Some("redis")),
         ("alpine:3.20", Some("alpine")),
+        ("traefik/whoami", Some("whoami")),
+        ("whoami", None),
         ("ngnix", None),
         ("quay.io/library/nginx", None),
         ("someone/nginx", None),
@@ -61,6 +63,7 @@ fn command_and_args_of_a_pod_should_replace_those_of_the_image() {
         ("redis", "", "/etc/redis.conf", "redis-server /etc/redis.conf"),
         ("redis", "", "redis-cli ping", "redis-cli ping"),
         ("alpine", "", "", "/bin/sh"),
+        ("whoami", "", "--port 8080", "whoami --port 8080"),
         ("redis", "redis-server", "/redis-master/redis.conf", "redis-server /redis-master/redis.conf"),
     ];
     for (name, command, args, expected) in cases {
@@ -81,6 +84,8 @@ fn a_command_should_be_found_by_name_and_by_path() {
         ("stress", "stress", Some("stress")),
         ("redis", "/usr/local/bin/redis-cli", Some("redis")),
         ("redis", "sh", Some("busybox")),
+        ("whoami", "whoami", Some("whoami")),
+        ("busybox", "whoami", Some("busybox")),
         ("busybox", "nginx", None),
         ("busybox", "/opt/sh", None),
     ];
