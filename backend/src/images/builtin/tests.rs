@@ -63,7 +63,7 @@ fn command_and_args_of_a_pod_should_replace_those_of_the_image() {
         ("redis", "", "/etc/redis.conf", "redis-server /etc/redis.conf"),
         ("redis", "", "redis-cli ping", "redis-cli ping"),
         ("alpine", "", "", "/bin/sh"),
-        ("whoami", "", "--port 8080", "whoami --port 8080"),
+        ("traefik/whoami", "", "--port 8080", "whoami --port 8080"),
         ("redis", "redis-server", "/redis-master/redis.conf", "redis-server /redis-master/redis.conf"),
     ];
     for (name, command, args, expected) in cases {
@@ -84,7 +84,7 @@ fn a_command_should_be_found_by_name_and_by_path() {
         ("stress", "stress", Some("stress")),
         ("redis", "/usr/local/bin/redis-cli", Some("redis")),
         ("redis", "sh", Some("busybox")),
-        ("whoami", "whoami", Some("whoami")),
+        ("traefik/whoami", "whoami", Some("whoami")),
         ("busybox", "whoami", Some("busybox")),
         ("busybox", "nginx", None),
         ("busybox", "/opt/sh", None),
