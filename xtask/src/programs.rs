@@ -9,7 +9,7 @@ use crate::stamp::{copy_when_changed, when_changed};
 use crate::{toolchain, workspace};
 
 /// Their names: that of a package without `image-`, and of its program.
-const PROGRAMS: [&str; 3] = ["nginx", "busybox", "stress"];
+const PROGRAMS: [&str; 5] = ["nginx", "busybox", "stress", "redis", "whoami"];
 
 /// Builds the components into the assets.
 ///

@@ -71,7 +71,18 @@ fn groups() -> Vec<(&'static str, Command)> {
     let mut on_wasm = tests(&["-p", "shared", "--lib", "--target", "wasm32-wasip1"]);
     let runner = workspace::root().join("xtask/tools/wasi.mjs");
     on_wasm.env("CARGO_TARGET_WASM32_WASIP1_RUNNER", format!("node --no-warnings {}", runner.display()));
-    let images = ["-p", "image-nginx", "-p", "image-busybox", "-p", "image-stress"];
+    let images = [
+        "-p",
+        "image-nginx",
+        "-p",
+        "image-busybox",
+        "-p",
+        "image-stress",
+        "-p",
+        "image-redis",
+        "-p",
+        "image-whoami",
+    ];
     vec![
         ("the images", tests(&images)),
         (

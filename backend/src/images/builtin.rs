@@ -26,6 +26,9 @@ pub struct Builtin {
     pub entrypoint: &'static [&'static str],
     /// The arguments without `args` in the pod.
     pub cmd: &'static [&'static str],
+    /// What runs arguments that begin with an option or a configuration file: what the entrypoint scripts of some
+    /// images do.
+    pub option_command: Option<&'static str>,
     /// Environment variables.
     pub env: &'static [(&'static str, &'static str)],
     /// Where programs start.
@@ -108,6 +111,7 @@ impl Builtin {
             description: Some(self.description.to_owned()),
             entrypoint: owned(self.entrypoint),
             cmd: owned(self.cmd),
+            option_command: self.option_command.map(str::to_owned),
             env: self.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             working_dir: self.working_dir.to_owned(),
             exposed_ports: self.exposed_ports.to_vec(),

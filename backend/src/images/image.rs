@@ -24,6 +24,9 @@ pub struct Image {
     pub entrypoint: Vec<String>,
     /// The arguments without `args` in the pod.
     pub cmd: Vec<String>,
+    /// The program that arguments are for which begin with an option or a configuration file, as entrypoint scripts
+    /// of many images have it.
+    pub option_command: Option<String>,
     /// Environment variables.
     pub env: Vec<(String, String)>,
     /// Where programs start.
@@ -130,9 +133,14 @@ impl Image {
     pub fn command_line(&self, command: &[String], args: &[String]) -> Vec<String> {
         match (command.is_empty(), args.is_empty()) {
             (true, true) => [&self.entrypoint[..], &self.cmd].concat(),
-            (true, false) => [&self.entrypoint[..], args].concat(),
+            (true, false) => [&self.entrypoint[..], &self.option_command(args), args].concat(),
             (false, _) => [command, args].concat(),
         }
+    }
+
+    fn option_command(&self, args: &[String]) -> Vec<String> {
+        let is_option = args.first().is_some_and(|first| first.starts_with('-') || first.ends_with(".conf"));
+        self.option_command.clone().filter(|_| is_option).into_iter().collect()
     }
 
     /// The program that a command line starts. A path that is no program of the image is handed to its shell, which

@@ -272,6 +272,7 @@ impl NodeImages {
             description: None,
             entrypoint: stored.entrypoint,
             cmd: stored.cmd,
+            option_command: None,
             env: stored.env,
             working_dir: stored.working_dir,
             exposed_ports: stored.exposed_ports,

@@ -14,6 +14,7 @@ mod network;
 mod persistent_volumes;
 mod policies;
 mod programs;
+mod redis_image;
 mod restart;
 mod scheduling;
 mod services;

@@ -3,7 +3,7 @@
 use super::{Builtin, Executable};
 
 /// All built-in images.
-pub static CATALOG: &[Builtin] = &[NGINX, HTTPD, BUSYBOX, STRESS];
+pub static CATALOG: &[Builtin] = &[NGINX, HTTPD, BUSYBOX, ALPINE, STRESS, REDIS, WHOAMI];
 
 const NGINX: Builtin = Builtin {
     name: "nginx",
@@ -12,6 +12,7 @@ const NGINX: Builtin = Builtin {
     // The image's /docker-entrypoint.sh runs its arguments; without it they run all the same.
     entrypoint: &[],
     cmd: &["nginx", "-g", "daemon off;"],
+    option_command: Some("nginx"),
     env: &[("PATH", PATH), ("NGINX_VERSION", env!("CARGO_PKG_VERSION"))],
     working_dir: "/",
     exposed_ports: &[80],
@@ -34,6 +35,7 @@ const HTTPD: Builtin = Builtin {
     description: "a web server of Kijabi's own that stands in for httpd",
     entrypoint: &[],
     cmd: &["httpd-foreground"],
+    option_command: None,
     env: &[("PATH", PATH), ("HTTPD_PREFIX", "/usr/local/apache2")],
     working_dir: "/usr/local/apache2",
     exposed_ports: &[80],
@@ -56,11 +58,32 @@ const BUSYBOX: Builtin = Builtin {
     description: "a shell with its tools of Kijabi's own that stands in for busybox",
     entrypoint: &[],
     cmd: &["sh"],
+    option_command: None,
     env: &[("PATH", PATH)],
     working_dir: "/",
     exposed_ports: &[],
     directories: DIRECTORIES,
     files: &[OS_RELEASE, PASSWD, GROUP],
+    executables: &[TOOLS],
+};
+
+const ALPINE: Builtin = Builtin {
+    name: "alpine",
+    repositories: &["docker.io/library/alpine"],
+    description: "a shell with its tools of Kijabi's own that stands in for alpine; it has no package manager",
+    entrypoint: &[],
+    cmd: &["/bin/sh"],
+    option_command: None,
+    env: &[("PATH", PATH)],
+    working_dir: "/",
+    exposed_ports: &[],
+    directories: DIRECTORIES,
+    files: &[
+        ("/etc/alpine-release", concat!("kijabi-", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
+        OS_RELEASE,
+        PASSWD,
+        GROUP,
+    ],
     executables: &[TOOLS],
 };
 
@@ -70,6 +93,7 @@ const STRESS: Builtin = Builtin {
     description: "a load generator of Kijabi's own that stands in for stress",
     entrypoint: &[],
     cmd: &["stress", "--help"],
+    option_command: None,
     env: &[("PATH", PATH)],
     working_dir: "/",
     exposed_ports: &[],
@@ -77,6 +101,48 @@ const STRESS: Builtin = Builtin {
     files: &[OS_RELEASE, PASSWD, GROUP],
     executables: &[
         Executable { program: "stress", commands: &["stress"], drains_on_stdin_close: false },
+        TOOLS,
+    ],
+};
+
+const REDIS: Builtin = Builtin {
+    name: "redis",
+    repositories: &["docker.io/library/redis"],
+    description: "a server of Kijabi's own that speaks Redis' protocol and stands in for redis",
+    entrypoint: &[],
+    cmd: &["redis-server"],
+    option_command: Some("redis-server"),
+    env: &[("PATH", PATH)],
+    working_dir: "/data",
+    exposed_ports: &[6379],
+    directories: &[
+        "/data", "/bin", "/dev", "/etc", "/home", "/root", "/tmp", "/usr/bin", "/var/log", "/var/run",
+    ],
+    files: &[OS_RELEASE, PASSWD, GROUP],
+    executables: &[
+        Executable {
+            program: "redis",
+            commands: &["redis-server", "redis-cli"],
+            drains_on_stdin_close: true,
+        },
+        TOOLS,
+    ],
+};
+
+const WHOAMI: Builtin = Builtin {
+    name: "whoami",
+    repositories: &["docker.io/traefik/whoami", "docker.io/containous/whoami"],
+    description: "a web server of Kijabi's own that tells what it was asked and stands in for traefik/whoami",
+    entrypoint: &["whoami"],
+    cmd: &[],
+    option_command: None,
+    env: &[("PATH", PATH)],
+    working_dir: "/",
+    exposed_ports: &[80],
+    directories: DIRECTORIES,
+    files: &[OS_RELEASE, PASSWD, GROUP],
+    executables: &[
+        Executable { program: "whoami", commands: &["whoami"], drains_on_stdin_close: true },
         TOOLS,
     ],
 };

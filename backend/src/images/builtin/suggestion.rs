@@ -3,6 +3,19 @@
 use super::CATALOG;
 use crate::images::Reference;
 
+/// Databases that books use, and that no program of this cluster stands in for.
+const DATABASES: &[&str] = &[
+    "cassandra",
+    "elasticsearch",
+    "mariadb",
+    "mongo",
+    "mongodb",
+    "mysql",
+    "mysql-server",
+    "postgres",
+    "postgresql",
+];
+
 /// What to try instead of an image that cannot be had.
 #[must_use]
 pub fn advice(reference: &Reference) -> String {
@@ -14,6 +27,10 @@ pub fn advice(reference: &Reference) -> String {
             "a digest names one exact image, and the built-in one is another: name it without the digest"
                 .to_owned()
         }
+        None if DATABASES.contains(&last) => format!(
+            "{last} is not built in: it is a Linux program, and containers of this cluster are WebAssembly programs. \
+             The database that is built in is redis"
+        ),
         Some(name) => format!("did you mean \"{name}\"?"),
         None => format!(
             "containers of this cluster are WebAssembly programs; built in are {}, and Linux images cannot run here",

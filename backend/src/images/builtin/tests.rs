@@ -22,6 +22,10 @@ fn well_known_names_should_resolve_to_built_in_images_at_any_tag() {
         ("busybox:1.28", Some("busybox")),
         ("stress", Some("stress")),
         ("polinux/stress", Some("stress")),
+        ("redis:7-alpine", Some("redis")),
+        ("alpine:3.20", Some("alpine")),
+        ("traefik/whoami", Some("whoami")),
+        ("whoami", None),
         ("ngnix", None),
         ("quay.io/library/nginx", None),
         ("someone/nginx", None),
@@ -54,6 +58,13 @@ fn command_and_args_of_a_pod_should_replace_those_of_the_image() {
         ("busybox", "echo", "a b", "echo a b"),
         ("nginx", "", "", "nginx -g daemon off;"),
         ("stress", "stress", "--vm 1", "stress --vm 1"),
+        ("nginx", "", "-t", "nginx -t"),
+        ("redis", "", "--appendonly yes", "redis-server --appendonly yes"),
+        ("redis", "", "/etc/redis.conf", "redis-server /etc/redis.conf"),
+        ("redis", "", "redis-cli ping", "redis-cli ping"),
+        ("alpine", "", "", "/bin/sh"),
+        ("traefik/whoami", "", "--port 8080", "whoami --port 8080"),
+        ("redis", "redis-server", "/redis-master/redis.conf", "redis-server /redis-master/redis.conf"),
     ];
     for (name, command, args, expected) in cases {
         let line = image(name).image().unwrap().command_line(&words(command), &words(args));
@@ -71,6 +82,10 @@ fn a_command_should_be_found_by_name_and_by_path() {
         ("nginx", "/usr/sbin/nginx", Some("nginx")),
         ("nginx", "sh", Some("busybox")),
         ("stress", "stress", Some("stress")),
+        ("redis", "/usr/local/bin/redis-cli", Some("redis")),
+        ("redis", "sh", Some("busybox")),
+        ("traefik/whoami", "whoami", Some("whoami")),
+        ("busybox", "whoami", Some("busybox")),
         ("busybox", "nginx", None),
         ("busybox", "/opt/sh", None),
     ];
@@ -92,8 +107,12 @@ fn a_command_that_is_not_there_should_be_refused_as_runc_does() {
 fn an_unknown_image_should_be_explained_to_a_beginner() {
     let advice = |text: &str| advice(&reference(text));
     assert_eq!(advice("ngnix"), "did you mean \"nginx\"?");
-    assert!(advice("mysql").contains("built in are nginx, httpd, busybox, stress"));
+    assert!(advice("python").contains("built in are nginx, httpd, busybox, alpine, stress"));
     assert!(
         advice(&format!("nginx@sha256:{}", "0".repeat(64))).starts_with("a digest names one exact image")
     );
+    for name in ["postgres:16", "mysql", "bitnami/mongodb", "mariadb:11"] {
+        let text = advice(name);
+        assert!(text.contains("is not built in: it is a Linux program") && text.contains("redis"), "{text}");
+    }
 }
