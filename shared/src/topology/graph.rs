@@ -166,10 +166,11 @@ fn items(pods: &[&Pod], stack_above: usize) -> Vec<Item> {
     items
 }
 
-/// The uid of what controls the pod.
+/// The uid of what controls the pod and made others like it: not the node, whose static pods are each another.
 fn controller(pod: &Pod) -> Option<&str> {
     let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
-    owners.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.uid.as_str())
+    let controller = owners.iter().find(|owner| owner.controller == Some(true));
+    controller.filter(|owner| owner.kind != "Node").map(|owner| owner.uid.as_str())
 }
 
 fn pod_view(pod: &Pod) -> PodView {

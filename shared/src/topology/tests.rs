@@ -42,6 +42,17 @@ fn names(slots: &[Option<Item>]) -> Vec<String> {
     slots.iter().map(|slot| slot.as_ref().map_or_else(|| "-".to_owned(), name)).collect()
 }
 
+#[test]
+fn static_pods_of_a_node_should_not_be_stacked_since_each_is_another() {
+    let mut pods = ["etcd", "kube-apiserver", "kube-proxy"].map(|name| pod(name, Some("n"), Some("n")));
+    for pod in &mut pods {
+        pod.metadata.owner_references.as_mut().unwrap()[0].kind = "Node".into();
+    }
+    let nodes = [parse::<Node>(json!({ "metadata": { "name": "n", "uid": "n" } }))];
+    let topology = next(&Topology::default(), &nodes, &pods, 2);
+    assert_eq!(names(&topology.nodes[0].slots), ["etcd×1", "kube-apiserver×1", "kube-proxy×1"]);
+}
+
 fn check_columns(
     spec: Value,
     status: Value,

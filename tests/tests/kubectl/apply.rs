@@ -46,10 +46,10 @@ async fn strict_validation_should_name_the_unknown_field() {
 #[tokio::test]
 async fn what_is_not_supported_should_be_said() {
     let (_server, kubectl) = world("unsupported").await;
-    let pod = format!("{}  initContainers:\n  - name: first\n    image: busybox\n", book_pod("nginx"));
+    let pod = format!("{}  shareProcessNamespace: true\n", book_pod("nginx"));
     let created = kubectl.run_with("create -f -", &pod).await;
     assert_eq!(created.code, Some(0));
-    assert!(created.stderr.starts_with("Warning: spec.initContainers: "), "{}", created.stderr);
+    assert!(created.stderr.starts_with("Warning: spec.shareProcessNamespace: "), "{}", created.stderr);
 }
 
 #[tokio::test]
