@@ -1,4 +1,5 @@
-//! Other people's programs that the tests use: kubectl, Chromium and its driver, a registry of images.
+//! Other people's programs that the tests use: kubectl, Chromium and its driver, a registry of images, and Python's pip,
+//! by which they fetch more.
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ pub(crate) fn find() -> Result<Vec<(&'static str, PathBuf)>> {
         ("CHROMIUM", chromium),
         ("CHROMEDRIVER", driver),
         ("DOCKER_REGISTRY", registry),
+        ("PYTHON", python()?),
     ])
 }
 
@@ -121,6 +123,20 @@ fn registry() -> Result<PathBuf> {
     found().context(
         "docker-registry is missing: on Debian `apt-get install docker-registry`; elsewhere install \
          https://github.com/distribution/distribution and name its program in the variable DOCKER_REGISTRY",
+    )
+}
+
+/// A Python that has pip.
+fn python() -> Result<PathBuf> {
+    let has_pip = |python: &PathBuf| run_quietly(program(python).args(["-m", "pip", "--version"])).is_ok();
+    let found = || installed("PYTHON", &["python3"]).filter(has_pip);
+    if let Some(found) = found() {
+        return Ok(found);
+    }
+    install(&["python3", "python3-pip"])?;
+    found().context(
+        "Python with pip is missing: on Debian `apt-get install python3-pip`; elsewhere install it and name it in the \
+         variable PYTHON",
     )
 }
 
