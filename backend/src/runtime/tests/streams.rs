@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::runtime::logs::Source;
+use crate::runtime::output::PATIENCE;
 use crate::runtime::testing::{Cluster, Started, compiled, component, module};
 use crate::runtime::{
     AttachSpec, ExitReason, MAX_PROCESSES, Mount, Runtime, RuntimeOptions, Session, StartError,
@@ -279,7 +280,9 @@ async fn somebody_who_reads_nothing_should_hold_a_container_up_for_a_while_only(
         assert!(!read(session.stdout).await.is_empty());
         assert_eq!(read(session.stderr).await, "");
     }));
-    tokio::time::timeout(Duration::from_secs(8), all).await.expect("waited for one after the other");
+    // One after the other they would take three times as long as one may.
+    let limit = PATIENCE * 3 - Duration::from_millis(500);
+    tokio::time::timeout(limit, all).await.expect("waited for one after the other");
     let before = container.log_bytes();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(container.log_bytes() != before, "the container stands still");
