@@ -20,7 +20,7 @@ use shared::metrics::{Measurements, Meter, NodeReading, PodReading};
 
 use crate::cluster::CONTROL_PLANE;
 use crate::component_log::ComponentLog;
-use crate::kubelet::{NodeUsage, Nodes};
+use crate::kubelet::Nodes;
 use crate::machine;
 
 /// How often the meters are read, and thus over how long is measured.
@@ -73,19 +73,18 @@ impl Scraper {
         for node in &nodes {
             let name = node.name.clone().unwrap_or_default();
             let usage = self.nodes.get(&name).map(|kubelet| kubelet.usage()).unwrap_or_default();
-            containers.extend(usage.pods.iter().map(|(uid, meters)| (uid.clone(), meters.clone())));
-            used.insert(name, usage);
+            used.insert(name, Totals { cpu: usage.cpu, memory_bytes: usage.memory_bytes });
+            containers.extend(usage.pods);
         }
         let pods = pods.iter().filter_map(|pod| {
-            let metadata = pod.metadata().clone();
-            let containers = containers.remove(metadata.uid.as_deref()?)?;
-            Some(PodReading { metadata, containers })
+            let containers = containers.remove(pod.metadata().uid.as_deref()?)?;
+            Some(PodReading { metadata: pod.metadata().clone(), containers })
         });
         let pods = pods.collect();
         let program = program(used.values());
         let nodes = nodes.into_iter().map(|metadata| {
             let name = metadata.name.as_deref().unwrap_or_default();
-            let guests = used.get(name).map(totals).unwrap_or_default();
+            let guests = used.get(name).copied().unwrap_or_default();
             let own = if name == CONTROL_PLANE { program } else { Totals::default() };
             NodeReading { meter: self.meter(guests, own), metadata }
         });
@@ -113,12 +112,8 @@ struct Totals {
     memory_bytes: u64,
 }
 
-fn totals(usage: &NodeUsage) -> Totals {
-    Totals { cpu: usage.cpu, memory_bytes: usage.memory_bytes }
-}
-
 /// What this program needs beside its guests: that is what the control plane's node uses.
-fn program<'a>(nodes: impl Iterator<Item = &'a NodeUsage>) -> Totals {
+fn program<'a>(nodes: impl Iterator<Item = &'a Totals>) -> Totals {
     let Some((cpu, memory_bytes)) = machine::used_by_this_program() else { return Totals::default() };
     let mut own = Totals { cpu: SignedDuration::try_from(cpu).unwrap_or_default(), memory_bytes };
     for usage in nodes {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use shared::api::pod_containers::pod_container;
 use shared::images::pull::Decision;
 use shared::kubelet::action::Action;
 use shared::kubelet::eviction;
@@ -244,7 +243,7 @@ impl PodOnNode {
     }
 
     fn spec(&self, container: &str) -> Option<Container> {
-        pod_container(self.worker.pod().spec.as_ref()?, container).map(|found| found.container)
+        self.worker.definition(container).cloned()
     }
 
     /// Runs work beside the loop and hands its outcome in.

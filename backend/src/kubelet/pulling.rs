@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use shared::api::pod_containers::pod_container;
+use shared::api::pod_containers::pod_containers;
 use shared::images::credentials::Keyring;
 use shared::images::pull;
 use shared::kubelet::action::{PullError, Pulled};
@@ -106,8 +106,11 @@ async fn record(
     let (namespace, name) = (metadata.namespace.as_deref(), metadata.name.as_deref());
     let mut regarding =
         regarding("Pod", namespace.unwrap_or_default(), name.unwrap_or_default(), metadata.uid.clone());
-    let role = |name| pod_container(pod.spec.as_ref()?, name).map(|found| found.role);
-    let field = |name| role(name).map(|role| format!("spec.{}{{{name}}}", role.field()));
-    regarding.field_path = container.and_then(field);
+    let field_path = |name: &str| {
+        let all = pod_containers(pod.spec.as_ref()?);
+        let found = all.into_iter().find(|found| found.container.name == name)?;
+        Some(found.role.field_path(name))
+    };
+    regarding.field_path = container.and_then(field_path);
     kubelet.events.record(&Note { regarding, type_, reason: reason.to_owned(), message }).await;
 }

@@ -19,14 +19,15 @@ pub enum Role {
 }
 
 impl Role {
-    /// The field of the spec whose list holds containers of this role.
+    /// How events name a container of this role: `spec.containers{web}`.
     #[must_use]
-    pub fn field(self) -> &'static str {
-        match self {
+    pub fn field_path(self, container: &str) -> String {
+        let list = match self {
             Role::Init | Role::Sidecar => "initContainers",
             Role::Main => "containers",
             Role::Ephemeral => "ephemeralContainers",
-        }
+        };
+        format!("spec.{list}{{{container}}}")
     }
 }
 
@@ -54,10 +55,12 @@ pub fn pod_containers(spec: &PodSpec) -> Vec<PodContainer> {
     init.chain(main).chain(ephemeral).collect()
 }
 
-/// The container of that name.
-#[must_use]
-pub fn pod_container(spec: &PodSpec, name: &str) -> Option<PodContainer> {
-    pod_containers(spec).into_iter().find(|found| found.container.name == name)
+/// The names of all containers of a pod, in the same order.
+pub fn container_names(spec: &PodSpec) -> impl Iterator<Item = &str> {
+    let init = spec.init_containers.iter().flatten().map(|container| container.name.as_str());
+    let main = spec.containers.iter().map(|container| container.name.as_str());
+    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|container| container.name.as_str());
+    init.chain(main).chain(ephemeral)
 }
 
 fn init_role(container: &Container) -> Role {

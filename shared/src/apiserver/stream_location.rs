@@ -7,7 +7,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 
-use crate::api::pod_containers::pod_containers;
+use crate::api::pod_containers::container_names;
 use crate::api::status;
 
 type Result<T> = std::result::Result<T, Box<Status>>;
@@ -45,11 +45,11 @@ impl StreamOptions {
 /// # Errors
 /// 400 where it must be named, or there is none of that name.
 pub fn container(pod: &Pod, wanted: Option<&str>) -> Result<String> {
-    let names = container_names(pod);
+    let names: Vec<&str> = pod.spec.iter().flat_map(container_names).collect();
     let containers = pod.spec.as_ref().map_or(&[][..], |spec| &spec.containers);
     let name = pod_name(pod);
     let refused = match (wanted, containers) {
-        (Some(wanted), _) if names.iter().any(|name| name == wanted) => return Ok(wanted.to_owned()),
+        (Some(wanted), _) if names.contains(&wanted) => return Ok(wanted.to_owned()),
         (Some(wanted), _) => format!("container {wanted} is not valid for pod {name}"),
         (None, [only]) => return Ok(only.name.clone()),
         (None, []) => format!("a container name must be specified for pod {name}"),
@@ -59,12 +59,6 @@ pub fn container(pod: &Pod, wanted: Option<&str>) -> Result<String> {
         }
     };
     Err(Box::new(status::bad_request(refused)))
-}
-
-/// Init containers, containers, ephemeral containers: the order of `VisitContainers` upstream.
-fn container_names(pod: &Pod) -> Vec<String> {
-    let all = pod.spec.iter().flat_map(pod_containers);
-    all.map(|found| found.container.name).collect()
 }
 
 /// The node that has the pod.

@@ -145,13 +145,20 @@ impl PodWorker {
         self.containers.get(index)
     }
 
+    /// The definition of the container of that name, whichever list of the spec it stands in.
+    pub fn definition(&self, name: &str) -> Option<&Container> {
+        self.spec(self.index(name)?)
+    }
+
     /// There is a new revision of the pod. A deletion that began is never taken back.
     pub fn on_pod(&mut self, pod: Pod) {
         self.outdated |= self.is_overwritten(&pod);
         let deleted = self.pod.metadata.deletion_timestamp.take();
-        self.pod = pod;
+        let before = std::mem::replace(&mut self.pod, pod);
         self.pod.metadata.deletion_timestamp = self.pod.metadata.deletion_timestamp.take().or(deleted);
-        self.on_definitions(definitions(&self.pod));
+        if before.spec != self.pod.spec {
+            self.on_definitions(definitions(&self.pod));
+        }
     }
 
     /// The pod has these containers now: what is known of one stays with its name.
@@ -270,7 +277,7 @@ impl PodWorker {
 
     fn field_path(&self, container: &str) -> String {
         let role = self.index(container).map_or(Role::Main, |index| self.specs[index].role);
-        format!("spec.{}{{{container}}}", role.field())
+        role.field_path(container)
     }
 
     /// Something to tell about the pod, or about one of its containers.
