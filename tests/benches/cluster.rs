@@ -3,7 +3,6 @@
 //! The start of the binary until all nodes are ready, a pod from its creation until it runs beside one
 //! durable write of the same run, and the resident memory idle and with pods.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -14,6 +13,7 @@ use kube::{Api, Client};
 use tests::Server;
 use tests::figures::{line, milliseconds, percentile};
 use tests::objects::{from_json, pod};
+use tests::process::resident_mebibytes;
 
 const STARTS: usize = 10;
 const PODS: usize = 100;
@@ -120,7 +120,7 @@ fn is_running(pod: &Pod) -> bool {
 async fn report_memory(server: &Server, client: &Client) -> Result<()> {
     let idle = Server::start();
     wait_for_nodes(&idle).await?;
-    let Some(mebibytes) = resident_mebibytes(&idle)? else {
+    let Some(mebibytes) = resident(&idle)? else {
         line("resident memory", "Linux only");
         return Ok(());
     };
@@ -132,7 +132,7 @@ async fn report_memory(server: &Server, client: &Client) -> Result<()> {
     for number in 0..RESIDENT_PODS {
         tests::objects::in_phase(&pods, &format!("resident-{number}"), "Running").await;
     }
-    if let Some(mebibytes) = resident_mebibytes(server)? {
+    if let Some(mebibytes) = resident(server)? {
         line(
             &format!("resident memory, {RESIDENT_PODS} nginx pods, after {PODS} others"),
             format!("{mebibytes:.0} MiB"),
@@ -141,10 +141,6 @@ async fn report_memory(server: &Server, client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// The memory of the server's process that lies in RAM, where the system tells it as Linux does.
-fn resident_mebibytes(server: &Server) -> Result<Option<f64>> {
-    let id = server.process_id().context("the server does not run")?;
-    let Ok(status) = fs::read_to_string(format!("/proc/{id}/status")) else { return Ok(None) };
-    let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB"));
-    Ok(Some(kibibytes.context("no VmRSS")?.trim().parse::<f64>()? / 1024.0))
+fn resident(server: &Server) -> Result<Option<f64>> {
+    resident_mebibytes(server.process_id().context("the server does not run")?)
 }

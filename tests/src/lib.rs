@@ -10,6 +10,7 @@ pub mod foreign;
 pub mod kubectl;
 pub mod matching;
 pub mod objects;
+pub mod process;
 pub mod programs;
 pub mod registry;
 pub mod server;

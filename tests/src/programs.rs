@@ -1,11 +1,32 @@
 //! WebAssembly programs for images that tests push.
 
+use std::process::Command;
+
+use crate::workspace;
+
 /// A shell with its tools: the component of the built-in image.
 ///
 /// # Panics
 /// In a build that has no programs in it.
 pub fn shell() -> &'static [u8] {
     backend::assets::program("busybox").unwrap_or_else(|| panic!("{}", backend::assets::MISSING)).wasm
+}
+
+/// A program for tests alone, as a component: built when it is asked for.
+///
+/// # Panics
+/// When it does not build.
+pub fn test_program(name: &str) -> Vec<u8> {
+    let guests = workspace::root().join("target/guests");
+    let build = Command::new("cargo")
+        .args(["build", "--quiet", "--profile", "guest", "--package", &format!("image-{name}")])
+        .args(["--target", "wasm32-wasip2", "--target-dir"])
+        .arg(&guests)
+        .current_dir(workspace::root())
+        .status();
+    assert!(build.is_ok_and(|status| status.success()), "the test program {name} does not build");
+    let file = guests.join(format!("wasm32-wasip2/guest/{name}.wasm"));
+    std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 /// A WASI 0.1 module that prints a text, by a function that it imports from this module.

@@ -27,6 +27,7 @@ pub struct Server {
     process: Option<Process>,
     address: SocketAddr,
     secure_address: SocketAddr,
+    arguments: Vec<String>,
 }
 
 struct Process {
@@ -41,8 +42,18 @@ impl Server {
     /// # Panics
     /// With its stderr when it does not come to serve.
     pub fn start() -> Server {
+        Server::start_with(&[])
+    }
+
+    /// The same, with further arguments of `kijabi serve`.
+    ///
+    /// # Panics
+    /// With its stderr when it does not come to serve.
+    pub fn start_with(arguments: &[&str]) -> Server {
         let directory = TempDir::with_prefix("kijabi-").unwrap_or_else(|error| panic!("no folder: {error}"));
-        let mut server = Server { directory, process: None, address: ANY_PORT, secure_address: ANY_PORT };
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        let mut server =
+            Server { directory, process: None, address: ANY_PORT, secure_address: ANY_PORT, arguments };
         server.start_again();
         server
     }
@@ -78,6 +89,7 @@ impl Server {
             .args(["--registries", "localhost,127.0.0.1"])
             .arg("--data-dir")
             .arg(self.data_dir())
+            .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(self.stderr_file()?)

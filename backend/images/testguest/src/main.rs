@@ -49,6 +49,9 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         ["sink-server", address] => network::sink_server(address),
         ["send", address, megabytes] => network::send(address, megabytes.parse().map_err(io::Error::other)?),
         ["connect", address] => network::connect(address),
+        ["time-connects", address, count] => {
+            network::time_connects(address, count.parse().map_err(io::Error::other)?)
+        }
         ["half-close", address] => network::half_close(address),
         ["lookup", name] => network::lookup(name),
         ["udp-server", address] => network::udp_server(address),

@@ -43,6 +43,16 @@ pub(crate) fn connect(address: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Connects, reads the greeting and leaves, so often, one after the other; says how long one takes.
+pub(crate) fn time_connects(address: &str, count: u32) -> io::Result<()> {
+    let start = Instant::now();
+    for _ in 0..count {
+        BufReader::new(TcpStream::connect(address)?).read_line(&mut String::new())?;
+    }
+    println!("{} us", (start.elapsed() / count).as_micros());
+    Ok(())
+}
+
 /// Reads one connection to its end and says how much that was and how fast.
 pub(crate) fn sink_server(address: &str) -> io::Result<()> {
     let listener = TcpListener::bind(address)?;
