@@ -24,6 +24,8 @@ const SHOWN_LINES: usize = 40;
 /// A server. It is killed, and its data deleted, when this is dropped.
 pub struct Server {
     directory: TempDir,
+    /// Options beside those that every server has.
+    options: Vec<String>,
     process: Option<Process>,
     address: SocketAddr,
     secure_address: SocketAddr,
@@ -41,8 +43,18 @@ impl Server {
     /// # Panics
     /// With its stderr when it does not come to serve.
     pub fn start() -> Server {
+        Server::start_with(&[])
+    }
+
+    /// Starts a server with more options.
+    ///
+    /// # Panics
+    /// With its stderr when it does not come to serve.
+    pub fn start_with(options: &[String]) -> Server {
         let directory = TempDir::with_prefix("kijabi-").unwrap_or_else(|error| panic!("no folder: {error}"));
-        let mut server = Server { directory, process: None, address: ANY_PORT, secure_address: ANY_PORT };
+        let options = options.to_vec();
+        let mut server =
+            Server { directory, options, process: None, address: ANY_PORT, secure_address: ANY_PORT };
         server.start_again();
         server
     }
@@ -78,6 +90,7 @@ impl Server {
             .args(["--registries", "localhost,127.0.0.1"])
             .arg("--data-dir")
             .arg(self.data_dir())
+            .args(&self.options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(self.stderr_file()?)
