@@ -118,7 +118,8 @@ pub(super) fn refusal(host: &str, error: &std::io::Error) -> String {
 fn flaw(host: &str, error: &CertificateError) -> String {
     const EXPIRED: &str = "certificate has expired or is not yet valid";
     match error {
-        CertificateError::UnknownIssuer => {
+        // The latter is of another authority with the same name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "certificate signed by unknown authority (the option --registry-ca \
              of `kijabi serve` names authorities of registries)"
                 .to_owned()
