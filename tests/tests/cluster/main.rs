@@ -6,6 +6,7 @@ mod cases;
 mod components;
 mod faults;
 mod foreign;
+mod foreign_images;
 mod hostile;
 mod images;
 mod ingress;
