@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared::outbound::Allowed;
 
 use crate::cluster::{ClusterOptions, StoreEngine};
-use crate::images::RegistryOptions;
+use crate::images::{AuthorityFile, RegistryOptions};
 
 /// A Kubernetes cluster in one program, whose containers are WebAssembly programs that really run.
 #[derive(Debug, Parser)]
@@ -48,12 +48,20 @@ pub struct Serve {
     /// Which registries images are pulled from, beside the cluster's own: names as `ghcr.io`,
     /// `registry.example.com:5000` or `*.example.com`, with commas between them; `*` for all, `none` for none.
     /// Those of this machine's loopback interface speak plain HTTP, all others HTTPS with a certificate that this
-    /// system trusts.
+    /// system trusts. All are asked by default, so that `image: ghcr.io/…` works as on any cluster: it is the server
+    /// that asks, only to read images, and never at a link-local address, while containers themselves reach
+    /// nothing that --allow-outbound does not list. For a cluster that is hosted for others name the registries,
+    /// or say none: the server asks from its own place in the network.
     #[arg(long, env = "KIJABI_REGISTRIES", value_name = "NAMES", default_value = "*", value_delimiter = ',')]
     pub registries: Vec<String>,
     /// Registries beyond the loopback interface that speak plain HTTP, with commas between them.
     #[arg(long, env = "KIJABI_INSECURE_REGISTRIES", value_name = "NAMES", value_delimiter = ',')]
     pub insecure_registries: Vec<String>,
+    /// Certificates of authorities that vouch for registries beside those that this system trusts, with commas
+    /// between them: NAME=FILE, where NAME is as in --registries and FILE holds certificates as PEM. A registry of
+    /// the loopback interface that is named here speaks HTTPS.
+    #[arg(long, env = "KIJABI_REGISTRY_CA", value_name = "NAME=FILE", value_delimiter = ',')]
+    pub registry_ca: Vec<AuthorityFile>,
     /// How many worker nodes the cluster has beside its control plane.
     #[arg(long, env = "KIJABI_NODES", default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=250))]
     pub nodes: u16,
@@ -101,6 +109,7 @@ impl From<Serve> for ClusterOptions {
             registries: RegistryOptions {
                 allowed: serve.registries.into_iter().filter(|name| name != "none").collect(),
                 insecure: serve.insecure_registries,
+                authorities: serve.registry_ca,
             },
         }
     }

@@ -31,7 +31,7 @@ const PROCESSES: u32 = 200;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let server = Server::start_with(&["--nodes", NODES]);
+    let server = Server::start_with(&["--nodes".to_owned(), NODES.to_owned()]);
     let client = server.client().await?;
     takes_pods(&client, "default").await;
     let pods = Api::<Pod>::default_namespaced(client.clone());
@@ -123,7 +123,7 @@ fn processes_a_second() -> Result<f64> {
 
 /// On a server that has run nothing yet: memory of earlier pods would be used again.
 async fn report_memory() -> Result<()> {
-    let server = Server::start_with(&["--nodes", NODES]);
+    let server = Server::start_with(&["--nodes".to_owned(), NODES.to_owned()]);
     let client = server.client().await?;
     takes_pods(&client, "default").await;
     let pods = &Api::<Pod>::default_namespaced(client.clone());

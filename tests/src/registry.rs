@@ -1,10 +1,13 @@
 //! Debian's `docker-registry`, started for real, and a client that pushes to registries: `oci-client`.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
-use oci_client::client::{ClientConfig, ClientProtocol, Config, ImageLayer};
+use oci_client::client::{
+    Certificate, CertificateEncoding, ClientConfig, ClientProtocol, Config, ImageLayer,
+};
 use oci_client::manifest::{ImageIndexEntry, OciImageIndex, Platform};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
@@ -12,6 +15,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+use crate::authority::Authority;
+use crate::token_server::TokenServer;
 use crate::{eventually, workspace};
 
 /// The user that a closed registry lets in.
@@ -29,15 +34,39 @@ pub struct DockerRegistry {
 impl DockerRegistry {
     /// A registry for everybody.
     pub async fn open() -> DockerRegistry {
-        Self::start("").await
+        Self::started(async |_| Ok((String::new(), ()))).await.0
     }
 
     /// A registry that lets in [`USER`] alone.
     pub async fn closed() -> DockerRegistry {
-        Self::start("auth: {htpasswd: {realm: tests, path: passwords}}\n").await
+        let configuration = "auth: {htpasswd: {realm: tests, path: passwords}}\n";
+        Self::started(async |_| Ok((configuration.to_owned(), ()))).await.0
     }
 
-    async fn start(more: &str) -> DockerRegistry {
+    /// A registry that lets in who has a token, which live for so many seconds.
+    pub async fn with_tokens(lives_seconds: u64) -> (DockerRegistry, TokenServer) {
+        Self::started(async |folder| {
+            let tokens = TokenServer::start(folder, lives_seconds).await?;
+            Ok((tokens.configuration(), tokens))
+        })
+        .await
+    }
+
+    /// A registry for everybody with TLS, and the authority that vouches for it.
+    pub async fn with_tls() -> (DockerRegistry, Authority) {
+        Self::started(async |folder| {
+            let authority = Authority::new("registry-ca")?;
+            let certified = authority.certify("127.0.0.1")?;
+            std::fs::write(folder.join("tls.crt"), certified.certificate)?;
+            std::fs::write(folder.join("tls.key"), certified.key)?;
+            Ok(("  tls: {certificate: tls.crt, key: tls.key}\n".to_owned(), authority))
+        })
+        .await
+    }
+
+    /// Starts one in a folder of its own, into which this writes more of its files and says the end of its
+    /// configuration.
+    async fn started<T>(more: impl AsyncFnOnce(&Path) -> Result<(String, T)>) -> (DockerRegistry, T) {
         Self::try_start(more).await.unwrap_or_else(|error| {
             panic!(
                 "docker-registry does not start: {error:#}. On Debian `apt-get install docker-registry`; elsewhere \
@@ -46,11 +75,14 @@ impl DockerRegistry {
         })
     }
 
-    async fn try_start(more: &str) -> Result<DockerRegistry> {
+    async fn try_start<T>(
+        more: impl AsyncFnOnce(&Path) -> Result<(String, T)>,
+    ) -> Result<(DockerRegistry, T)> {
         let directory = TempDir::with_prefix("registry-")?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let (more, kept) = more(directory.path()).await?;
         let configuration = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: data}}}}\nhttp: {{addr: \"{address}\"}}\n{more}"
+            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: data}}}}\nhttp:\n  addr: \"{address}\"\n{more}"
         );
         std::fs::write(directory.path().join("config.yml"), configuration)?;
         std::fs::write(directory.path().join("passwords"), PASSWORDS)?;
@@ -63,7 +95,7 @@ impl DockerRegistry {
             .context("it is missing")?;
         let registry = DockerRegistry { child, address, _directory: directory };
         eventually("the registry answers", async || Ok(TcpStream::connect(address).await?)).await;
-        Ok(registry)
+        Ok((registry, kept))
     }
 
     /// Its name in images: `127.0.0.1:5000`.
@@ -89,9 +121,20 @@ pub struct Pusher {
 impl Pusher {
     /// One who pushes without TLS, as a user if one is given.
     pub fn new(user: Option<(&str, &str)>) -> Pusher {
-        // The client library leaves it to its users which cryptography there is; without TLS it is none.
+        Self::with(user, ClientConfig { protocol: ClientProtocol::Http, ..ClientConfig::default() })
+    }
+
+    /// One who pushes with TLS, and trusts this authority.
+    pub fn trusting(authority: &Authority) -> Pusher {
+        let data = authority.pem().as_bytes().to_vec();
+        let trusted = vec![Certificate { encoding: CertificateEncoding::Pem, data }];
+        let config = ClientConfig { extra_root_certificates: trusted, ..ClientConfig::default() };
+        Self::with(None, config)
+    }
+
+    fn with(user: Option<(&str, &str)>, config: ClientConfig) -> Pusher {
+        // The client library leaves it to its users which cryptography there is.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let config = ClientConfig { protocol: ClientProtocol::Http, ..ClientConfig::default() };
         let auth = user.map_or(RegistryAuth::Anonymous, |(name, password)| {
             RegistryAuth::Basic(name.to_owned(), password.to_owned())
         });

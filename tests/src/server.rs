@@ -24,10 +24,11 @@ const SHOWN_LINES: usize = 40;
 /// A server. It is killed, and its data deleted, when this is dropped.
 pub struct Server {
     directory: TempDir,
+    /// Options beside those that every server has.
+    options: Vec<String>,
     process: Option<Process>,
     address: SocketAddr,
     secure_address: SocketAddr,
-    arguments: Vec<String>,
 }
 
 struct Process {
@@ -45,15 +46,15 @@ impl Server {
         Server::start_with(&[])
     }
 
-    /// The same, with further arguments of `kijabi serve`.
+    /// Starts a server with more options.
     ///
     /// # Panics
     /// With its stderr when it does not come to serve.
-    pub fn start_with(arguments: &[&str]) -> Server {
+    pub fn start_with(options: &[String]) -> Server {
         let directory = TempDir::with_prefix("kijabi-").unwrap_or_else(|error| panic!("no folder: {error}"));
-        let arguments = arguments.iter().map(ToString::to_string).collect();
+        let options = options.to_vec();
         let mut server =
-            Server { directory, process: None, address: ANY_PORT, secure_address: ANY_PORT, arguments };
+            Server { directory, options, process: None, address: ANY_PORT, secure_address: ANY_PORT };
         server.start_again();
         server
     }
@@ -89,7 +90,7 @@ impl Server {
             .args(["--registries", "localhost,127.0.0.1"])
             .arg("--data-dir")
             .arg(self.data_dir())
-            .args(&self.arguments)
+            .args(&self.options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(self.stderr_file()?)

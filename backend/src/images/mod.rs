@@ -16,6 +16,6 @@ pub use builtin::Builtin;
 pub use image::{Executable, Image, Launch, ProgramFile, Root};
 pub use pull::{ImageService, Progress};
 pub use registry::Registry;
-pub use remote::{Registries, RegistryOptions};
+pub use remote::{AuthorityFile, Registries, RegistryOptions};
 pub use shared::image_reference::{Reference, ReferenceError};
 pub use store::{ImageStore, NodeImages};

@@ -12,10 +12,11 @@ use axum::body::Body;
 use axum::http::Response;
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
-use shared::images::credentials::Credentials;
+use shared::images::credentials::Tracked;
 use shared::images::manifest::{
     Configuration, Content, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, INDEX, MANIFEST, Manifest,
 };
+use shared::images::pulled::{PullSecret, PulledRecord};
 
 use super::content::Digest;
 use super::registry::Registry;
@@ -72,7 +73,7 @@ impl ImageService {
     pub fn open(directory: &Path, options: RegistryOptions) -> io::Result<ImageService> {
         let store = Arc::new(ImageStore::open(directory)?);
         let registry = Registry::open(&directory.join("registry"), store.clone())?;
-        let registries = Arc::new(Registries::new(options));
+        let registries = Arc::new(Registries::new(options).map_err(io::Error::other)?);
         Ok(ImageService { store, registries, registry, under_way: Mutex::default() })
     }
 
@@ -104,7 +105,8 @@ impl ImageService {
         self.store.sweep(&self.registry.named());
     }
 
-    /// Pulls an image for a node, with the first of these credentials that the registry takes.
+    /// Pulls an image for a node, with the first of these credentials that the registry takes, and remembers with
+    /// which.
     ///
     /// # Errors
     /// containerd's sentence.
@@ -112,7 +114,7 @@ impl ImageService {
         &self,
         node: &NodeImages,
         reference: &Reference,
-        credentials: Vec<Credentials>,
+        credentials: Vec<Tracked>,
         now: Timestamp,
         progress: &Progress,
     ) -> Result<Arc<Image>, String> {
@@ -120,8 +122,13 @@ impl ImageService {
         let unresolved =
             |error: String| failed(format!("failed to resolve reference \"{reference}\": {error}"));
         self.registries.check(&reference.registry).map_err(unresolved)?;
-        let (mut session, resolved) = self.log_in(reference, credentials).await.map_err(unresolved)?;
-        let stored = self.fetch(&mut session, reference, &resolved, now, progress).await.map_err(failed)?;
+        let (mut session, resolved, source) = self
+            .log_in(reference, credentials)
+            .await
+            .map_err(|errors| aggregate(errors.into_iter().map(unresolved)))?;
+        let mut stored =
+            self.fetch(&mut session, reference, &resolved, now, progress).await.map_err(failed)?;
+        stored.pulled.add(&reference.name(), source);
         let (node, name) = (node.clone(), reference.clone());
         let kept = tokio::task::spawn_blocking(move || {
             node.add(&name, stored)?;
@@ -133,27 +140,33 @@ impl ImageService {
     }
 
     /// Asks for the manifest with one after the other, and without any where there are none.
+    ///
+    /// # Errors
+    /// What the registry said each time.
     async fn log_in(
         &self,
         reference: &Reference,
-        credentials: Vec<Credentials>,
-    ) -> Result<(Session, Resolved), String> {
-        let mut all: Vec<Option<Credentials>> = credentials.into_iter().map(Some).collect();
+        credentials: Vec<Tracked>,
+    ) -> Result<(Session, Resolved, Option<PullSecret>), Vec<String>> {
+        let mut all: Vec<Option<Tracked>> = credentials.into_iter().map(Some).collect();
         if all.is_empty() {
             all.push(None);
         }
-        let mut denied = String::new();
-        for credentials in all {
+        let mut refused = Vec::new();
+        for tracked in all {
+            let (credentials, source) = tracked.map(|found| (found.credentials, found.source)).unzip();
             let (registry, repository) = (&reference.registry, &reference.repository);
             let mut session = Session::new(self.registries.clone(), registry, repository, credentials);
             match self.resolve(&mut session, reference).await {
-                Ok(resolved) => return Ok((session, resolved)),
-                Err(error @ RemoteError::Denied(_)) => denied = error.to_string(),
-                Err(RemoteError::NotFound) => return Err(format!("{reference}: not found")),
-                Err(error) => return Err(error.to_string()),
+                Ok(resolved) => return Ok((session, resolved, source)),
+                Err(error @ (RemoteError::Denied(_) | RemoteError::Unauthorized(_))) => {
+                    refused.push(error.to_string());
+                }
+                Err(RemoteError::NotFound) => return Err(vec![format!("{reference}: not found")]),
+                Err(error) => return Err(vec![error.to_string()]),
             }
         }
-        Err(denied)
+        Err(refused)
     }
 
     /// Gets the manifest that can run here.
@@ -338,6 +351,20 @@ impl ImageService {
     }
 }
 
+/// Many sentences as one, each of them once: `NewAggregate` of kubernetes/apimachinery.
+fn aggregate(errors: impl Iterator<Item = String>) -> String {
+    let mut different: Vec<String> = Vec::new();
+    for error in errors {
+        if !different.contains(&error) {
+            different.push(error);
+        }
+    }
+    match different.as_slice() {
+        [one] => one.clone(),
+        many => format!("[{}]", many.join(", ")),
+    }
+}
+
 /// The next piece of an answer's body.
 async fn next(answer: &mut Response<Body>) -> Result<Option<bytes::Bytes>, String> {
     loop {
@@ -393,6 +420,7 @@ fn described(configuration: &Configuration, resolved: &Resolved, now: Timestamp)
         programs: Vec::new(),
         detected: now,
         last_used: None,
+        pulled: PulledRecord::default(),
     }
 }
 

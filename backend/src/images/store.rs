@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ContainerImage;
 use serde::{Deserialize, Serialize};
 use shared::images::collection::Record;
+use shared::images::pulled::{PullSecret, PulledRecord};
 
 use super::Reference;
 use super::content::{Content, Digest, write_atomically};
@@ -54,6 +55,9 @@ pub struct StoredImage {
     pub detected: Timestamp,
     /// When a container of it was last seen.
     pub last_used: Option<Timestamp>,
+    /// With whose credentials it came; of what an older version fetched nothing is known.
+    #[serde(default)]
+    pub pulled: PulledRecord,
 }
 
 /// A program of an image.
@@ -90,6 +94,7 @@ impl StoredImage {
             }],
             detected: Timestamp::UNIX_EPOCH,
             last_used: None,
+            pulled: PulledRecord::default(),
         }
     }
 }
@@ -230,6 +235,8 @@ impl NodeImages {
                 image.repositories.extend(known.repositories.iter().cloned());
                 image.tags.extend(known.tags.iter().cloned());
                 (image.detected, image.last_used) = (known.detected, known.last_used);
+                let new = std::mem::replace(&mut image.pulled, known.pulled.clone());
+                image.pulled.merge(new);
             }
             image.repositories.insert(reference.name());
             image.tags.extend(tag);
@@ -240,13 +247,27 @@ impl NodeImages {
     /// The image of this name, if the node has it.
     #[must_use]
     pub fn find(&self, reference: &Reference) -> Option<Arc<Image>> {
-        let stored = self.read(|table| match &reference.digest {
-            Some(digest) => {
-                table.get(digest).filter(|image| image.repositories.contains(&reference.name())).cloned()
-            }
-            None => table.values().find(|image| image.tags.contains(&reference.to_string())).cloned(),
-        });
+        let stored = self.read(|table| named(table, reference).cloned());
         stored.map(|stored| Arc::new(self.image(stored)))
+    }
+
+    /// With whose credentials the image of this name came, if the node has it.
+    #[must_use]
+    pub fn pulled(&self, reference: &Reference) -> Option<PulledRecord> {
+        self.read(|table| named(table, reference).map(|image| image.pulled.clone()))
+    }
+
+    /// Remembers a Secret that opens the image of this name, too. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn learn(&self, reference: &Reference, secret: PullSecret) -> io::Result<()> {
+        self.change(|table| {
+            let digest = named(table, reference).map(|image| image.digest.clone());
+            if let Some(image) = digest.and_then(|digest| table.get_mut(&digest)) {
+                image.pulled.add(&reference.name(), Some(secret));
+            }
+        })
     }
 
     fn image(&self, stored: StoredImage) -> Image {
@@ -323,6 +344,14 @@ impl NodeImages {
     /// When the disk refuses.
     pub fn remove(&self, digest: &str) -> io::Result<()> {
         self.change(|table| drop(table.remove(digest)))
+    }
+}
+
+/// The image of a table that a name means.
+fn named<'a>(table: &'a Table, reference: &Reference) -> Option<&'a StoredImage> {
+    match &reference.digest {
+        Some(digest) => table.get(digest).filter(|image| image.repositories.contains(&reference.name())),
+        None => table.values().find(|image| image.tags.contains(&reference.to_string())),
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use k8s_openapi::api::core::v1::ContainerImage;
 use shared::images::node_list::node_list;
-use shared::images::pull::{Decision, decide, present};
+use shared::images::pull::{Decision, Presence, decide, present};
+use shared::images::pulled::{Access, PullSecret};
 use shared::kubelet::action::{PullError, Pulled};
 use shared::kubelet::node_status::Machine;
 use tokio::sync::{OnceCell, Semaphore};
@@ -77,10 +78,39 @@ impl Images {
     /// fetched.
     pub(super) fn decide(&self, name: &str, policy: Option<&str>, source: Source) -> Decision {
         match self.find(name, source) {
-            Ok(Found::Image(image)) if image.description.is_none() => decide(name, policy, true),
+            Ok(Found::Image(image)) if image.description.is_none() => {
+                decide(name, policy, self.presence(name))
+            }
             Ok(_) => Decision::Use,
-            Err(error) if error.reason == ABSENT => decide(name, policy, false),
+            Err(error) if error.reason == ABSENT => decide(name, policy, Presence::Absent),
             Err(error) => Decision::Refuse(error),
+        }
+    }
+
+    /// What the node has of an image from a registry, before the pod's Secrets are known.
+    fn presence(&self, name: &str) -> Presence {
+        let reference = name.parse::<Reference>().ok();
+        let record =
+            reference.and_then(|reference| Some((self.stored.pulled(&reference)?, reference.name())));
+        match record {
+            None => Presence::Absent,
+            Some((record, repository)) if record.is_open(&repository) => Presence::Accessible,
+            Some(_) => Presence::Guarded,
+        }
+    }
+
+    /// What the node has of an image for a pod with these Secrets. Blocks on the disk.
+    pub(super) fn verify(&self, reference: &Reference, secrets: &[PullSecret]) -> Presence {
+        let Some(record) = self.stored.pulled(reference) else { return Presence::Absent };
+        match record.access(&reference.name(), secrets) {
+            Access::Unknown => Presence::Withheld,
+            Access::Granted(learnt) => {
+                let learnt = learnt.map_or(Ok(()), |secret| self.stored.learn(reference, secret));
+                if let Err(error) = learnt {
+                    tracing::warn!(%error, image = %reference, "a Secret that opens an image was not remembered");
+                }
+                Presence::Accessible
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use shared::images::pull::Decision;
+use shared::images::pull::{self, Decision, Presence};
 use shared::kubelet::action::Action;
 use shared::kubelet::eviction;
 use shared::kubelet::hook::HookKind;
@@ -257,15 +257,35 @@ impl PodOnNode {
     }
 
     fn pull(&mut self, container: String) {
-        let (kubelet, source) = (self.kubelet.clone(), self.source);
+        let spec = self.spec(&container).unwrap_or_default();
+        let (image, policy) = (spec.image.unwrap_or_default(), spec.image_pull_policy);
+        let decision = self.kubelet.images.decide(&image, policy.as_deref(), self.source);
+        self.obtain(container, image, decision);
+    }
+
+    /// It is known whether the pod's Secrets open the image of a container.
+    pub(super) fn on_verified(&mut self, container: String, presence: Presence) {
         let spec = self.spec(&container).unwrap_or_default();
         let image = spec.image.unwrap_or_default();
-        match kubelet.images.decide(&image, spec.image_pull_policy.as_deref(), source) {
+        let decision = pull::decide(&image, spec.image_pull_policy.as_deref(), presence);
+        self.obtain(container, image, decision);
+    }
+
+    fn obtain(&mut self, container: String, image: String, decision: Decision) {
+        let (kubelet, source) = (self.kubelet.clone(), self.source);
+        match decision {
             Decision::Refuse(error) => self.tell(Outcome::Pulled(container, Err(error))),
             Decision::Use => self.spawn(async move {
                 let pulled = kubelet.images.make_present(&image, source).await;
                 Outcome::Pulled(container, pulled)
             }),
+            Decision::Verify => {
+                let pod = self.worker.pod().clone();
+                self.spawn(async move {
+                    let presence = pulling::verify(&kubelet, &pod, &image).await;
+                    Outcome::Verified(container, presence)
+                });
+            }
             Decision::Pull => {
                 self.worker.on_pulling(&container);
                 self.fetch(container, image);

@@ -3,18 +3,20 @@
 //! Follows `EnsureImageExists` in `pkg/kubelet/images/image_manager.go`, `puller.go` beside it and
 //! `getPullSecretsForPod` in `pkg/kubelet/kubelet_pods.go` of kubernetes/kubernetes.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use shared::api::pod_containers::pod_containers;
 use shared::images::credentials::Keyring;
-use shared::images::pull;
+use shared::images::pull::{self, Presence};
 use shared::kubelet::action::{PullError, Pulled};
 use shared::recorder::{Note, regarding};
 
 use super::image::{explained, read, repo_digest};
 use super::node::Kubelet;
+use super::pod::blocking;
 use crate::images::{Image, Progress, Reference};
 
 /// How often a pull says how far it is.
@@ -43,12 +45,22 @@ pub(super) async fn pull(
     Ok(Pulled { image_id: repo_digest(name, &image.digest), message })
 }
 
+/// Looks whether the pod's Secrets open an image that is on the node.
+pub(super) async fn verify(kubelet: &Arc<Kubelet>, pod: &Pod, name: &str) -> Presence {
+    let Ok(reference) = read(name) else { return Presence::Absent };
+    let secrets = keyring(kubelet, pod).await.lookup(&reference.name());
+    let secrets: Vec<_> = secrets.into_iter().map(|tracked| tracked.source).collect();
+    let kubelet = kubelet.clone();
+    // Without an answer the registry is asked.
+    blocking(move || kubelet.images.verify(&reference, &secrets)).await.unwrap_or(Presence::Withheld)
+}
+
 async fn fetch(
     kubelet: &Kubelet,
     reference: &Reference,
     keyring: &Keyring,
     progress: &Progress,
-) -> Result<std::sync::Arc<Image>, PullError> {
+) -> Result<Arc<Image>, PullError> {
     let (images, credentials) = (&kubelet.images, keyring.lookup(&reference.name()));
     let pull = images.service.pull(&images.stored, reference, credentials, kubelet.now(), progress);
     pull.await.map_err(|error| explained(reference, error))

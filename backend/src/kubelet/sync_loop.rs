@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Node, Pod};
 use shared::api::object::SharedObject;
 use shared::apiserver::request::ListOptions;
+use shared::images::pull::Presence;
 use shared::informer::Change;
 use shared::kubelet::action::{PullError, Pulled, StartError};
 use shared::kubelet::admission::{self, Rejection};
@@ -64,6 +65,8 @@ pub(super) enum Outcome {
     Volumes(volumes::Told),
     Sandbox(Result<SharedSandbox, String>),
     SandboxRemoved,
+    /// Whether the pod's Secrets open the image of a container.
+    Verified(String, Presence),
     Pulled(String, Result<Pulled, PullError>),
     Started {
         container: String,
@@ -335,6 +338,7 @@ impl SyncLoop {
             Outcome::Volumes(told) => pod.on_volumes(told),
             Outcome::Sandbox(outcome) => pod.on_sandbox(outcome),
             Outcome::SandboxRemoved => pod.worker.on_sandbox_removed(),
+            Outcome::Verified(container, presence) => pod.on_verified(container, presence),
             Outcome::Pulled(container, outcome) => pod.worker.on_pulled(&container, outcome, now),
             Outcome::Started { container, attempt, id, outcome } => {
                 pod.worker.on_started(&container, outcome.as_ref().map(|_| id).map_err(Clone::clone), now);

@@ -10,6 +10,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::pulled::PullSecret;
 
 /// What one logs in to a registry with.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,10 +30,27 @@ impl fmt::Debug for Credentials {
     }
 }
 
+impl Credentials {
+    /// By what they are recognised, without being told.
+    fn hash(&self) -> String {
+        let text = serde_json::json!([self.username, self.password]).to_string();
+        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Credentials, and the Secret they stand in: `TrackedAuthConfig` of `pkg/credentialprovider`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tracked {
+    /// What one logs in with.
+    pub credentials: Credentials,
+    /// Where they stand.
+    pub source: PullSecret,
+}
+
 /// The credentials that a pod may use, each with the part of a name that it is for.
 #[derive(Clone, Debug, Default)]
 pub struct Keyring {
-    entries: Vec<(Location, Credentials)>,
+    entries: Vec<(Location, Tracked)>,
 }
 
 /// A registry, perhaps with the beginning of a path.
@@ -73,7 +93,9 @@ impl Keyring {
             format!("the credentials of a registry cannot be read: line {} of them is wrong", error.line())
         })?;
         for (place, entry) in entries.unwrap_or_default() {
-            self.entries.push((Location::read(&place), entry.credentials()?));
+            let credentials = entry.credentials()?;
+            let source = source(secret, &credentials);
+            self.entries.push((Location::read(&place), Tracked { credentials, source }));
         }
         // The most specific first: of two that fit, the one with the longer path.
         self.entries.sort_by(|(left, _), (right, _)| right.cmp(left));
@@ -83,9 +105,19 @@ impl Keyring {
     /// The credentials for a repository, `registry.example.com:5000/team/app`, the best first: all of them may be
     /// tried.
     #[must_use]
-    pub fn lookup(&self, repository: &str) -> Vec<Credentials> {
+    pub fn lookup(&self, repository: &str) -> Vec<Tracked> {
         let fitting = self.entries.iter().filter(|(location, _)| location.holds(repository));
-        fitting.map(|(_, credentials)| credentials.clone()).collect()
+        fitting.map(|(_, tracked)| tracked.clone()).collect()
+    }
+}
+
+fn source(secret: &Secret, credentials: &Credentials) -> PullSecret {
+    let (metadata, part) = (&secret.metadata, |text: &Option<String>| text.clone().unwrap_or_default());
+    PullSecret {
+        namespace: part(&metadata.namespace),
+        name: part(&metadata.name),
+        uid: part(&metadata.uid),
+        credential_hash: credentials.hash(),
     }
 }
 
@@ -202,7 +234,7 @@ mod tests {
         let keyring = keyring(&places);
         for (repository, expected) in cases {
             let found: Vec<String> =
-                keyring.lookup(repository).into_iter().map(|found| found.username).collect();
+                keyring.lookup(repository).into_iter().map(|found| found.credentials.username).collect();
             assert_eq!(found, expected, "{repository}");
         }
     }
@@ -224,6 +256,22 @@ mod tests {
     }
 
     #[test]
+    fn credentials_should_be_recognised_and_known_by_their_secret() {
+        let auths = json!({"auths": {"a.io": {"username": "u", "password": "p"}, "b.io": {"auth": "dTpw"}}});
+        let mut own = secret("kubernetes.io/dockerconfigjson", ".dockerconfigjson", &auths.to_string());
+        (own.metadata.namespace, own.metadata.name) = (Some("n".into()), Some("s".into()));
+        own.metadata.uid = Some("1".into());
+        let mut keyring = Keyring::default();
+        keyring.add(&own).unwrap();
+        let (a, b) = (keyring.lookup("a.io/x").remove(0).source, keyring.lookup("b.io/x").remove(0).source);
+        assert_eq!((a.namespace.as_str(), a.name.as_str(), a.uid.as_str()), ("n", "s", "1"));
+        assert_eq!(a, b);
+        assert_eq!(a.credential_hash.len(), 64);
+        let other = Credentials { username: "up".into(), password: String::new() };
+        assert_ne!(other.hash(), a.credential_hash);
+    }
+
+    #[test]
     fn both_forms_of_a_secret_should_be_read() {
         let auth = BASE64_STANDARD.encode("me:se:cret");
         let entry = json!({"r.io": {"auth": auth}});
@@ -241,7 +289,7 @@ mod tests {
             let found = keyring.lookup("r.io/app");
             assert_eq!(found.len(), expected, "{type_} {key}");
             let own = Credentials { username: "me".into(), password: "se:cret".into() };
-            assert!(found.iter().all(|found| *found == own));
+            assert!(found.iter().all(|found| found.credentials == own));
         }
     }
 

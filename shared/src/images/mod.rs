@@ -6,3 +6,4 @@ pub mod credentials;
 pub mod manifest;
 pub mod node_list;
 pub mod pull;
+pub mod pulled;

@@ -12,21 +12,37 @@ pub enum Decision {
     Use,
     /// Ask the registry.
     Pull,
+    /// Look whether the pod's Secrets open the one that is on the node.
+    Verify,
     /// It is not on the node and may not be fetched.
     Refuse(PullError),
 }
 
-/// Decides by the container's `imagePullPolicy`.
+/// What a node has of the image of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Nothing.
+    Absent,
+    /// The image, for pods with certain Secrets.
+    Guarded,
+    /// The image, and the pod's Secrets do not open it.
+    Withheld,
+    /// The image, for this pod.
+    Accessible,
+}
+
+/// Decides by the container's `imagePullPolicy`. What a pod may not use is to it as if it was not there.
 #[must_use]
-pub fn decide(image: &str, policy: Option<&str>, is_present: bool) -> Decision {
-    match (policy, is_present) {
+pub fn decide(image: &str, policy: Option<&str>, presence: Presence) -> Decision {
+    match (policy, presence) {
         (Some("Always"), _) => Decision::Pull,
-        (_, true) => Decision::Use,
-        (Some("Never"), false) => {
+        (_, Presence::Accessible) => Decision::Use,
+        (_, Presence::Guarded) => Decision::Verify,
+        (Some("Never"), Presence::Absent | Presence::Withheld) => {
             let message = format!("Container image {image:?} is not present with pull policy of Never");
             Decision::Refuse(PullError { reason: "ErrImageNeverPull", message })
         }
-        (_, false) => Decision::Pull,
+        (_, Presence::Absent | Presence::Withheld) => Decision::Pull,
     }
 }
 
@@ -75,21 +91,29 @@ mod tests {
 
     #[test]
     fn policy_and_presence_should_decide() {
+        use Presence::{Absent, Accessible, Guarded, Withheld};
+        let refused = "Container image \"app\" is not present with pull policy of Never";
         let cases = [
-            ("Always", true, "pull"),
-            ("Always", false, "pull"),
-            ("IfNotPresent", true, "use"),
-            ("IfNotPresent", false, "pull"),
-            ("Never", true, "use"),
-            ("Never", false, "Container image \"app\" is not present with pull policy of Never"),
+            ("Always", Accessible, "pull"),
+            ("Always", Guarded, "pull"),
+            ("Always", Absent, "pull"),
+            ("IfNotPresent", Accessible, "use"),
+            ("IfNotPresent", Guarded, "verify"),
+            ("IfNotPresent", Withheld, "pull"),
+            ("IfNotPresent", Absent, "pull"),
+            ("Never", Accessible, "use"),
+            ("Never", Guarded, "verify"),
+            ("Never", Withheld, refused),
+            ("Never", Absent, refused),
         ];
-        for (policy, is_present, expected) in cases {
-            let said = match decide("app", Some(policy), is_present) {
+        for (policy, presence, expected) in cases {
+            let said = match decide("app", Some(policy), presence) {
                 Decision::Use => "use".to_owned(),
                 Decision::Pull => "pull".to_owned(),
+                Decision::Verify => "verify".to_owned(),
                 Decision::Refuse(error) => error.message,
             };
-            assert_eq!(said, expected, "{policy} {is_present}");
+            assert_eq!(said, expected, "{policy} {presence:?}");
         }
     }
 

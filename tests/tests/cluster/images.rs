@@ -1,11 +1,11 @@
 //! Images from registries: a real one that is pushed to, and the cluster's own.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use k8s_openapi::api::core::v1::{Event, Node, Pod, Secret};
-use kube::api::{ListParams, LogParams, PostParams};
-use kube::{Api, Client};
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::Api;
+use kube::api::{LogParams, PostParams};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tests::objects::{from_json, in_phase, namespace};
@@ -13,78 +13,9 @@ use tests::programs::{printer, shell};
 use tests::registry::{DockerRegistry, Pusher, USER};
 use tests::{Server, eventually};
 
+use super::place::{Place, pull_secrets};
+
 const WASI: &str = "wasi_snapshot_preview1";
-
-/// A namespace on the shared server.
-struct Place {
-    server: std::sync::Arc<Server>,
-    client: Client,
-    namespace: String,
-}
-
-impl Place {
-    async fn new(name: &str) -> Place {
-        let server = Server::shared();
-        let client = server.client().await.unwrap();
-        namespace(&client, name).await.unwrap();
-        Place { server, client, namespace: name.to_owned() }
-    }
-
-    fn pods(&self) -> Api<Pod> {
-        Api::namespaced(self.client.clone(), &self.namespace)
-    }
-
-    /// Creates a pod of one container; `more` is put into its spec.
-    async fn run(&self, name: &str, container: Value, more: Value) {
-        let mut container = container;
-        container["name"] = json!("main");
-        let mut spec = json!({"restartPolicy": "Never", "containers": [container]});
-        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let pod = from_json(json!({"metadata": {"name": name}, "spec": spec}));
-        self.pods().create(&PostParams::default(), &pod).await.unwrap();
-    }
-
-    /// What a pod that ended well printed.
-    async fn printed(&self, name: &str) -> String {
-        in_phase(&self.pods(), name, "Succeeded").await;
-        self.pods().logs(name, &LogParams::default()).await.unwrap()
-    }
-
-    /// Waits until the container waits or ended with this reason, and returns the message.
-    async fn told(&self, name: &str, reason: &str) -> String {
-        eventually(&format!("{name} says {reason}"), async || {
-            let pod = self.pods().get(name).await?;
-            let status = pod.status.context("no status")?.container_statuses.unwrap_or_default();
-            let state = status.into_iter().next().and_then(|status| status.state).context("no state")?;
-            let waiting = state.waiting.map(|waiting| (waiting.reason, waiting.message));
-            let ended = state.terminated.map(|ended| (ended.reason, ended.message));
-            match waiting.or(ended) {
-                Some((Some(found), message)) if found == reason => Ok(message.unwrap_or_default()),
-                other => bail!("{other:?}"),
-            }
-        })
-        .await
-    }
-
-    /// Waits for an event about a pod that begins like this.
-    async fn event(&self, name: &str, reason: &str, start: &str) -> String {
-        let events = Api::<Event>::namespaced(self.client.clone(), &self.namespace);
-        eventually(&format!("{name} has the event {reason}: {start}"), async || {
-            let all = events.list(&ListParams::default()).await?;
-            let own =
-                all.items.into_iter().filter(|event| event.involved_object.name.as_deref() == Some(name));
-            let messages =
-                own.filter(|event| event.reason.as_deref() == Some(reason)).filter_map(|event| event.message);
-            let messages: Vec<String> = messages.collect();
-            messages
-                .iter()
-                .find(|message| message.starts_with(start))
-                .cloned()
-                .with_context(|| format!("{messages:?}"))
-        })
-        .await
-    }
-}
 
 /// An archive of one layer, and the digest of its content.
 fn layer(files: &[(&str, &[u8])]) -> (Vec<u8>, String) {
@@ -169,19 +100,11 @@ async fn a_closed_registry_should_be_asked_with_the_pods_secrets() {
     let module = printer("let in\n", WASI);
     Pusher::new(Some(USER)).push_program(&image, &module).await.unwrap();
     let place = Place::new("closed-registry").await;
-    let secrets = Api::<Secret>::namespaced(place.client.clone(), &place.namespace);
     for (name, password) in [("good", USER.1), ("bad", "wrong")] {
-        let auths = json!({"auths": {registry.name(): {"username": USER.0, "password": password}}});
-        let secret = from_json(json!({
-            "metadata": {"name": name},
-            "type": "kubernetes.io/dockerconfigjson",
-            "stringData": {".dockerconfigjson": auths.to_string()},
-        }));
-        secrets.create(&PostParams::default(), &secret).await.unwrap();
+        place.secret(name, &registry.name(), password).await;
     }
     let run = async |name: &str, secrets: &[&str]| {
-        let secrets: Vec<Value> = secrets.iter().map(|name| json!({"name": name})).collect();
-        place.run(name, json!({"image": image}), json!({"imagePullSecrets": secrets})).await;
+        place.run(name, json!({"image": image}), pull_secrets(secrets)).await;
     };
     run("without", &[]).await;
     run("wrong", &["bad"]).await;

@@ -30,7 +30,7 @@ async fn answer(State(answers): State<Answers>, uri: Uri) -> axum::response::Res
 struct World {
     service: ImageService,
     answers: Answers,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl World {
@@ -40,7 +40,7 @@ impl World {
         let answers = Answers { bodies: Arc::new(bodies.into_iter().collect()), ..Answers::default() };
         let router = Router::new().fallback(answer).with_state(answers.clone());
         service.registries.set_own(vec!["localhost:1".into()], router);
-        World { service, answers, _directory: directory }
+        World { service, answers, directory }
     }
 
     async fn pull(&self, node: &str, image: &str) -> Result<Arc<Image>, String> {
@@ -136,4 +136,25 @@ async fn what_many_pull_at_once_should_be_fetched_once() {
     let own = |node: &str| world.service.node(node).list().len();
     assert_eq!(nodes.map(own), [1, 1, 1]);
     assert_eq!(own("d"), 0);
+}
+
+#[tokio::test]
+async fn a_pull_that_nobody_wants_any_more_should_leave_nothing_and_hold_up_nobody() {
+    let digest = Digest::of(PROGRAM);
+    let world = World::new(vec![named("1", &manifest(digest.as_str(), 8)), blob(PROGRAM)]);
+    let ingests = || {
+        let found = std::fs::read_dir(world.directory.path().join("ingest"));
+        found.map_or(0, Iterator::count)
+    };
+    let mut first = Box::pin(world.pull("a", "localhost:1/app:1"));
+    while world.answers.blobs.load(Ordering::Relaxed) == 0 {
+        assert!(futures::poll!(&mut first).is_pending());
+        tokio::task::yield_now().await;
+    }
+    let second = world.pull("b", "localhost:1/app:1");
+    drop(first);
+    assert!(second.await.is_ok());
+    assert_eq!(ingests(), 0);
+    assert!(world.service.node("a").list().is_empty());
+    assert_eq!(world.answers.blobs.load(Ordering::Relaxed), 2);
 }

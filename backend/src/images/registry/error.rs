@@ -76,6 +76,10 @@ impl RegistryError {
         RegistryError::new(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", message)
     }
 
+    pub(super) fn length_invalid(message: impl Into<String>) -> RegistryError {
+        RegistryError::new(StatusCode::BAD_REQUEST, "SIZE_INVALID", message)
+    }
+
     pub(super) fn too_many(message: impl Into<String>) -> RegistryError {
         RegistryError::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", message)
     }

@@ -1,8 +1,8 @@
 //! Manifests, by digest and by tag; the list of tags; and what refers to a manifest.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
-use axum::http::{Method, StatusCode};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::json;
@@ -38,26 +38,47 @@ impl Asked {
         let unknown = || RegistryError::manifest_unknown(reference);
         let kept = repository.manifests.get(digest).ok_or_else(unknown)?;
         let bytes = self.registry.store().content.read(&checked_digest(digest)?).map_err(|_| unknown())?;
+        let tag = format!("\"{digest}\"");
+        let known = self.request.headers().get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+        let is_known = known.is_some_and(|known| known.split(',').any(|known| known.trim() == tag));
+        if is_known {
+            return Ok((StatusCode::NOT_MODIFIED, [(ETAG.as_str(), tag), (DIGEST, digest.to_owned())])
+                .into_response());
+        }
         let headers = [
             (CONTENT_TYPE.as_str(), kept.descriptor.media_type.clone()),
             (CONTENT_LENGTH.as_str(), bytes.len().to_string()),
             (DIGEST, digest.to_owned()),
+            (ETAG.as_str(), tag),
         ];
         Ok((StatusCode::OK, headers, bytes).into_response())
     }
 
     async fn put_manifest(self, reference: &str) -> Result<Response> {
         let given = self.request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let given = given.map(str::to_owned);
+        // Parameters of it mean nothing.
+        let given = given.and_then(|given| given.split(';').next()).map(|given| given.trim().to_owned());
+        let tags = tags(self.request.uri().query().unwrap_or_default());
         let limit = usize::try_from(MANIFEST_BYTES).unwrap_or(usize::MAX);
         let body = Limited::new(self.request.into_body(), limit).collect().await;
         let bytes = body.map_err(|_| RegistryError::size_invalid(MANIFEST_BYTES))?.to_bytes();
+        if let Some(tag) = tags.iter().find(|tag| !is_tag(tag)) {
+            return Err(RegistryError::manifest_invalid(format!("invalid tag {tag:?}")));
+        }
         let (digest, subject) = self.registry.keep_manifest(&self.name, reference, given, &bytes).await?;
+        self.registry.shared.repositories.change(&self.name, |own| {
+            own.tags.extend(tags.iter().map(|tag| (tag.clone(), digest.to_string())));
+        })?;
         let location = format!("/v2/{}/manifests/{digest}", self.name);
         let mut answer = (StatusCode::CREATED, [(LOCATION.as_str(), location), (DIGEST, digest.to_string())])
             .into_response();
         if let Some(subject) = subject.and_then(|subject| subject.parse().ok()) {
             answer.headers_mut().insert("oci-subject", subject);
+        }
+        if let Ok(tags) = tags.join(", ").parse()
+            && !HeaderValue::is_empty(&tags)
+        {
+            answer.headers_mut().insert("oci-tag", tags);
         }
         Ok(answer)
     }
@@ -114,11 +135,17 @@ impl Registry {
     ) -> Result<(Digest, Option<String>)> {
         let manifest = Manifest::read(bytes).map_err(RegistryError::manifest_invalid)?;
         let digest = Digest::of(bytes);
+        if let Some((own, given)) = manifest.media_type.as_ref().zip(media_type.as_ref())
+            && own != given
+        {
+            let message = format!("its mediaType is {own:?} and its Content-Type {given:?}");
+            return Err(RegistryError::manifest_invalid(message));
+        }
         let is_digest = reference.contains(':');
         if is_digest && reference != digest.as_str() {
             return Err(RegistryError::digest_invalid(format!("the manifest has the digest {digest}")));
         }
-        if !is_digest && format!("localhost/x:{reference}").parse::<Reference>().is_err() {
+        if !is_digest && !is_tag(reference) {
             return Err(RegistryError::manifest_invalid(format!("invalid tag {reference:?}")));
         }
         let known = self.shared.repositories.get(name).unwrap_or_default();
@@ -141,6 +168,17 @@ impl Registry {
     }
 }
 
+/// The tags that a manifest which is pushed by its digest is to have, `?tag=1.2&tag=1`.
+fn tags(query: &str) -> Vec<String> {
+    let all = form_urlencoded::parse(query.as_bytes());
+    all.filter(|(name, _)| name == "tag").map(|(_, tag)| tag.into_owned()).collect()
+}
+
+fn is_tag(text: &str) -> bool {
+    let reference = format!("localhost/x:{text}").parse::<Reference>();
+    reference.is_ok_and(|found| found.tag.as_deref() == Some(text))
+}
+
 fn kept(manifest: Manifest, media_type: Option<String>, digest: &Digest, size: u64) -> KeptManifest {
     let own = if manifest.is_list() { INDEX } else { MANIFEST };
     let config = manifest.config.as_ref().map(|config| config.media_type.clone());
@@ -150,7 +188,7 @@ fn kept(manifest: Manifest, media_type: Option<String>, digest: &Digest, size: u
             digest: digest.to_string(),
             size,
             platform: None,
-            artifact_type: manifest.artifact_type.or(config),
+            artifact_type: manifest.artifact_type.filter(|own| !own.is_empty()).or(config),
             annotations: manifest.annotations,
         },
         subject: manifest.subject.map(|subject| subject.digest),

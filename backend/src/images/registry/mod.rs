@@ -14,7 +14,7 @@ mod upload;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -24,7 +24,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, put};
 use serde_json::{Value, json};
 use shared::apiserver::user::{Caller, MASTERS};
-use tokio::sync::Mutex;
 
 use self::blobs::Upload;
 use self::error::{RegistryError, Result};
@@ -105,14 +104,16 @@ async fn dispatch(registry: Registry, request: Request) -> Result<Response> {
         check_writer(&request)?;
     }
     let path = percent_encoding::percent_decode_str(request.uri().path()).decode_utf8_lossy().into_owned();
-    let path = path.trim_start_matches("/v2").trim_start_matches('/').to_owned();
+    // A repository may begin with `v2` itself.
+    let path = path.strip_prefix("/v2").unwrap_or(&path).trim_start_matches('/').to_owned();
     let query =
         form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
-    if path.is_empty() && is_reading {
-        return Ok(json_answer(StatusCode::OK, &json!({})));
+    let read_only = || if is_reading { Ok(()) } else { Err(RegistryError::unsupported()) };
+    if path.is_empty() {
+        return read_only().map(|()| json_answer(StatusCode::OK, &json!({})));
     }
-    if path == "_catalog" && is_reading {
-        return Ok(catalog(&registry, &query));
+    if path == "_catalog" {
+        return read_only().map(|()| catalog(&registry, &query));
     }
     let asked = |name: &str| -> Result<Asked> {
         let name = checked_name(name)?;
@@ -125,8 +126,8 @@ async fn dispatch(registry: Registry, request: Request) -> Result<Response> {
     match front.rsplit_once('/') {
         Some((name, "blobs")) => asked(name)?.blob(last).await,
         Some((name, "manifests")) => asked(name)?.manifest(last).await,
-        Some((name, "tags")) if last == "list" && is_reading => asked(name)?.tags(),
-        Some((name, "referrers")) if is_reading => asked(name)?.referrers(last),
+        Some((name, "tags")) if last == "list" => read_only().and_then(|()| asked(name)?.tags()),
+        Some((name, "referrers")) => read_only().and_then(|()| asked(name)?.referrers(last)),
         _ => Err(RegistryError::not_found()),
     }
 }

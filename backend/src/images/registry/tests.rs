@@ -242,7 +242,10 @@ async fn what_is_no_path_of_a_registry_should_be_refused() {
         ("GET /v2/app/blobs/sha256:0", 400, "DIGEST_INVALID"),
         ("GET /v2/app/nothing/x", 404, "UNSUPPORTED"),
         ("POST /v2/app/manifests/x", 405, "UNSUPPORTED"),
-        ("POST /v2/app/tags/list", 404, "UNSUPPORTED"),
+        ("POST /v2/app/tags/list", 405, "UNSUPPORTED"),
+        ("DELETE /v2/", 405, "UNSUPPORTED"),
+        ("PUT /v2/_catalog", 405, "UNSUPPORTED"),
+        ("POST /v2/app/blobs/uploads/x", 405, "UNSUPPORTED"),
     ];
     for (line, status, code) in cases {
         let answer = desk.ask(line, &[], b"").await;
@@ -268,4 +271,117 @@ async fn a_program_should_be_put_under_a_name() {
     let text = desk.ask("PUT /kijabi/images/app", &[], b"text").await;
     assert_eq!((text.status, text.code().as_str()), (400, "BLOB_UPLOAD_INVALID"));
     assert_eq!(desk.ask("PUT /kijabi/images/App", &[], b"").await.code(), "NAME_INVALID");
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_should_not_keep_its_upload() {
+    let desk = Desk::new();
+    let begun = desk.ask("POST /v2/app/blobs/uploads/", &[], b"").await;
+    let place = begun.header("location").to_owned();
+    let caller =
+        Caller { user: User::new("u", &[MASTERS]), user_agent: String::new(), source_ip: String::new() };
+    let endless = futures::stream::pending::<Result<Bytes, std::io::Error>>();
+    let mut request = Request::patch(&place).body(Body::from_stream(endless)).unwrap();
+    request.extensions_mut().insert(caller);
+    {
+        let mut answer = Box::pin(desk.registry.router().oneshot(request));
+        assert!(futures::poll!(&mut answer).is_pending());
+        let busy = desk.ask(&format!("PATCH {place}"), &[], b"x").await;
+        assert_eq!(busy.code(), "BLOB_UPLOAD_INVALID");
+    }
+    assert_eq!(desk.ask(&format!("PATCH {place}"), &[], b"x").await.code(), "BLOB_UPLOAD_UNKNOWN");
+    assert_eq!(desk.registry.shared.uploads.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_chunk_should_be_as_long_as_its_range_and_follow_the_last() {
+    let desk = Desk::new();
+    let begun = desk.ask("POST /v2/app/blobs/uploads/", &[], b"").await;
+    let place = begun.header("location").to_owned();
+    let cases = [
+        ("1-3", "3", 416, "BLOB_UPLOAD_INVALID"),
+        ("0-", "3", 416, "BLOB_UPLOAD_INVALID"),
+        ("0-3", "3", 400, "SIZE_INVALID"),
+        ("0-2", "3", 202, ""),
+        ("0-2", "3", 416, "BLOB_UPLOAD_INVALID"),
+        ("bytes 3-5/*", "3", 202, ""),
+    ];
+    for (range, length, status, code) in cases {
+        let headers = [("content-range", range), ("content-length", length)];
+        let answer = desk.ask(&format!("PATCH {place}"), &headers, b"abc").await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{range}");
+    }
+    assert_eq!(desk.ask(&format!("GET {place}"), &[], b"").await.header("range"), "0-5");
+    let digest = Digest::of(b"abcabc");
+    assert_eq!(desk.ask(&format!("PUT {place}?digest={digest}"), &[], b"").await.status, 201);
+    let blob = format!("GET /v2/app/blobs/{digest}");
+    let beyond = desk.ask(&blob, &[("range", "bytes=6-")], b"").await;
+    assert_eq!((beyond.status, beyond.header("content-range")), (416, "bytes */6"));
+    assert_eq!(desk.ask(&blob, &[("range", "bytes=0-1,4-5")], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_repository_may_be_called_as_parts_of_paths_are() {
+    let desk = Desk::new();
+    for name in ["v2", "v2/app", "blobs/uploads", "team/manifests", "tags/list"] {
+        assert_eq!(desk.push_manifest(name, "1", json!({})).await.status, 201, "{name}");
+        let tags = desk.ask(&format!("GET /v2/{name}/tags/list"), &[], b"").await;
+        assert_eq!(serde_json::from_slice::<Value>(&tags.body).unwrap()["name"], *name);
+    }
+}
+
+#[tokio::test]
+async fn the_type_of_a_manifest_should_be_what_it_says_itself() {
+    let desk = Desk::new();
+    let own = shared::images::manifest::MANIFEST;
+    desk.push_manifest("app", "1", json!({})).await;
+    let body = desk.ask("GET /v2/app/manifests/1", &[], b"").await.body;
+    let with_parameters = format!("{own}; charset=utf-8");
+    for (given, status) in [(own, 201), (with_parameters.as_str(), 201), ("application/json", 400)] {
+        let answer = desk.ask("PUT /v2/app/manifests/2", &[("content-type", given)], &body).await;
+        assert_eq!(answer.status, status, "{given}");
+    }
+    let untyped = String::from_utf8(body.to_vec()).unwrap().replace(&format!("\"mediaType\":{own:?},"), "");
+    let headers = [("content-type", with_parameters.as_str())];
+    assert_eq!(desk.ask("PUT /v2/app/manifests/3", &headers, untyped.as_bytes()).await.status, 201);
+    for tag in [2, 3] {
+        let got = desk.ask(&format!("HEAD /v2/app/manifests/{tag}"), &[], b"").await;
+        assert_eq!((got.status, got.header("content-type")), (200, own));
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_should_be_pushed_under_many_tags_at_once() {
+    let desk = Desk::new();
+    let put = desk.push_manifest("app", "1", json!({})).await;
+    let digest = put.header("docker-content-digest").to_owned();
+    let body = desk.ask("GET /v2/app/manifests/1", &[], b"").await.body;
+    let line = format!("PUT /v2/app/manifests/{digest}?tag=1.2&tag=latest");
+    assert_eq!(desk.ask(&line, &[], &body).await.header("oci-tag"), "1.2, latest");
+    assert_eq!(desk.ask(&format!("{line}&tag=-"), &[], &body).await.code(), "MANIFEST_INVALID");
+    let tags = desk.ask("GET /v2/app/tags/list?n=0", &[], b"").await;
+    let none: Value = serde_json::from_slice(&tags.body).unwrap();
+    assert_eq!((none["tags"].clone(), tags.header("link")), (json!([]), ""));
+    let tags = desk.ask("GET /v2/app/tags/list", &[], b"").await;
+    let all: Value = serde_json::from_slice(&tags.body).unwrap();
+    assert_eq!(all["tags"], json!(["1", "1.2", "latest"]));
+    assert_eq!(desk.ask(&format!("DELETE /v2/app/manifests/{digest}"), &[], b"").await.status, 202);
+    let tags = desk.ask("GET /v2/app/tags/list", &[], b"").await;
+    assert_eq!(
+        (tags.status, serde_json::from_slice::<Value>(&tags.body).unwrap()["tags"].clone()),
+        (200, json!([]))
+    );
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_known_should_not_be_sent_again() {
+    let desk = Desk::new();
+    let digest = desk.push_manifest("app", "1", json!({})).await.header("docker-content-digest").to_owned();
+    let got = desk.ask("GET /v2/app/manifests/1", &[], b"").await;
+    assert_eq!(got.header("etag"), format!("\"{digest}\""));
+    let known = format!("\"other\", \"{digest}\"");
+    let again = desk.ask("GET /v2/app/manifests/1", &[("if-none-match", &known)], b"").await;
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    let other = desk.ask("GET /v2/app/manifests/1", &[("if-none-match", "\"other\"")], b"").await;
+    assert_eq!(other.status, 200);
 }

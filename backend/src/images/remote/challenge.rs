@@ -17,6 +17,8 @@ pub(super) enum Challenge {
         service: Option<String>,
         /// What it is for.
         scope: Option<String>,
+        /// Why a token that was sent is not enough.
+        error: Option<String>,
     },
 }
 
@@ -34,6 +36,7 @@ pub(super) fn read(header: &str) -> Option<Challenge> {
         realm: parameters.remove("realm")?,
         service: parameters.remove("service"),
         scope: parameters.remove("scope"),
+        error: parameters.remove("error"),
     })
 }
 
@@ -60,7 +63,7 @@ mod tests {
     fn challenges_should_be_read_as_registries_write_them() {
         let bearer = |realm: &str, service: Option<&str>, scope: Option<&str>| {
             let (service, scope) = (service.map(str::to_owned), scope.map(str::to_owned));
-            Some(Challenge::Bearer { realm: realm.to_owned(), service, scope })
+            Some(Challenge::Bearer { realm: realm.to_owned(), service, scope, error: None })
         };
         let cases = [
             ("Basic realm=\"Registry Realm\"", Some(Challenge::Basic)),

@@ -15,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
+use super::authorities;
+
 /// How long a name may take to be found, an address to answer, and TLS to begin.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -42,10 +44,10 @@ pub(super) async fn connect(uri: &Uri, tls: Arc<ClientConfig>, trust: Trust) -> 
     let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
     let (stream, address) = dial(&host, port, trust).await?;
     let sender = if is_tls {
-        let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
+        let name = ServerName::try_from(host.clone()).map_err(|error| error.to_string())?;
         let stream = tokio::time::timeout(LIMIT, TlsConnector::from(tls).connect(name, stream));
         let stream = stream.await.map_err(|_| "TLS handshake timeout")?;
-        speak(stream.map_err(|error| format!("tls: {error}"))?).await?
+        speak(stream.map_err(|error| authorities::refusal(&host, &error))?).await?
     } else {
         speak(stream).await?
     };

@@ -6,18 +6,23 @@
 //! ([`connect`]), the cluster's own registry is asked without any socket, and a blob is written and verified as it
 //! comes. What is left of the protocol for one who pulls is small ([`session`]). The tests push with `oci-client`.
 
+mod authorities;
 mod challenge;
 mod connect;
 mod session;
+mod tokens;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
-use rustls::ClientConfig;
 use tower::ServiceExt as _;
 
+use self::authorities::Authorities;
+use self::tokens::Tokens;
+
+pub use authorities::AuthorityFile;
 pub use session::{RemoteError, Session};
 
 /// The name under which pods reach the cluster's own registry, whatever port it listens on.
@@ -30,18 +35,21 @@ pub struct RegistryOptions {
     pub allowed: Vec<String>,
     /// Those that speak HTTP without TLS, beside those of this machine's loopback interface.
     pub insecure: Vec<String>,
+    /// Whom TLS trusts, beside the authorities of this system.
+    pub authorities: Vec<AuthorityFile>,
 }
 
 impl Default for RegistryOptions {
     fn default() -> Self {
-        RegistryOptions { allowed: vec!["*".into()], insecure: Vec::new() }
+        RegistryOptions { allowed: vec!["*".into()], insecure: Vec::new(), authorities: Vec::new() }
     }
 }
 
 /// The ways to registries.
 pub struct Registries {
     options: RegistryOptions,
-    tls: OnceLock<Result<Arc<ClientConfig>, String>>,
+    authorities: Authorities,
+    tokens: Tokens,
     own: OnceLock<Own>,
 }
 
@@ -53,9 +61,12 @@ struct Own {
 
 impl Registries {
     /// Ways to the registries that are allowed.
-    #[must_use]
-    pub fn new(options: RegistryOptions) -> Registries {
-        Registries { options, tls: OnceLock::new(), own: OnceLock::new() }
+    ///
+    /// # Errors
+    /// Which file of authorities cannot be read.
+    pub fn new(options: RegistryOptions) -> Result<Registries, String> {
+        let authorities = Authorities::read(&options.authorities)?;
+        Ok(Registries { options, authorities, tokens: Tokens::default(), own: OnceLock::new() })
     }
 
     /// The cluster's own registry is this, under these names and [`OWN_REGISTRY`].
@@ -90,21 +101,8 @@ impl Registries {
         let host = split_port(registry).0;
         let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
         let is_loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
-        is_loopback || self.options.insecure.iter().any(|pattern| matches(pattern, registry))
-    }
-
-    /// What TLS trusts: the certificates of this system, as for any other program of it.
-    fn tls(&self) -> Result<Arc<ClientConfig>, String> {
-        let made = self.tls.get_or_init(|| {
-            let mut roots = rustls::RootCertStore::empty();
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let config = ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .map_err(|error| error.to_string())?;
-            Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
-        });
-        made.clone()
+        let is_insecure = self.options.insecure.iter().any(|pattern| matches(pattern, registry));
+        is_insecure || is_loopback && !self.authorities.name(registry)
     }
 
     /// Asks the cluster's own registry.
@@ -150,8 +148,12 @@ mod tests {
             ("none", "ghcr.io", false),
         ];
         for (pattern, registry, expected) in cases {
-            let options = RegistryOptions { allowed: vec![pattern.into()], insecure: vec![] };
-            assert_eq!(Registries::new(options).check(registry).is_ok(), expected, "{pattern} {registry}");
+            let options = RegistryOptions { allowed: vec![pattern.into()], ..RegistryOptions::default() };
+            assert_eq!(
+                Registries::new(options).unwrap().check(registry).is_ok(),
+                expected,
+                "{pattern} {registry}"
+            );
         }
     }
 
@@ -159,7 +161,7 @@ mod tests {
     fn only_loopback_and_what_is_listed_should_go_without_tls() {
         let options =
             RegistryOptions { insecure: vec!["10.0.0.1:5000".into()], ..RegistryOptions::default() };
-        let registries = Registries::new(options);
+        let registries = Registries::new(options).unwrap();
         let cases = [
             ("localhost", true),
             ("localhost:5000", true),
@@ -177,8 +179,8 @@ mod tests {
 
     #[test]
     fn the_own_registry_should_always_be_allowed() {
-        let none = RegistryOptions { allowed: vec![], insecure: vec![] };
-        let registries = Registries::new(none);
+        let none = RegistryOptions { allowed: vec![], ..RegistryOptions::default() };
+        let registries = Registries::new(none).unwrap();
         assert!(registries.check("localhost:8080").is_err());
         registries.set_own(vec!["localhost:8080".into()], Router::new());
         assert!(registries.check("localhost:8080").is_ok() && registries.check(OWN_REGISTRY).is_ok());

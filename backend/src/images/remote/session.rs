@@ -1,7 +1,7 @@
 //! Requests to one repository of a registry: with what proves who asks, and along redirections.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::header::{ACCEPT, AUTHORIZATION, HOST, LOCATION, USER_AGENT, WWW_AUTHENTICATE};
@@ -14,6 +14,7 @@ use shared::images::credentials::Credentials;
 
 use super::challenge::{self, Challenge};
 use super::connect::{Trust, connect};
+use super::tokens;
 use super::{Registries, split_port};
 
 /// How long a registry may take to begin its answer.
@@ -22,6 +23,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 const MAX_REDIRECTS: usize = 5;
 /// A token, or the explanation of an error, is not larger.
 const SMALL_BYTES: usize = 1 << 20;
+/// How long a token lives that does not say it, in seconds.
+const TOKEN_SECONDS: u64 = 60;
 
 /// Why a registry did not give what was asked for.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -32,6 +35,9 @@ pub enum RemoteError {
     /// It gives it to others, perhaps.
     #[error("pull access denied, repository does not exist or may require authorization: {0}")]
     Denied(String),
+    /// Who gives tokens gives none for these credentials.
+    #[error("failed to authorize: {0}")]
+    Unauthorized(String),
     /// Anything else.
     #[error("{0}")]
     Failed(String),
@@ -52,6 +58,8 @@ pub struct Session {
 struct Token {
     #[serde(alias = "access_token")]
     token: String,
+    /// Seconds.
+    expires_in: Option<u64>,
 }
 
 impl Session {
@@ -81,13 +89,24 @@ impl Session {
     pub async fn get(&mut self, kind: &str, name: &str, accept: &str) -> Result<Response<Body>, RemoteError> {
         let url = self.url(kind, name)?;
         let mut answer = self.follow(&url, accept).await?;
-        if answer.status() == StatusCode::UNAUTHORIZED {
-            let challenges = answer.headers().get_all(WWW_AUTHENTICATE).iter();
-            let challenges = challenges.filter_map(|header| challenge::read(header.to_str().ok()?));
-            // A token, where there is a choice.
-            let challenge = challenges.max_by_key(|challenge| matches!(challenge, Challenge::Bearer { .. }));
-            self.log_in(challenge).await?;
+        let mut told = challenge(&answer);
+        // A token that was kept may be refused before its time; another one is not asked for.
+        for _ in 0..2 {
+            if answer.status() != StatusCode::UNAUTHORIZED {
+                break;
+            }
+            let is_new = self.log_in(told.take()).await?;
             answer = self.follow(&url, accept).await?;
+            told = challenge(&answer);
+            if is_new {
+                break;
+            }
+        }
+        if let (StatusCode::UNAUTHORIZED, Some(Challenge::Bearer { error: Some(error), .. })) =
+            (answer.status(), told)
+        {
+            let error: String = error.chars().take(64).collect();
+            return Err(RemoteError::Denied(format!("server message: {error}: authorization failed")));
         }
         match answer.status() {
             StatusCode::OK => Ok(answer),
@@ -144,7 +163,7 @@ impl Session {
             let answer = self.registries.ask_own(&host, request).await;
             return answer.ok_or_else(|| failed("the cluster's own registry is gone".to_owned()));
         }
-        let tls = self.registries.tls().map_err(failed)?;
+        let tls = self.registries.authorities.tls(&host).map_err(failed)?;
         let trust = if self.is_internet && !is_named { Trust::Internet } else { Trust::Named };
         let mut connected = connect(url, tls, trust).await.map_err(failed)?;
         if is_named {
@@ -155,65 +174,80 @@ impl Session {
         Ok(answer.map_err(|error| failed(error.to_string()))?.map(Body::new))
     }
 
-    /// Does what a registry asks for before it answers.
-    async fn log_in(&mut self, challenge: Option<Challenge>) -> Result<(), RemoteError> {
-        let basic = self.credentials.as_ref().map(basic);
+    /// Does what a registry asks for before it answers; tells whether nothing else can be tried.
+    async fn log_in(&mut self, challenge: Option<Challenge>) -> Result<bool, RemoteError> {
         match challenge {
             Some(Challenge::Basic) => {
                 let why = "authorization failed: no basic auth credentials";
+                let basic = self.credentials.as_ref().map(basic);
                 self.authorization = Some(basic.ok_or_else(|| RemoteError::Denied(why.to_owned()))?);
+                Ok(true)
             }
-            Some(Challenge::Bearer { realm, service, scope }) => {
+            Some(Challenge::Bearer { realm, service, scope, .. }) => {
                 let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", self.repository));
-                let token = self.token(&realm, service.as_deref(), &scope, basic).await?;
-                let header = HeaderValue::try_from(format!("Bearer {token}"));
-                self.authorization = Some(header.map_err(|error| RemoteError::Failed(error.to_string()))?);
+                let request = tokens::Request::new(realm, service, scope, self.credentials.as_ref());
+                let kept = self.registries.tokens.get(&request, Instant::now());
+                let kept = kept.filter(|kept| self.authorization.as_ref() != Some(kept));
+                let is_new = kept.is_none();
+                self.authorization = match kept {
+                    Some(kept) => Some(kept),
+                    None => Some(self.token(request).await?),
+                };
+                Ok(is_new)
             }
-            None => {
-                return Err(RemoteError::Denied(
-                    "it asks for a way to log in that is not known here".to_owned(),
-                ));
-            }
+            None => Err(RemoteError::Denied("it asks for a way to log in that is not known here".to_owned())),
         }
-        Ok(())
     }
 
-    async fn token(
-        &mut self,
-        realm: &str,
-        service: Option<&str>,
-        scope: &str,
-        basic: Option<HeaderValue>,
-    ) -> Result<String, RemoteError> {
+    /// Asks for a token and keeps it for its life.
+    async fn token(&mut self, request: tokens::Request) -> Result<HeaderValue, RemoteError> {
+        let (url, asked) = (self.token_url(&request)?, Instant::now());
+        let is_named = url.authority() == self.url("manifests", "x")?.authority();
+        let basic = self.credentials.as_ref().map(basic);
+        let kind = if basic.is_some() { "oauth" } else { "anonymous" };
+        let failed = |why: String| RemoteError::Unauthorized(format!("failed to fetch {kind} token: {why}"));
+        let answer = self.send(&url, "application/json", basic, is_named).await?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(failed(format!("unexpected status from GET request to {url}: {status}")));
+        }
+        let token: Token = serde_json::from_slice(&small(answer).await?)
+            .map_err(|_| failed(format!("no token is in the answer of {url}")))?;
+        let mut header = HeaderValue::try_from(format!("Bearer {}", token.token))
+            .map_err(|error| failed(error.to_string()))?;
+        header.set_sensitive(true);
+        let lives =
+            Duration::from_secs(token.expires_in.filter(|seconds| *seconds > 0).unwrap_or(TOKEN_SECONDS));
+        self.registries.tokens.put(request, header.clone(), lives, asked);
+        Ok(header)
+    }
+
+    /// Where to ask for a token; over TLS, if the registry is.
+    fn token_url(&self, request: &tokens::Request) -> Result<Uri, RemoteError> {
+        let realm = &request.realm;
         let query = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(service.map(|service| ("service", service)))
-            .append_pair("scope", scope)
+            .append_pair("scope", &request.scope)
+            .extend_pairs(request.service.iter().map(|service| ("service", service)))
             .finish();
         let separator = if realm.contains('?') { '&' } else { '?' };
         let url: Uri = format!("{realm}{separator}{query}")
             .parse()
             .map_err(|error| RemoteError::Failed(format!("failed to fetch a token: {realm}: {error}")))?;
-        let own = self.url("manifests", "x")?;
-        if url.scheme_str() != Some("https") && own.scheme_str() == Some("https") {
-            return Err(RemoteError::Failed(format!(
-                "the tokens of {} are not given over TLS",
-                self.registry
-            )));
+        let is_worse = url.scheme_str() != Some("https") && !self.registries.is_plain(&self.registry);
+        match is_worse {
+            true => {
+                Err(RemoteError::Failed(format!("the tokens of {} are not given over TLS", self.registry)))
+            }
+            false => Ok(url),
         }
-        let is_named = url.authority() == own.authority();
-        let answer = self.send(&url, "application/json", basic, is_named).await?;
-        let status = answer.status();
-        if !status.is_success() {
-            let kind = if self.credentials.is_some() { "oauth" } else { "anonymous" };
-            let message = format!(
-                "authorization failed: failed to fetch {kind} token: unexpected status from GET request to {url}: {status}"
-            );
-            return Err(RemoteError::Denied(message));
-        }
-        let bytes = small(answer).await?;
-        let token: Result<Token, _> = serde_json::from_slice(&bytes);
-        token.map(|token| token.token).map_err(|_| RemoteError::Failed(format!("{url} gives no token")))
     }
+}
+
+/// What an answer asks for: a token, where there is a choice.
+fn challenge(answer: &Response<Body>) -> Option<Challenge> {
+    let challenges = answer.headers().get_all(WWW_AUTHENTICATE).iter();
+    let challenges = challenges.filter_map(|header| challenge::read(header.to_str().ok()?));
+    challenges.max_by_key(|challenge| matches!(challenge, Challenge::Bearer { .. }))
 }
 
 /// Where an answer sends to: never from TLS to plain HTTP.
