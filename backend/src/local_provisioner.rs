@@ -14,7 +14,7 @@ use shared::api::status;
 use shared::apiserver::request::ListOptions;
 use shared::client::Client;
 use shared::persistent_volume::provisioner::{Job, Provisioner, Work};
-use shared::persistent_volume::{SELECTED_NODE, annotation, class_of_claim, provisioning};
+use shared::persistent_volume::{SELECTED_NODE, annotation, class_of_claim, mounting, provisioning};
 use shared::recorder::{Note, regarding};
 use tokio::sync::mpsc;
 
@@ -210,10 +210,21 @@ impl Worker {
         }
     }
 
+    /// Lets pods that have the volume mounted write as much as it holds now; others will when they mount it.
+    fn make_room(&self, volume: &PersistentVolume) {
+        let node = provisioning::hostname_of(volume).and_then(|host| self.nodes.get(host));
+        if let (Some(node), Some(path), Some(size)) =
+            (node, provisioning::path_of(volume), mounting::size_bytes(volume))
+        {
+            node.resize_volume(path, size);
+        }
+    }
+
     async fn grow(&self, claim: &PersistentVolumeClaim, volume: &str, size: &Quantity) -> Result<(), String> {
         let (namespace, name) = of_claim(claim);
         let capacity = json!({ "spec": { "capacity": { "storage": size } } });
-        self.client.merge::<PersistentVolume>("", volume, capacity).await.map_err(message)?;
+        let grown = self.client.merge::<PersistentVolume>("", volume, capacity).await.map_err(message)?;
+        grown.downcast_ref::<PersistentVolume>().into_iter().for_each(|grown| self.make_room(grown));
         let capacity = json!({ "status": { "capacity": { "storage": size } } });
         let told = self.client.patch_status::<PersistentVolumeClaim>(&namespace, &name, capacity).await;
         told.map(drop).map_err(message)

@@ -21,6 +21,7 @@ use crate::runtime::DiskMeter;
 use super::logs;
 use super::node::Kubelet;
 use super::sync_loop::Input;
+use super::volumes::Places;
 
 /// Says when it is time to look, for ever.
 pub(super) async fn follow(kubelet: Arc<Kubelet>, inputs: mpsc::UnboundedSender<Input>) {
@@ -54,7 +55,7 @@ impl PodMeters {
             DiskMeter::new(crowded_bytes, most_bytes, notify.clone(), Some(part_of.clone()))
         };
         let whole = meter(pod_bounds(pod), &node);
-        let empty = volume::volumes(pod).filter(|volume| volume.empty_dir.is_some());
+        let empty = volume::volumes(pod).filter(|volume| volume::is_local_scratch(volume));
         let volumes =
             empty.map(|volume| (volume.name.clone(), meter(volume_bounds(pod, &volume.name), &whole)));
         let containers =
@@ -72,10 +73,11 @@ impl PodMeters {
     }
 
     /// What the mounts of a container are held to, by their paths.
-    pub(super) fn of(&self, container: &Container) -> BTreeMap<String, Arc<DiskMeter>> {
+    pub(super) fn of(&self, container: &Container, places: &Places) -> BTreeMap<String, Arc<DiskMeter>> {
         let files = self.containers.get(&container.name).unwrap_or(&self.whole).clone();
         let mounts = container.volume_mounts.iter().flatten().map(|mount| {
-            let meter = self.volumes.get(&mount.name).unwrap_or(&self.node);
+            let own = places.get(&mount.name).and_then(|place| place.meter.as_ref());
+            let meter = own.or_else(|| self.volumes.get(&mount.name)).unwrap_or(&self.node);
             (mount_path(mount), meter.clone())
         });
         mounts.chain([("/".to_owned(), files)]).collect()
@@ -136,7 +138,7 @@ fn free_bytes(_: &Path) -> Option<u64> {
 pub(super) fn measure(kubelet: &Kubelet, pod: &Pod, uid: &str) -> Usage {
     let directory = kubelet.pod_directory(uid);
     let mut usage = Usage::default();
-    for volume in volume::volumes(pod).filter(|volume| volume.empty_dir.is_some()) {
+    for volume in volume::volumes(pod).filter(|volume| volume::is_local_scratch(volume)) {
         let place = directory.join("volumes").join(volume::plugin(volume)).join(&volume.name);
         usage.volumes.insert(volume.name.clone(), bytes_below(&place));
     }
@@ -152,14 +154,27 @@ pub(super) fn measure(kubelet: &Kubelet, pod: &Pod, uid: &str) -> Usage {
 /// What a directory and all below it take on the disk; what cannot be read, or goes while it is looked at,
 /// counts for nothing.
 fn bytes_below(directory: &Path) -> u64 {
+    sum_below(directory, bytes_of)
+}
+
+/// The same, with holes in files as if they were filled.
+pub(super) fn bytes_below_without_holes(directory: &Path) -> u64 {
+    sum_below(directory, |metadata| bytes_of(metadata).max(metadata.len()))
+}
+
+fn sum_below(directory: &Path, bytes_of: impl Fn(&fs::Metadata) -> u64) -> u64 {
     let (mut sum, mut open) = (0, vec![directory.to_owned()]);
     while let Some(directory) = open.pop() {
-        sum += add_up(&directory, &mut open).unwrap_or_default();
+        sum += add_up(&directory, &mut open, &bytes_of).unwrap_or_default();
     }
     sum
 }
 
-fn add_up(directory: &Path, open: &mut Vec<PathBuf>) -> io::Result<u64> {
+fn add_up(
+    directory: &Path,
+    open: &mut Vec<PathBuf>,
+    bytes_of: impl Fn(&fs::Metadata) -> u64,
+) -> io::Result<u64> {
     let mut sum = 0;
     for entry in fs::read_dir(directory)?.flatten() {
         let Ok(metadata) = entry.metadata() else { continue };
@@ -200,5 +215,6 @@ mod tests {
         fs::File::create(path.join("hole")).unwrap().set_len(1 << 30).unwrap();
         #[cfg(unix)]
         assert!(bytes_below(path) < 1 << 20, "a hole takes nothing");
+        assert!(bytes_below_without_holes(path) > 1 << 30);
     }
 }

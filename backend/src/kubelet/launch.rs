@@ -133,7 +133,7 @@ impl Order<'_> {
             env: with_image_defaults(&image, variables),
             working_dir: Some(self.working_dir(&image)),
             mounts,
-            meters: self.sandbox.meters.of(self.container),
+            meters: self.sandbox.meters.of(self.container, &self.sandbox.volumes),
             tty: self.container.tty.unwrap_or(false),
             hostname: self.sandbox.names.hostname.clone(),
             pod: self.sandbox.network.clone(),

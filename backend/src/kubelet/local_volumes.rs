@@ -27,6 +27,11 @@ impl Kubelet {
         .await
     }
 
+    /// The volume at this path has this size in bytes from now on, for pods that have it mounted already.
+    pub(crate) fn resize_volume(&self, path: &str, size_bytes: u64) {
+        self.file_systems.resize(&self.directory.join(path.trim_matches('/')), size_bytes);
+    }
+
     async fn at(
         &self,
         path: &str,

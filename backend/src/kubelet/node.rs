@@ -27,6 +27,7 @@ use super::leftovers;
 use super::logs::RunningLogs;
 use super::running::RunningContainers;
 use super::services::Services;
+use super::volumes::file_systems::FileSystems;
 use super::volumes::objects::Objects;
 
 /// What a kubelet is made of.
@@ -71,6 +72,8 @@ pub struct Kubelet {
     pub(super) running: RunningContainers,
     /// What all its pods may write to the disk.
     pub(super) disk: Arc<DiskMeter>,
+    /// The volumes that have a size of their own.
+    pub(super) file_systems: Arc<FileSystems>,
     /// The objects that volumes of its pods are made of.
     pub(super) objects: Objects,
     addresses: Mutex<Option<PodAddresses>>,
@@ -104,6 +107,7 @@ impl Kubelet {
             services: Services::default(),
             running: RunningContainers::default(),
             disk: disk_usage::of_node(),
+            file_systems: Arc::default(),
             objects: Objects::default(),
             addresses: Mutex::new(None),
             tasks: TaskTracker::new(),

@@ -52,7 +52,7 @@ pub(super) fn hold_to_bounds(linker: &mut Linker<ComponentGuest>) -> Result<()> 
                     return Ok((Err(ErrorCode::InsufficientMemory),));
                 }
                 let parent = directory.rep();
-                if open_flags.contains(OpenFlags::CREATE) && !guest.meters.has_room_for_file(parent) {
+                if open_flags.contains(OpenFlags::CREATE) && !guest.meters.has_room_for_file(parent)? {
                     return Ok((Err(ErrorCode::InsufficientSpace),));
                 }
                 let mut view = guest.filesystem();
@@ -60,6 +60,9 @@ pub(super) fn hold_to_bounds(linker: &mut Linker<ComponentGuest>) -> Result<()> 
                 match opened {
                     Ok(opened) => {
                         guest.meters.inherit(parent, opened.rep());
+                        if open_flags.contains(OpenFlags::TRUNCATE) {
+                            guest.meters.freed(opened.rep());
+                        }
                         Ok((guest.keep(opened)?,))
                     }
                     Err(error) => Ok((Err(error.downcast()?),)),

@@ -61,6 +61,7 @@ impl WasiHttpView for ComponentGuest {
 pub(super) struct ModuleGuest {
     pub(super) wasi: WasiP1Ctx,
     limits: Limits,
+    pub(super) meters: Meters,
 }
 
 /// The program's ends of its standard streams.
@@ -95,8 +96,8 @@ impl Guest {
             program: spec.program.clone(),
             wasi: context(spec, stdio)?,
             pod: spec.pod.clone(),
+            meters: Meters::new(spec, &cgroup),
             limits: Limits::new(cgroup),
-            meters: Meters::new(spec),
         })
     }
 
@@ -111,7 +112,10 @@ impl Guest {
             Entry::Start(module) => {
                 let mut wasi = self.wasi.build_p1();
                 wasi.ctx().table.set_max_capacity(MAX_MODULE_RESOURCES);
-                let guest = ModuleGuest { wasi, limits: self.limits };
+                let mut guest = ModuleGuest { wasi, limits: self.limits, meters: self.meters };
+                if let Err(error) = guest.know_directories() {
+                    return Outcome::NotStarted(error);
+                }
                 run_module(module, store(&engine, guest, |guest| &mut guest.limits)).await
             }
         }

@@ -1,12 +1,13 @@
 //! The memory limit of a container, and bounds on what else a guest can make the host allocate.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::watch;
 use wasmtime::{ResourceLimiter, Result};
 
 use super::cgroup::Cgroup;
+use super::disk::DiskMeter;
 
 const MAX_INSTANCES: usize = 1_000;
 const MAX_TABLES: usize = 1_000;
@@ -22,16 +23,37 @@ pub(super) struct MemoryMeter {
     pool: Arc<MemoryPool>,
     /// Why a program was denied memory, once one was by the container's own limit.
     exhausted: watch::Sender<Option<String>>,
+    /// Volumes in memory that the container wrote to.
+    volumes: Mutex<Vec<Weak<DiskMeter>>>,
 }
 
 impl MemoryMeter {
     pub(super) fn new(limit_bytes: Option<u64>, pool: Arc<MemoryPool>) -> Self {
         let limit_bytes = limit_bytes.unwrap_or(u64::MAX);
-        Self { used_bytes: AtomicU64::new(0), limit_bytes, pool, exhausted: watch::Sender::new(None) }
+        let (exhausted, volumes) = (watch::Sender::new(None), Mutex::default());
+        Self { used_bytes: AtomicU64::new(0), limit_bytes, pool, exhausted, volumes }
     }
 
+    /// What the programs have, with what they wrote to volumes in memory. May look how much that is.
     pub(super) fn used_bytes(&self) -> u64 {
+        self.measure_volumes();
         self.used_bytes.load(Ordering::Relaxed)
+    }
+
+    /// What is written to this volume in memory counts here.
+    pub(super) fn add_volume(&self, volume: &Arc<DiskMeter>) {
+        let mut volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
+        let volume = Arc::downgrade(volume);
+        if !volumes.iter().any(|known| known.ptr_eq(&volume)) {
+            volumes.push(volume);
+        }
+    }
+
+    /// Looks what is left in the volumes; whether there was something to look at.
+    fn measure_volumes(&self) -> bool {
+        let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let measured = volumes.iter().filter_map(Weak::upgrade).map(|volume| volume.measure_again());
+        measured.fold(false, |any, one| any || one)
     }
 
     /// Why a program was denied memory, if one was: all programs of the container are to end then.
@@ -50,19 +72,32 @@ impl MemoryMeter {
     /// Charges the container for more memory. Where the machine has no more, the program that asked is denied
     /// and the others of its container are left alone.
     fn charge(&self, bytes: u64) -> Result<(), OutOfMemory> {
-        let within = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.limit_bytes);
-        match self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within) {
-            Err(_) => {
-                let error = OutOfMemory::Container(self.limit_bytes);
-                self.exhausted.send_replace(Some(error.to_string()));
-                Err(error)
-            }
-            Ok(_) if self.pool.take(bytes) => Ok(()),
-            Ok(_) => {
-                self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
-                Err(OutOfMemory::Machine(self.pool.bytes))
-            }
+        self.charge_files(bytes)?;
+        if self.pool.take(bytes) {
+            return Ok(());
         }
+        self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        Err(OutOfMemory::Machine(self.pool.bytes))
+    }
+
+    /// Charges the container for files in memory. Those lie on the machine's disk, and take none of its memory.
+    pub(super) fn charge_files(&self, bytes: u64) -> Result<(), OutOfMemory> {
+        if self.fits(bytes) || (self.measure_volumes() && self.fits(bytes)) {
+            return Ok(());
+        }
+        let error = OutOfMemory::Container(self.limit_bytes);
+        self.exhausted.send_replace(Some(error.to_string()));
+        Err(error)
+    }
+
+    fn fits(&self, bytes: u64) -> bool {
+        let within = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.limit_bytes);
+        self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).is_ok()
+    }
+
+    /// So much of the files in memory is no more.
+    pub(super) fn give_back_files(&self, bytes: u64) {
+        self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn give_back(&self, bytes: u64) {

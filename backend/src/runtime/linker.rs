@@ -28,6 +28,7 @@ impl Linkers {
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut component)?;
         let mut module = wasmtime::Linker::new(engine);
         wasmtime_wasi::p1::add_to_linker_async(&mut module, |guest: &mut ModuleGuest| &mut guest.wasi)?;
+        super::module_bounds::hold_to_bounds(&mut module)?;
         Ok(Self { component, module })
     }
 }

@@ -27,6 +27,7 @@ mod input;
 mod limits;
 mod linker;
 pub mod logs;
+mod module_bounds;
 mod output;
 mod process;
 mod processors;
@@ -44,7 +45,7 @@ use std::sync::Arc;
 
 pub use cgroup::MAX_PROCESSES;
 pub use container::{ContainerHandle, ContainerSpec, ContainerState, ContainerStats, StopBehavior};
-pub use disk::DiskMeter;
+pub use disk::{DiskMeter, Medium};
 pub use engine::{Runtime, RuntimeOptions};
 pub use exec::{AttachSpec, ExecSpec};
 pub use exit::{ExitReason, ExitStatus};

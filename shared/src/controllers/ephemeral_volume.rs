@@ -12,24 +12,34 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 };
 
 use crate::api::object::SharedObject;
-use crate::api::status;
 use crate::apiserver::Result;
 use crate::apiserver::request::{Answer, Request};
 use crate::given::Entropy;
 use crate::informer::Change;
 use crate::persistent_volume::claim_name;
-use crate::work_queue::WorkQueue;
 
 use super::own_writes::{Key, key_of};
-use super::{Asked, Controller, Step, Token};
+use super::reconciler::Reconciler;
+use super::{Controller, Step, Token};
 
 /// Makes claims, and deletes those whose pods are gone.
-#[derive(Default)]
 pub struct EphemeralVolumeController {
+    known: Known,
+    claims_to_look_at: Reconciler<Key>,
+}
+
+/// What the watches told.
+#[derive(Default)]
+struct Known {
     pods: BTreeMap<Key, Pod>,
     claims: BTreeMap<Key, PersistentVolumeClaim>,
-    queue: WorkQueue<Key>,
-    asked: Asked<Key>,
+}
+
+impl Default for EphemeralVolumeController {
+    fn default() -> Self {
+        let claims_to_look_at = Reconciler::new(&["NotFound", "AlreadyExists"]);
+        EphemeralVolumeController { known: Known::default(), claims_to_look_at }
+    }
 }
 
 /// The claims that a pod's ephemeral volumes want.
@@ -64,7 +74,7 @@ fn key_of_claim(claim: &PersistentVolumeClaim) -> Key {
     (text(&claim.metadata.namespace), text(&claim.metadata.name))
 }
 
-impl EphemeralVolumeController {
+impl Known {
     fn request(&self, key: &Key) -> Option<Request> {
         match self.claims.get(key) {
             Some(claim) => self.deletion(key, claim),
@@ -91,14 +101,16 @@ impl EphemeralVolumeController {
         let options = DeleteOptions { preconditions: Some(preconditions), ..DeleteOptions::default() };
         Request::delete::<PersistentVolumeClaim>(&key.0, &key.1, options).ok()
     }
+}
 
+impl EphemeralVolumeController {
     fn on_pod(&mut self, change: Change, key: Key, pod: &Pod) {
         for claim in wanted(pod) {
-            self.queue.add(key_of_claim(&claim));
+            self.claims_to_look_at.add(key_of_claim(&claim));
         }
         match change {
-            Change::Deleted => drop(self.pods.remove(&key)),
-            _ => drop(self.pods.insert(key, pod.clone())),
+            Change::Deleted => drop(self.known.pods.remove(&key)),
+            _ => drop(self.known.pods.insert(key, pod.clone())),
         }
     }
 }
@@ -118,32 +130,19 @@ impl Controller for EphemeralVolumeController {
             self.on_pod(change, key, pod);
         } else if let Some(claim) = object.downcast_ref::<PersistentVolumeClaim>() {
             match change {
-                Change::Deleted => drop(self.claims.remove(&key)),
-                _ => drop(self.claims.insert(key.clone(), claim.clone())),
+                Change::Deleted => drop(self.known.claims.remove(&key)),
+                _ => drop(self.known.claims.insert(key.clone(), claim.clone())),
             }
-            self.queue.add(key);
+            self.claims_to_look_at.add(key);
         }
     }
 
     fn step(&mut self, now: Timestamp, _: &dyn Entropy) -> Step {
-        let mut step = Step::default();
-        while let Some(key) = self.queue.take(now) {
-            match self.request(&key) {
-                Some(request) => step.requests.push((self.asked.about(key), request)),
-                None => self.queue.done(&key),
-            }
-        }
-        step.wake_at = self.queue.next_due();
-        step
+        self.claims_to_look_at.step(now, |key| self.known.request(key))
     }
 
     fn on_response(&mut self, token: Token, response: Result<Answer>, now: Timestamp) {
-        let Some(key) = self.asked.answered(token) else { return };
-        let settled = |error| ["NotFound", "AlreadyExists"].iter().any(|reason| status::is(error, reason));
-        match response {
-            Err(error) if !settled(&error) => self.queue.retry(key, now),
-            _ => self.queue.done(&key),
-        }
+        self.claims_to_look_at.on_response(token, &response, now);
     }
 }
 

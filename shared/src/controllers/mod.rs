@@ -30,6 +30,7 @@ pub mod volume_protection;
 
 mod own_writes;
 mod pod_endpoint;
+mod reconciler;
 mod selection;
 mod slice_writer;
 mod trigger_times;

@@ -10,14 +10,13 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::object::SharedObject;
-use crate::api::status;
 use crate::apiserver::Result;
 use crate::apiserver::request::{Answer, Request};
 use crate::given::Entropy;
 use crate::informer::Change;
-use crate::work_queue::WorkQueue;
 
-use super::{Asked, Controller, Step, Token};
+use super::reconciler::Reconciler;
+use super::{Controller, Step, Token};
 
 /// The name of the ConfigMap.
 pub const ROOT_CA_CONFIG_MAP: &str = "kube-root-ca.crt";
@@ -32,35 +31,36 @@ const DESCRIPTION_TEXT: &str = "Contains a CA bundle that can be used to verify 
 
 /// Creates what is missing, and mends what says something else.
 pub struct RootCaCertPublisher {
+    known: Known,
+    namespaces_to_look_at: Reconciler<String>,
+}
+
+/// What is to be published, and where it is.
+struct Known {
     /// The certificates, as PEM text.
     root_ca: String,
     /// Active namespaces.
     active: BTreeSet<String>,
     /// The ConfigMaps of that name, by namespace.
     maps: BTreeMap<String, SharedObject>,
-    queue: WorkQueue<String>,
-    asked: Asked<String>,
 }
 
 impl RootCaCertPublisher {
     /// Publishes these certificates.
     pub fn new(root_ca: String) -> RootCaCertPublisher {
-        RootCaCertPublisher {
-            root_ca,
-            active: BTreeSet::new(),
-            maps: BTreeMap::new(),
-            queue: WorkQueue::default(),
-            asked: Asked::default(),
-        }
+        let known = Known { root_ca, active: BTreeSet::new(), maps: BTreeMap::new() };
+        // Its namespace goes or is gone, or someone was faster, of whom the watch tells.
+        let settled = &["AlreadyExists", "NotFound", "Forbidden"];
+        RootCaCertPublisher { known, namespaces_to_look_at: Reconciler::new(settled) }
     }
 
     fn on_namespace(&mut self, change: Change, name: &str, namespace: &Namespace) {
         let phase = namespace.status.as_ref().and_then(|status| status.phase.as_deref());
         if change == Change::Deleted || phase != Some("Active") {
-            self.active.remove(name);
+            self.known.active.remove(name);
         } else {
-            self.active.insert(name.to_owned());
-            self.queue.add(name.to_owned());
+            self.known.active.insert(name.to_owned());
+            self.namespaces_to_look_at.add(name.to_owned());
         }
     }
 
@@ -70,12 +70,14 @@ impl RootCaCertPublisher {
         }
         let namespace = object.namespace().to_owned();
         match change {
-            Change::Deleted => drop(self.maps.remove(&namespace)),
-            _ => drop(self.maps.insert(namespace.clone(), object.clone())),
+            Change::Deleted => drop(self.known.maps.remove(&namespace)),
+            _ => drop(self.known.maps.insert(namespace.clone(), object.clone())),
         }
-        self.queue.add(namespace);
+        self.namespaces_to_look_at.add(namespace);
     }
+}
 
+impl Known {
     /// The request that makes the namespace's ConfigMap what it should be, if it is not.
     fn wanted(&self, namespace: &str) -> Option<Request> {
         if !self.active.contains(namespace) {
@@ -124,27 +126,11 @@ impl Controller for RootCaCertPublisher {
     }
 
     fn step(&mut self, now: Timestamp, _: &dyn Entropy) -> Step {
-        let mut step = Step::default();
-        while let Some(namespace) = self.queue.take(now) {
-            match self.wanted(&namespace) {
-                Some(request) => step.requests.push((self.asked.about(namespace), request)),
-                None => self.queue.done(&namespace),
-            }
-        }
-        step.wake_at = self.queue.next_due();
-        step
+        self.namespaces_to_look_at.step(now, |namespace| self.known.wanted(namespace))
     }
 
     fn on_response(&mut self, token: Token, response: Result<Answer>, now: Timestamp) {
-        let Some(namespace) = self.asked.answered(token) else { return };
-        // Its namespace goes or is gone, or someone was faster, of whom the watch tells.
-        let settled = ["AlreadyExists", "NotFound", "Forbidden"];
-        match response {
-            Err(error) if !settled.iter().any(|reason| status::is(&error, reason)) => {
-                self.queue.retry(namespace, now);
-            }
-            _ => self.queue.done(&namespace),
-        }
+        self.namespaces_to_look_at.on_response(token, &response, now);
     }
 }
 

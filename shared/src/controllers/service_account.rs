@@ -8,40 +8,51 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 
 use crate::api::object::SharedObject;
-use crate::api::status;
 use crate::apiserver::Result;
 use crate::apiserver::bootstrap::default_account;
 use crate::apiserver::request::{Answer, Request};
 use crate::given::Entropy;
 use crate::informer::Change;
-use crate::work_queue::WorkQueue;
 
-use super::{Asked, Controller, Step, Token};
+use super::reconciler::Reconciler;
+use super::{Controller, Step, Token};
 
 const DEFAULT: &str = "default";
 
 /// Creates what is missing.
-#[derive(Default)]
 pub struct ServiceAccountController {
+    known: Known,
+    namespaces_to_look_at: Reconciler<String>,
+}
+
+/// What the watches told.
+#[derive(Default)]
+struct Known {
     /// Namespaces, and whether they are active.
     namespaces: BTreeMap<String, bool>,
     /// Namespaces that have the account.
     supplied: BTreeSet<String>,
-    queue: WorkQueue<String>,
-    asked: Asked<String>,
+}
+
+impl Default for ServiceAccountController {
+    fn default() -> Self {
+        // The account is there, or its namespace goes or is gone.
+        let settled = &["AlreadyExists", "NotFound", "Forbidden"];
+        ServiceAccountController { known: Known::default(), namespaces_to_look_at: Reconciler::new(settled) }
+    }
 }
 
 impl ServiceAccountController {
     fn on_namespace(&mut self, change: Change, object: &SharedObject, namespace: &Namespace) {
         let name = object.name().to_owned();
         if change == Change::Deleted {
-            self.namespaces.remove(&name);
-            self.queue.remove(&name);
+            self.known.namespaces.remove(&name);
+            self.namespaces_to_look_at.remove(&name);
             return;
         }
         let phase = namespace.status.as_ref().and_then(|status| status.phase.as_deref());
-        self.namespaces.insert(name.clone(), phase == Some("Active"));
-        self.queue.add(name);
+        self.known.namespaces.insert(name.clone(), phase == Some("Active"));
+        self.namespaces_to_look_at.add(name);
     }
 
     fn on_account(&mut self, change: Change, object: &SharedObject) {
@@ -50,15 +61,20 @@ impl ServiceAccountController {
         }
         let namespace = object.namespace().to_owned();
         if change == Change::Deleted {
-            self.supplied.remove(&namespace);
-            self.queue.add(namespace);
+            self.known.supplied.remove(&namespace);
+            self.namespaces_to_look_at.add(namespace);
         } else {
-            self.supplied.insert(namespace);
+            self.known.supplied.insert(namespace);
         }
     }
+}
 
-    fn lacks_account(&self, namespace: &str) -> bool {
-        self.namespaces.get(namespace) == Some(&true) && !self.supplied.contains(namespace)
+impl Known {
+    /// The request that makes the account, where it is missing.
+    fn wanted(&self, namespace: &str) -> Option<Request> {
+        let is_active = self.namespaces.get(namespace) == Some(&true);
+        let lacks_account = is_active && !self.supplied.contains(namespace);
+        lacks_account.then(|| Request::create(default_account(namespace)).ok()).flatten()
     }
 }
 
@@ -79,31 +95,12 @@ impl Controller for ServiceAccountController {
     }
 
     fn step(&mut self, now: Timestamp, _: &dyn Entropy) -> Step {
-        let mut step = Step::default();
-        while let Some(namespace) = self.queue.take(now) {
-            match Request::create(default_account(&namespace)) {
-                Ok(request) if self.lacks_account(&namespace) => {
-                    step.requests.push((self.asked.about(namespace), request));
-                }
-                _ => self.queue.done(&namespace),
-            }
-        }
-        step.wake_at = self.queue.next_due();
-        step
+        self.namespaces_to_look_at.step(now, |namespace| self.known.wanted(namespace))
     }
 
     fn on_response(&mut self, token: Token, response: Result<Answer>, now: Timestamp) {
-        let Some(namespace) = self.asked.answered(token) else { return };
-        match response {
-            Err(error) if !is_settled(&error) => self.queue.retry(namespace, now),
-            _ => self.queue.done(&namespace),
-        }
+        self.namespaces_to_look_at.on_response(token, &response, now);
     }
-}
-
-/// Whether a refusal leaves nothing to do: the account is there, or its namespace goes or is gone.
-fn is_settled(error: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Status) -> bool {
-    ["AlreadyExists", "NotFound", "Forbidden"].iter().any(|reason| status::is(error, reason))
 }
 
 #[cfg(test)]

@@ -10,34 +10,47 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 
 use crate::api::object::SharedObject;
-use crate::api::status;
 use crate::apiserver::Result;
 use crate::apiserver::request::{Answer, Request};
 use crate::given::Entropy;
 use crate::informer::Change;
 use crate::persistent_volume::{CLAIM_PROTECTION, VOLUME_PROTECTION, claims_of};
 use crate::scheduler::snapshot::assigned_node;
-use crate::work_queue::WorkQueue;
 
 use super::own_writes::{Key, key_of};
-use super::{Asked, Controller, Step, Token};
+use super::reconciler::Reconciler;
+use super::{Controller, Step, Token};
 
 /// Lets go of claims that no pod uses.
-#[derive(Default)]
 pub struct ClaimProtectionController {
+    known: Claims,
+    to_look_at: Reconciler<Key>,
+}
+
+/// Claims and who uses them.
+#[derive(Default)]
+struct Claims {
     claims: BTreeMap<Key, SharedObject>,
     /// The claims that each pod with a node uses.
     used: BTreeMap<Key, BTreeSet<Key>>,
-    queue: WorkQueue<Key>,
-    asked: Asked<Key>,
 }
 
 /// Lets go of volumes that are not bound.
-#[derive(Default)]
 pub struct VolumeProtectionController {
     volumes: BTreeMap<Key, SharedObject>,
-    queue: WorkQueue<Key>,
-    asked: Asked<Key>,
+    to_look_at: Reconciler<Key>,
+}
+
+impl Default for ClaimProtectionController {
+    fn default() -> Self {
+        ClaimProtectionController { known: Claims::default(), to_look_at: Reconciler::new(&["NotFound"]) }
+    }
+}
+
+impl Default for VolumeProtectionController {
+    fn default() -> Self {
+        VolumeProtectionController { volumes: BTreeMap::new(), to_look_at: Reconciler::new(&["NotFound"]) }
+    }
 }
 
 fn is_going(object: &SharedObject, finalizer: &str) -> bool {
@@ -60,24 +73,19 @@ fn without(object: &SharedObject, finalizer: &str) -> Option<Request> {
     Request::update(volume).ok()
 }
 
-/// Takes in the answer to the removal of a finalizer.
-fn settle(queue: &mut WorkQueue<Key>, key: Key, response: Result<Answer>, now: Timestamp) {
-    match response {
-        Err(error) if !status::is(&error, "NotFound") => queue.retry(key, now),
-        _ => queue.done(&key),
-    }
-}
-
 impl ClaimProtectionController {
     fn on_pod(&mut self, change: Change, pod: &Pod, key: Key) {
         // Claims of pods without a node are not kept: a kubelet starts no pod whose claim is going.
         let uses = change != Change::Deleted && assigned_node(pod).is_some();
         let claims = if uses { claims_of(pod) } else { Vec::new() };
         let now: BTreeSet<Key> = claims.into_iter().map(|name| (key.0.clone(), name)).collect();
-        let before = if now.is_empty() { self.used.remove(&key) } else { self.used.insert(key, now) };
-        before.into_iter().flatten().for_each(|claim| self.queue.add(claim));
+        let used = &mut self.known.used;
+        let before = if now.is_empty() { used.remove(&key) } else { used.insert(key, now) };
+        before.into_iter().flatten().for_each(|claim| self.to_look_at.add(claim));
     }
+}
 
+impl Claims {
     fn removal(&self, key: &Key) -> Option<Request> {
         let claim = self.claims.get(key).filter(|claim| is_going(claim, CLAIM_PROTECTION))?;
         if self.used.values().any(|claims| claims.contains(key)) {
@@ -102,27 +110,18 @@ impl Controller for ClaimProtectionController {
             return self.on_pod(change, pod, key);
         }
         match change {
-            Change::Deleted => drop(self.claims.remove(&key)),
-            _ => drop(self.claims.insert(key.clone(), object.clone())),
+            Change::Deleted => drop(self.known.claims.remove(&key)),
+            _ => drop(self.known.claims.insert(key.clone(), object.clone())),
         }
-        self.queue.add(key);
+        self.to_look_at.add(key);
     }
 
     fn step(&mut self, now: Timestamp, _: &dyn Entropy) -> Step {
-        let mut step = Step::default();
-        while let Some(key) = self.queue.take(now) {
-            match self.removal(&key) {
-                Some(request) => step.requests.push((self.asked.about(key), request)),
-                None => self.queue.done(&key),
-            }
-        }
-        step.wake_at = self.queue.next_due();
-        step
+        self.to_look_at.step(now, |key| self.known.removal(key))
     }
 
     fn on_response(&mut self, token: Token, response: Result<Answer>, now: Timestamp) {
-        let Some(key) = self.asked.answered(token) else { return };
-        settle(&mut self.queue, key, response, now);
+        self.to_look_at.on_response(token, &response, now);
     }
 }
 
@@ -141,26 +140,19 @@ impl Controller for VolumeProtectionController {
             Change::Deleted => drop(self.volumes.remove(&key)),
             _ => drop(self.volumes.insert(key.clone(), object.clone())),
         }
-        self.queue.add(key);
+        self.to_look_at.add(key);
     }
 
     fn step(&mut self, now: Timestamp, _: &dyn Entropy) -> Step {
-        let mut step = Step::default();
-        while let Some(key) = self.queue.take(now) {
-            let volume = self.volumes.get(&key).filter(|volume| is_going(volume, VOLUME_PROTECTION));
+        self.to_look_at.step(now, |key| {
+            let volume = self.volumes.get(key).filter(|volume| is_going(volume, VOLUME_PROTECTION));
             let free = volume.filter(|volume| !is_bound(volume));
-            match free.and_then(|volume| without(volume, VOLUME_PROTECTION)) {
-                Some(request) => step.requests.push((self.asked.about(key), request)),
-                None => self.queue.done(&key),
-            }
-        }
-        step.wake_at = self.queue.next_due();
-        step
+            free.and_then(|volume| without(volume, VOLUME_PROTECTION))
+        })
     }
 
     fn on_response(&mut self, token: Token, response: Result<Answer>, now: Timestamp) {
-        let Some(key) = self.asked.answered(token) else { return };
-        settle(&mut self.queue, key, response, now);
+        self.to_look_at.on_response(token, &response, now);
     }
 }
 

@@ -104,18 +104,11 @@ pub fn container_bounds(pod: &Pod, container: &Container) -> Bounds {
     Bounds::of(limit.filter(|_| !is_critical(pod)))
 }
 
-/// The bounds of a volume. One in memory is full when it has what it may have, as memory file systems are.
+/// The bounds of a volume on the disk.
 pub fn volume_bounds(pod: &Pod, name: &str) -> Bounds {
     let limit = size_limits(pod).find(|(own, _)| *own == name).and_then(|(_, limit)| bytes(limit));
     let limit = limit.filter(|limit| *limit > 0);
-    let mut volumes = super::volume::volumes(pod).filter(|volume| volume.name == name);
-    let medium = volumes.find_map(|volume| volume.empty_dir.as_ref()?.medium.clone());
-    match limit {
-        Some(limit) if medium.as_deref() == Some("Memory") => {
-            Bounds { crowded_bytes: limit, most_bytes: limit }
-        }
-        limit => Bounds::of(limit.filter(|_| !is_critical(pod))),
-    }
+    Bounds::of(limit.filter(|_| !is_critical(pod)))
 }
 
 fn is_critical(pod: &Pod) -> bool {
@@ -231,14 +224,12 @@ mod tests {
             "containers": [{"name": "c", "resources": {"limits": {"ephemeral-storage": "1Gi"}}}],
             "volumes": [
                 {"name": "v", "emptyDir": {"sizeLimit": "1Mi"}}, {"name": "w", "emptyDir": {}},
-                {"name": "m", "emptyDir": {"sizeLimit": "1Mi", "medium": "Memory"}},
             ],
         });
         let pod = pod(&spec);
         let bounds = |crowded_bytes, most_bytes| Bounds { crowded_bytes, most_bytes };
         assert_eq!(volume_bounds(&pod, "v"), bounds(MI, 17 * MI));
         assert_eq!(volume_bounds(&pod, "w"), Bounds::NONE);
-        assert_eq!(volume_bounds(&pod, "m"), bounds(MI, MI));
         let gib = 1024 * MI;
         assert_eq!(container_bounds(&pod, containers(&pod).next().unwrap()), bounds(gib, gib + gib / 10));
         assert_eq!(pod_bounds(&pod), bounds(gib, gib + gib / 10));

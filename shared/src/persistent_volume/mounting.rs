@@ -6,7 +6,11 @@
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod, Volume};
 
 use super::matching::reaches;
-use super::{BIND_COMPLETED, annotation, check_ephemeral, claim_ref, is_fully_bound};
+use super::provisioning::{PROVISIONER, path_of};
+use super::{
+    BIND_COMPLETED, PROVISIONED_BY, annotation, capacity, check_ephemeral, claim_ref, is_fully_bound,
+};
+use crate::api::quantity::Quantity;
 
 /// A part of the node's own files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub struct Source {
     pub path: String,
     /// What must lie there, or be made there, as a `hostPath` says it; a `local` volume must be there.
     pub type_: String,
+    /// The size in bytes of what was made for the claim; other directories are as big as the disk they lie on.
+    pub size_bytes: Option<u64>,
 }
 
 /// Whether the pod may use the claim now, or why not.
@@ -51,10 +57,18 @@ pub fn source(
         return Err("no matching NodeSelectorTerms".to_owned());
     }
     if let Some(local) = spec.local {
-        return Ok(Source { path: local.path, type_: "Directory".to_owned() });
+        let size_bytes = size_bytes(volume);
+        return Ok(Source { path: local.path, type_: "Directory".to_owned(), size_bytes });
     }
     let host = spec.host_path.ok_or_else(|| "no volume plugin matched".to_owned())?;
-    Ok(Source { path: host.path, type_: host.type_.unwrap_or_default() })
+    Ok(Source { path: host.path, type_: host.type_.unwrap_or_default(), size_bytes: None })
+}
+
+/// How many bytes a volume of the local provisioner holds; `None` for those of others.
+pub fn size_bytes(volume: &PersistentVolume) -> Option<u64> {
+    let is_ours = annotation(&volume.metadata, PROVISIONED_BY) == Some(PROVISIONER);
+    let own = path_of(volume).filter(|_| is_ours).and_then(|_| capacity(volume));
+    u64::try_from(Quantity::try_from(own?).ok()?.value()).ok()
 }
 
 #[cfg(test)]

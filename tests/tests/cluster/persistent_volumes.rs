@@ -180,3 +180,33 @@ async fn ephemeral_volume_should_end_with_its_pod() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn volume_should_be_full_at_its_size_for_all_pods_and_have_room_when_it_grew() {
+    let world = World::start().await;
+    let small = json!({ "resources": { "requests": { "storage": "1Mi" } } });
+    world.claim("small", small).await;
+    let fill = "yes aaaaaaaaaaaaaaa | head -c 3000000 > /data/big || echo full";
+    world.run("fills", on("small"), &format!("{fill}; wc -c < /data/big; sleep 1000")).await;
+    in_phase(&world.pods, "fills", "Running").await;
+    let bytes = |log: &str| log.lines().filter_map(|line| line.trim().parse::<u64>().ok()).next_back();
+    eventually("the volume is full", async || {
+        let log = world.pods.logs("fills", &LogParams::default()).await?;
+        let size = bytes(&log).context("not over")?;
+        ensure!(size <= 1 << 20, "{log}");
+        Ok(())
+    })
+    .await;
+    world.run("other", on("small"), "head -c 500000 /data/big > /data/more || echo full").await;
+    in_phase(&world.pods, "other", "Succeeded").await;
+    let log = world.pods.logs("other", &LogParams::default()).await.unwrap();
+    assert!(log.contains("full"), "{log}");
+
+    let more = json!({ "spec": { "resources": { "requests": { "storage": "8Mi" } } } });
+    world.claims.patch("small", &PatchParams::default(), &Patch::Merge(more)).await.unwrap();
+    world.told("VolumeResizeSuccessful").await;
+    world.run("roomy", on("small"), "head -c 500000 /data/big > /data/more && echo fits").await;
+    in_phase(&world.pods, "roomy", "Succeeded").await;
+    let log = world.pods.logs("roomy", &LogParams::default()).await.unwrap();
+    assert!(log.contains("fits"), "{log}");
+}

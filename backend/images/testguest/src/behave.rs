@@ -39,6 +39,54 @@ pub(crate) fn is_terminal() -> io::Result<()> {
     Ok(())
 }
 
+/// What is written at once.
+const PIECE: [u8; 4096] = [b'x'; 4096];
+
+/// Adds to a file as long as there is room, and says what ended it.
+pub(crate) fn fill(path: &str) -> io::Result<()> {
+    let full = std::fs::OpenOptions::new().create(true).append(true).open(path).and_then(|mut file| {
+        loop {
+            file.write_all(&PIECE)?;
+        }
+    });
+    full.or_else(|error: io::Error| {
+        println!("{error}");
+        Ok(())
+    })
+}
+
+/// Writes over the first half mebibyte of a file, so many times.
+pub(crate) fn refill(path: &str, times: usize) -> io::Result<()> {
+    for _ in 0..times {
+        let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
+        write_pieces(&mut file, 128)?;
+    }
+    Ok(())
+}
+
+/// Deletes a file and writes another in its place, half a mebibyte each time, many times.
+pub(crate) fn replace(path: &str) -> io::Result<()> {
+    for _ in 0..100 {
+        std::fs::remove_file(path)?;
+        write_pieces(&mut std::fs::File::create(path)?, 128)?;
+    }
+    Ok(())
+}
+
+/// Writes a file of so many mebibytes, says so, and waits.
+pub(crate) fn hold_file(path: &str, mebibytes: usize) -> io::Result<()> {
+    write_pieces(&mut std::fs::File::create(path)?, mebibytes * 256)?;
+    println!("written");
+    sleep()
+}
+
+fn write_pieces(file: &mut std::fs::File, count: usize) -> io::Result<()> {
+    for _ in 0..count {
+        file.write_all(&PIECE)?;
+    }
+    Ok(())
+}
+
 pub(crate) fn read_file(path: &str) -> io::Result<()> {
     print!("{}", std::fs::read_to_string(path)?);
     Ok(())

@@ -31,6 +31,12 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         #[cfg(all(target_os = "wasi", target_env = "p2"))]
         ["poll-stdin", milliseconds] => poll::stdin(milliseconds.parse().map_err(io::Error::other)?),
         ["write-file", path, text] => std::fs::write(path, text),
+        ["fill", path] => behave::fill(path),
+        ["refill", path, times] => behave::refill(path, times.parse().map_err(io::Error::other)?),
+        ["replace", path] => behave::replace(path),
+        ["hold-file", path, mebibytes] => {
+            behave::hold_file(path, mebibytes.parse().map_err(io::Error::other)?)
+        }
         ["read-file", path] => behave::read_file(path),
         ["open-files", path] => behave::open_files(path),
         ["spin"] => behave::spin(),

@@ -22,7 +22,12 @@ impl Disk {
         fs::write(path.join("secret/key"), "host").unwrap();
         fs::write(path.join("v/file"), "of v").unwrap();
         fs::write(path.join("root/etc/app/own"), "of the image").unwrap();
-        let place = |name: &str, read_only| Place { root: path.join(name), below: PathBuf::new(), read_only };
+        let place = |name: &str, read_only| Place {
+            root: path.join(name),
+            below: PathBuf::new(),
+            read_only,
+            meter: None,
+        };
         let places = [("v", place("v", false)), ("w", place("w", false)), ("api", place("v", true))];
         let places = places.into_iter().map(|(name, place)| (name.to_owned(), place)).collect();
         Disk { directory, places }

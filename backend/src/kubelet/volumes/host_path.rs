@@ -33,7 +33,7 @@ impl VolumeKind for HostPath {
             let (node, path) = (root.clone(), below.clone());
             let ready = move || make_ready(&node, &path, &source.path, &source.type_.unwrap_or_default());
             blocking(ready).await??;
-            Ok(Place { root, below, read_only: false })
+            Ok(Place { root, below, read_only: false, meter: None })
         }
         .boxed()
     }

@@ -17,9 +17,11 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::node::Kubelet;
+use crate::runtime::DiskMeter;
 
 mod atomic_writer;
 mod empty_dir;
+pub(super) mod file_systems;
 mod host_path;
 pub(super) mod objects;
 mod payload;
@@ -55,7 +57,7 @@ struct Order<'a> {
 }
 
 /// Where a volume lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Place {
     /// A directory that no guest can replace.
     pub(super) root: PathBuf,
@@ -64,6 +66,8 @@ pub(super) struct Place {
     pub(super) below: PathBuf,
     /// Whether no container may write to it, whatever its mount says.
     pub(super) read_only: bool,
+    /// What is written to it is held to this, where the volume has a size of its own.
+    pub(super) meter: Option<Arc<DiskMeter>>,
 }
 
 /// Where the volumes of a pod lie, by their names.

@@ -35,7 +35,7 @@ async fn set_up(order: &Order<'_>) -> Result<Place, String> {
         atomic_writer::write(&root, &files, now, number)
     });
     written.await?.map_err(|error| error.to_string())?;
-    Ok(Place { root: order.directory.clone(), below: PathBuf::new(), read_only: true })
+    Ok(Place { root: order.directory.clone(), below: PathBuf::new(), read_only: true, meter: None })
 }
 
 /// Makes a volume's directory, and those in it that others are mounted upon.

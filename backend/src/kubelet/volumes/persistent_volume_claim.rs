@@ -13,6 +13,7 @@ use shared::persistent_volume::{claim_name, volume_name};
 use super::host_path::make_ready;
 use super::{Order, Place, VolumeKind};
 use crate::kubelet::pod::blocking;
+use crate::runtime::Medium;
 
 pub(super) struct Claim;
 
@@ -42,7 +43,7 @@ async fn set_up(order: &Order<'_>) -> Result<Place, String> {
     let source = mounting::source(&claim, &volume, &node)?;
     let own = order.volume.persistent_volume_claim.as_ref();
     let read_only = own.is_some_and(|own| own.read_only == Some(true));
-    mount(order.kubelet.directory.clone(), source, read_only).await
+    mount(order, source, read_only).await
 }
 
 async fn fetch<K>(order: &Order<'_>, namespace: &str, name: &str) -> Result<K, String>
@@ -55,9 +56,16 @@ where
 }
 
 /// The path among the node's files, once what must be there is.
-async fn mount(root: PathBuf, source: Source, read_only: bool) -> Result<Place, String> {
+async fn mount(order: &Order<'_>, source: Source, read_only: bool) -> Result<Place, String> {
+    let root = order.kubelet.directory.clone();
     let below = PathBuf::from(source.path.trim_matches('/'));
     let (node, path) = (root.clone(), below.clone());
-    blocking(move || make_ready(&node, &path, &source.path, &source.type_)).await??;
-    Ok(Place { root, below, read_only })
+    let (file_systems, disk) = (order.kubelet.file_systems.clone(), order.kubelet.disk.clone());
+    let ready = blocking(move || {
+        make_ready(&node, &path, &source.path, &source.type_)?;
+        let mount = |size| file_systems.mount(&node.join(&path), size, Medium::Disk, &disk);
+        Ok::<_, String>(source.size_bytes.map(mount))
+    });
+    let meter = ready.await??;
+    Ok(Place { root, below, read_only, meter })
 }

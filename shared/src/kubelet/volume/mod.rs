@@ -14,6 +14,7 @@ use crate::api::pod_containers::{PodContainer, pod_containers};
 
 mod config_map;
 mod downward_api;
+mod empty_dir;
 pub mod host_path;
 mod projected;
 mod secret;
@@ -21,6 +22,8 @@ pub mod sub_path;
 #[cfg(test)]
 mod tests;
 pub mod token;
+
+pub use empty_dir::{is_local_scratch, memory_bytes};
 
 /// The data of a ConfigMap or a Secret, decoded.
 pub type Data = BTreeMap<String, Vec<u8>>;
