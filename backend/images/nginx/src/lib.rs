@@ -10,6 +10,7 @@ mod options;
 mod page;
 mod request;
 mod response;
+mod service;
 mod site;
 
 pub use access_log::{Log, StandardStreams};
@@ -17,6 +18,7 @@ pub use connection::Connection;
 pub use options::{Command, Options};
 pub use request::{Parsed, Request};
 pub use response::{Body, Response};
+pub use service::Service;
 pub use site::Site;
 
 /// How this server names itself in `Server:` headers and in its log.

@@ -14,7 +14,7 @@ fn main() {
         }
         Command::Serve(options) => serve(options),
     };
-    exit(code);
+    image_server::exit(code);
 }
 
 #[cfg(all(target_os = "wasi", target_env = "p2"))]
@@ -28,11 +28,4 @@ fn serve(_: Options) -> u8 {
         "nginx: this program listens through WASI 0.2: build it for wasm32-wasip2 and run it in a container"
     );
     1
-}
-
-/// Ends with the true exit code, which `std::process::exit` loses under WASI 0.2.
-fn exit(code: u8) -> ! {
-    #[cfg(all(target_os = "wasi", target_env = "p2"))]
-    wasip2::cli::exit::exit_with_code(code);
-    std::process::exit(code.into())
 }

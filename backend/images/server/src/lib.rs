@@ -1,6 +1,7 @@
 //! What the built-in servers have in common: one poll loop over a listener, its clients, a timer and stdin. A guest
 //! has one thread, so nothing blocks but the poll itself: one idle client does not stop another.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,10 +14,34 @@ mod sockets;
 #[cfg(all(target_os = "wasi", target_env = "p2"))]
 pub use run::Listener;
 
+/// Calls are numbered from here on, so that they are told from clients.
+pub const FIRST_CALL: u64 = 1 << 63;
+
+/// A connection that a server wants to open. From then on it is treated like a client of this number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// [`FIRST_CALL`] or more, never used twice.
+    pub number: u64,
+    /// Who is called.
+    pub address: SocketAddr,
+}
+
 /// What a server does with bytes. It does no network I/O of its own, so it is tested without a socket.
 pub trait Service {
     /// A client connected, which is called by this number from now on.
     fn connect(&mut self, client: u64, peer: SocketAddr);
+    /// As [`Self::connect`], for a server of several ports: on which one.
+    fn connect_to_port(&mut self, client: u64, peer: SocketAddr, _port: u16) {
+        self.connect(client, peer);
+    }
+    /// The connections to open, each named once.
+    fn calls(&mut self) -> Vec<Call> {
+        Vec::new()
+    }
+    /// A call came through.
+    fn called(&mut self, _call: u64) {}
+    /// A call failed; it is gone.
+    fn refused(&mut self, _call: u64, _error: &io::Error) {}
     /// Bytes of a client arrived.
     fn receive(&mut self, client: u64, bytes: &[u8]);
     /// The client sends nothing more.

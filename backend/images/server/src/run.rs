@@ -10,7 +10,7 @@ use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 use wasip2::sockets::network::ErrorCode;
 use wasip2::sockets::tcp::{ShutdownType, TcpSocket};
 
-use crate::{Service, sockets};
+use crate::{Call, Service, sockets};
 
 /// How much is read at once, in bytes.
 const READ_BYTES: u64 = 64 << 10;
@@ -27,10 +27,13 @@ struct Client {
     lost: bool,
 }
 
-/// A server's socket, its clients, and the container's stdin, whose end is this program's SIGTERM.
+/// A server's sockets, its clients, and the container's stdin, whose end is this program's SIGTERM.
 pub struct Listener {
-    socket: TcpSocket,
+    /// With their ports. None is left once the server drains.
+    sockets: Vec<(u16, TcpSocket)>,
     clients: BTreeMap<u64, Client>,
+    /// Calls that have not come through.
+    dialing: BTreeMap<u64, TcpSocket>,
     accepted: u64,
     /// `None` once it ended.
     stdin: Option<InputStream>,
@@ -42,19 +45,33 @@ impl Listener {
     /// # Errors
     /// When the port cannot be had.
     pub fn bind(port: u16) -> io::Result<Self> {
-        let socket = sockets::listen(port).map_err(|error| match error {
-            ErrorCode::AddressInUse => io::Error::from(io::ErrorKind::AddrInUse),
-            other => io::Error::other(other.to_string()),
-        })?;
-        Ok(Self { socket, clients: BTreeMap::new(), accepted: 0, stdin: Some(get_stdin()) })
+        let socket = sockets::listen(port).map_err(io_error)?;
+        Ok(Self {
+            sockets: vec![(port, socket)],
+            clients: BTreeMap::new(),
+            dialing: BTreeMap::new(),
+            accepted: 0,
+            stdin: Some(get_stdin()),
+        })
+    }
+
+    /// Listens on one more port.
+    ///
+    /// # Errors
+    /// When the port cannot be had.
+    pub fn bind_too(&mut self, port: u16) -> io::Result<()> {
+        self.sockets.push((port, sockets::listen(port).map_err(io_error)?));
+        Ok(())
     }
 
     /// Serves until the service is over.
     pub fn run(mut self, service: &mut dyn Service) {
         while !service.is_over() {
+            service.calls().iter().for_each(|call| self.dial(call, service));
             self.wait(service);
             self.watch_stdin(service);
             self.accept(service);
+            self.finish_dialing(service);
             self.clients.iter_mut().for_each(|(number, client)| client.receive(*number, service));
             service.turn();
             self.clients.iter_mut().for_each(|(number, client)| client.send(*number, service));
@@ -62,13 +79,43 @@ impl Listener {
         }
     }
 
+    fn dial(&mut self, call: &Call, service: &mut dyn Service) {
+        match sockets::dial(call.address) {
+            Ok(socket) => drop(self.dialing.insert(call.number, socket)),
+            Err(error) => service.refused(call.number, &io_error(error)),
+        }
+    }
+
+    fn finish_dialing(&mut self, service: &mut dyn Service) {
+        let clients = &mut self.clients;
+        let take = |number: &u64, socket: &mut TcpSocket| match socket.finish_connect() {
+            Err(ErrorCode::WouldBlock) => None,
+            done => Some((*number, done)),
+        };
+        let done: Vec<_> =
+            self.dialing.iter_mut().filter_map(|(number, socket)| take(number, socket)).collect();
+        for (number, outcome) in done {
+            let Some(socket) = self.dialing.remove(&number) else { continue };
+            match outcome {
+                Ok((input, output)) => {
+                    service.called(number);
+                    clients.insert(number, Client { input, output, socket, lost: false });
+                }
+                Err(error) => service.refused(number, &io_error(error)),
+            }
+        }
+        // Who waited too long does not wait any more.
+        self.dialing.retain(|number, _| !service.is_finished(*number));
+    }
+
     /// Sleeps until something can go on.
     fn wait(&self, service: &mut dyn Service) {
-        let mut pollables: Vec<Pollable> = Vec::with_capacity(self.clients.len() + 3);
+        let mut pollables: Vec<Pollable> = Vec::with_capacity(self.clients.len() + self.dialing.len() + 3);
         pollables.extend(self.stdin.iter().map(InputStream::subscribe));
         if self.clients.len() < MOST_CLIENTS {
-            pollables.push(self.socket.subscribe());
+            pollables.extend(self.sockets.iter().map(|(_, socket)| socket.subscribe()));
         }
+        pollables.extend(self.dialing.values().map(TcpSocket::subscribe));
         for (number, client) in &self.clients {
             if !service.output(*number).is_empty() {
                 pollables.push(client.output.subscribe());
@@ -88,17 +135,20 @@ impl Listener {
         let ended = self.stdin.as_ref().map(|stdin| stdin.read(READ_BYTES));
         if matches!(ended, Some(Err(StreamError::Closed))) {
             self.stdin = None;
+            self.sockets.clear();
             service.drain();
         }
     }
 
     fn accept(&mut self, service: &mut dyn Service) {
-        while self.clients.len() < MOST_CLIENTS
-            && let Ok((socket, input, output)) = self.socket.accept()
-        {
-            self.accepted += 1;
-            service.connect(self.accepted, sockets::peer(&socket));
-            self.clients.insert(self.accepted, Client { input, output, socket, lost: false });
+        for (port, listening) in &self.sockets {
+            while self.clients.len() < MOST_CLIENTS
+                && let Ok((socket, input, output)) = listening.accept()
+            {
+                self.accepted += 1;
+                service.connect_to_port(self.accepted, sockets::peer(&socket), *port);
+                self.clients.insert(self.accepted, Client { input, output, socket, lost: false });
+            }
         }
     }
 
@@ -144,5 +194,16 @@ impl Client {
             }
             service.sent(number, count);
         }
+    }
+}
+
+fn io_error(error: ErrorCode) -> io::Error {
+    match error {
+        ErrorCode::AddressInUse => io::ErrorKind::AddrInUse.into(),
+        ErrorCode::ConnectionRefused => io::ErrorKind::ConnectionRefused.into(),
+        ErrorCode::ConnectionReset => io::ErrorKind::ConnectionReset.into(),
+        ErrorCode::RemoteUnreachable => io::ErrorKind::HostUnreachable.into(),
+        ErrorCode::Timeout => io::ErrorKind::TimedOut.into(),
+        other => io::Error::other(other.to_string()),
     }
 }
