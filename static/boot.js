@@ -6,6 +6,7 @@ const idle = () =>
     "requestIdleCallback" in globalThis ? requestIdleCallback(resolve, { timeout: 2000 }) : setTimeout(resolve, 200),
   );
 globalThis.kijabiLoadEditor = () => idle().then(() => import("/editor.js"));
+globalThis.kijabiLoadTerminal = () => import("/terminal.js");
 
 const failed = (error) => {
   console.error(error);

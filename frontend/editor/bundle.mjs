@@ -1,4 +1,5 @@
-// Bundles the editor into one minified module: `npm run bundle -- <directory>` writes <directory>/editor.js.
+// Bundles what is loaded when it is needed, each into one minified module: `npm run bundle -- <directory>` writes
+// <directory>/editor.js and <directory>/terminal.js.
 import { build } from "esbuild";
 import { join } from "node:path";
 
@@ -9,12 +10,13 @@ if (!directory) {
 }
 
 await build({
-  entryPoints: [join(import.meta.dirname, "src/editor.js")],
-  outfile: join(directory, "editor.js"),
+  entryPoints: ["editor", "terminal"].map((name) => join(import.meta.dirname, `src/${name}.js`)),
+  outdir: directory,
   bundle: true,
   format: "esm",
+  loader: { ".css": "text" },
   minify: true,
   target: "es2022",
-  legalComments: "none",
+  legalComments: "eof",
   logLevel: "warning",
 });

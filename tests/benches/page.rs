@@ -42,9 +42,12 @@ const CHANGE: &str = "
 #[tokio::main]
 async fn main() -> Result<()> {
     let page = workspace::root().join("target/assets/page");
-    let editor = page.join("editor.js.br").metadata()?.len();
-    line("page, all files of the first view, brotli", format!("{} KiB", (size(&page)? - editor) / 1024));
+    let later = |file: &str| Ok::<_, anyhow::Error>(page.join(file).metadata()?.len());
+    let (editor, terminal) = (later("editor.js.br")?, later("terminal.js.br")?);
+    let first = size(&page)? - editor - terminal;
+    line("page, all files of the first view, brotli", format!("{} KiB", first / 1024));
     line("  CodeMirror, loaded when the browser is idle", format!("{} KiB", editor / 1024));
+    line("  xterm.js, loaded with the first terminal", format!("{} KiB", terminal / 1024));
     report_changes().await
 }
 

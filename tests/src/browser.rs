@@ -7,9 +7,12 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 use fantoccini::key::Key;
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
+use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
+use url::{ParseError, Url};
 
 use crate::{eventually, workspace};
 
@@ -143,6 +146,35 @@ impl Browser {
         }
     }
 
+    /// Sends a text to whatever has the keyboard.
+    ///
+    /// # Panics
+    /// When nothing takes it.
+    pub async fn writes(&self, text: &str) {
+        let active = self.window.active_element().await;
+        let active = active.unwrap_or_else(|error| panic!("nothing has the keyboard: {error}"));
+        active.send_keys(text).await.unwrap_or_else(|error| panic!("{text:?} is not taken: {error}"));
+    }
+
+    /// Composes a text as an input method does: each step is shown before the last one is taken.
+    ///
+    /// # Panics
+    /// When the browser refuses.
+    pub async fn composes(&self, steps: &[&str]) {
+        for step in steps {
+            let end = step.chars().count();
+            let step = json!({"text": step, "selectionStart": end, "selectionEnd": end});
+            self.commands("Input.imeSetComposition", step).await;
+        }
+        self.commands("Input.insertText", json!({"text": steps.last()})).await;
+    }
+
+    /// A command of the [DevTools protocol](https://chromedevtools.github.io/devtools-protocol/).
+    async fn commands(&self, command: &'static str, parameters: Value) {
+        let sent = self.window.issue_cmd(DevTools { command, parameters }).await;
+        sent.unwrap_or_else(|error| panic!("{command}: {error}"));
+    }
+
     /// Picks a choice of a `<select>` by its value.
     pub async fn picks(&self, selector: &str, value: &str) {
         eventually(&format!("{value:?} is picked at {selector}"), async || {
@@ -156,6 +188,24 @@ impl Browser {
             "return [...document.querySelectorAll(arguments[0])].map((element) => element.innerText);";
         let found: Value = self.window.execute(script, vec![selector.into()]).await?;
         Ok(serde_json::from_value(found)?)
+    }
+}
+
+/// A command of the DevTools protocol, as chromedriver takes it.
+#[derive(Debug)]
+struct DevTools {
+    command: &'static str,
+    parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base_url: &Url, session_id: Option<&str>) -> Result<Url, ParseError> {
+        base_url.join(&format!("session/{}/goog/cdp/execute", session_id.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _request_url: &Url) -> (Method, Option<String>) {
+        let body = json!({"cmd": self.command, "params": self.parameters});
+        (Method::POST, Some(body.to_string()))
     }
 }
 

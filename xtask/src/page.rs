@@ -114,11 +114,16 @@ fn minify(from: &Path, to: &Path) -> Result<()> {
 pub(crate) fn bundle_editor() -> Result<()> {
     let editor = npm::editor();
     let folder = workshop().join("editor");
-    when_changed("bundle", std::slice::from_ref(&editor), &[folder.join("editor.js")], || {
-        let mut bundle = program(npm::NPM);
-        bundle.current_dir(&editor).args(["run", "--silent", "bundle", "--"]).arg(&folder);
-        run_quietly(&mut bundle).map(drop)
-    })?;
+    when_changed(
+        "bundle",
+        std::slice::from_ref(&editor),
+        &["editor.js", "terminal.js"].map(|file| folder.join(file)),
+        || {
+            let mut bundle = program(npm::NPM);
+            bundle.current_dir(&editor).args(["run", "--silent", "bundle", "--"]).arg(&folder);
+            run_quietly(&mut bundle).map(drop)
+        },
+    )?;
     for file in files(&folder)? {
         copy_when_changed(&file, &page().join(file.strip_prefix(&folder)?))?;
     }

@@ -166,6 +166,15 @@ impl ImageStore {
         NodeImages { store: self.clone(), node: name.to_owned() }
     }
 
+    /// What nodes have, each image with the name of its node.
+    pub fn by_node(&self) -> Vec<(String, StoredImage)> {
+        let nodes = self.lock();
+        let of = |(node, table): (&String, &Table)| {
+            table.values().map(|image| (node.clone(), image.clone())).collect::<Vec<_>>()
+        };
+        nodes.iter().flat_map(of).collect()
+    }
+
     /// Removes content that neither a node nor anybody else names. Blocks on the disk.
     pub fn sweep(&self, others: &BTreeSet<String>) {
         let (mut blobs, mut roots) = (others.clone(), BTreeSet::new());

@@ -12,6 +12,8 @@ pub mod location;
 pub mod log;
 pub mod openapi;
 pub mod preferences;
+pub mod session;
 pub mod socket;
 pub mod task;
+pub mod terminal;
 pub mod watch;

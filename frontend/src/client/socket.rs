@@ -1,4 +1,4 @@
-//! A WebSocket of the API server: one JSON document a message.
+//! WebSockets of the API server.
 
 use futures::{Stream, StreamExt};
 use gloo::net::websocket::Message;
@@ -9,12 +9,20 @@ use serde_json::Value;
 ///
 /// A connection that could not be opened is a stream that ends at once: the browser tells no more.
 pub fn open(path: &str) -> Option<impl Stream<Item = Value> + Unpin> {
-    let location = web_sys::window()?.location();
-    let scheme = if location.protocol().ok()? == "https:" { "wss" } else { "ws" };
-    let url = format!("{scheme}://{}{path}", location.host().ok()?);
-    let socket = WebSocket::open(&url).ok()?;
+    let socket = WebSocket::open(&url(path)?).ok()?;
     let messages = socket.take_while(|message| std::future::ready(message.is_ok()));
     Some(messages.filter_map(|message| std::future::ready(message.ok().and_then(decode))).boxed_local())
+}
+
+/// Opens a WebSocket that speaks a subprotocol.
+pub fn open_with(path: &str, protocol: &str) -> Option<WebSocket> {
+    WebSocket::open_with_protocol(&url(path)?, protocol).ok()
+}
+
+fn url(path: &str) -> Option<String> {
+    let location = web_sys::window()?.location();
+    let scheme = if location.protocol().ok()? == "https:" { "wss" } else { "ws" };
+    Some(format!("{scheme}://{}{path}", location.host().ok()?))
 }
 
 fn decode(message: Message) -> Option<Value> {

@@ -14,6 +14,7 @@ use super::node_status::NodeStatus;
 use super::pod_links::PodLinks;
 use super::pod_status::PodStatus;
 use super::tab_list::{TabItem, TabList};
+use super::terminal_tab::TerminalTab;
 use super::yaml_tab::YamlTab;
 use crate::hooks::{use_cluster, use_ui, use_words};
 use crate::state::cluster::{Cluster, Watched};
@@ -59,6 +60,9 @@ pub fn Details() -> Html {
             <TabList label={words.say("details.tabs")} prefix="details" {items} current={ui.tab.slug()} {on_choose} />
             <div class={classes!("details__panel", is_gone.then_some("details__panel--gone"))} role="tabpanel" id="details-panel" aria-labelledby={format!("details-tab-{}", ui.tab.slug())}>
                 { panel(selection, ui.tab, &object) }
+                if matches!(selection, Selection::Pod(_)) {
+                    <TerminalTab key={format!("terminal-{}", uid(&object))} pod={object.clone()} {is_gone} is_shown={ui.tab == DetailsTab::Terminal} />
+                }
             </div>
         </>
     }
@@ -89,6 +93,8 @@ fn panel(selection: &Selection, tab: DetailsTab, object: &Rc<Value>) -> Html {
         (Selection::Pod(_), DetailsTab::Status) => html! { <PodStatus {key} pod={object} /> },
         (Selection::Pod(_), DetailsTab::Logs) => html! { <LogsTab {key} pod={object} /> },
         (Selection::Pod(_), DetailsTab::Life) => html! { <LifeTab {key} pod={object} /> },
+        // Its session goes on behind other tabs, so it is always there.
+        (Selection::Pod(_), DetailsTab::Terminal) => Html::default(),
         (_, DetailsTab::Events) => html! { <EventsTab {key} {object} /> },
         (_, DetailsTab::Yaml) => html! { <YamlTab {key} {object} /> },
         (Selection::Node(_), _) => html! { <NodeStatus {key} node={object} /> },

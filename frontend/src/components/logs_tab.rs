@@ -3,15 +3,16 @@
 use std::rc::Rc;
 
 use serde_json::Value;
-use web_sys::{Element, HtmlSelectElement};
+use web_sys::Element;
 use yew::prelude::*;
 
+use super::container_picker::ContainerPicker;
 use crate::client::document;
 use crate::client::http::RequestError;
 use crate::client::log::LogRequest;
 use crate::hooks::{LogState, use_log, use_words};
-use crate::state::object::{items, name, namespace, text};
-use crate::state::pod::container_names;
+use crate::state::containers::{containers, meant};
+use crate::state::object::{name, namespace};
 
 /// Properties of [`LogsTab`].
 #[derive(Properties, PartialEq)]
@@ -25,33 +26,31 @@ pub(super) struct LogsTabProps {
 pub(super) fn LogsTab(props: &LogsTabProps) -> Html {
     let words = use_words();
     let pod = &*props.pod;
-    let containers = container_names(pod);
+    let containers = containers(pod);
     let chosen = use_state(|| None::<String>);
     let previous = use_state(|| false);
-    let default = text(pod, "/spec/containers/0/name").to_owned();
-    let container = chosen.as_ref().filter(|chosen| containers.contains(chosen)).cloned().unwrap_or(default);
+    let container = meant(pod, &containers, chosen.as_deref());
+    let current = container.map(|container| container.name.clone()).unwrap_or_default();
+    let run = container.map(|container| container.run.clone()).unwrap_or_default();
     let request = LogRequest {
         namespace: namespace(pod).to_owned(),
         pod: name(pod).to_owned(),
-        container: container.clone(),
+        container: current.clone(),
         previous: *previous,
     };
-    let log = use_log(&request, &run_of(pod, &container));
-    let onchange = Callback::from(move |event: Event| {
-        chosen.set(event.target_dyn_into::<HtmlSelectElement>().map(|select| select.value()));
-    });
+    let log = use_log(&request, &run);
+    let on_choose = {
+        let chosen = chosen.setter();
+        Callback::from(move |name| chosen.set(Some(name)))
+    };
     let toggle = {
         let previous = previous.clone();
         Callback::from(move |_: Event| previous.set(!*previous))
     };
-    let option = |name: &String| html! { <option value={name.clone()} selected={*name == container}>{ name }</option> };
     html! {
         <div class="logs">
             <div class="logs__tools">
-                <label class="field">
-                    <span class="field__label">{ words.say("logs.container") }</span>
-                    <select class="select" {onchange}>{ for containers.iter().map(option) }</select>
-                </label>
+                <ContainerPicker {containers} {current} {on_choose} />
                 <label class="check"><input type="checkbox" checked={*previous} onchange={toggle} />{ words.say("logs.previous") }</label>
                 <span class={classes!("logs__state", log.following.then_some("logs__state--live"))}>
                     { words.say(if log.following { "logs.live" } else { "logs.ended" }) }
@@ -60,14 +59,6 @@ pub(super) fn LogsTab(props: &LogsTabProps) -> Html {
             <LogText {log} />
         </div>
     }
-}
-
-/// The ID of the container's run, so that a restarted container's log is followed anew.
-fn run_of(pod: &Value, container: &str) -> String {
-    let lists = ["/status/initContainerStatuses", "/status/containerStatuses"];
-    let statuses = lists.into_iter().flat_map(|list| items(pod, list));
-    let own = statuses.into_iter().find(|status| text(status, "/name") == container);
-    own.map(|status| text(status, "/containerID").to_owned()).unwrap_or_default()
 }
 
 #[derive(Properties, PartialEq)]

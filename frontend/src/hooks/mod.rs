@@ -9,6 +9,7 @@ mod use_log;
 mod use_picture;
 mod use_preferences;
 mod use_sender;
+mod use_terminal;
 mod use_ui;
 
 pub use use_clock::use_clock;
@@ -20,4 +21,5 @@ pub use use_log::{LogState, use_log};
 pub use use_picture::use_picture;
 pub use use_preferences::{PreferencesContext, PreferencesProvider, Theme, use_preferences, use_words};
 pub use use_sender::{Sender, Sending, use_sender};
+pub use use_terminal::{Phase, TerminalState, use_terminal};
 pub use use_ui::{UiContext, UiProvider, use_ui};

@@ -48,9 +48,3 @@ pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
 pub fn unscheduled_reason(pod: &Value) -> &str {
     condition(pod, "PodScheduled").map(|scheduled| text(scheduled, "/message")).unwrap_or_default()
 }
-
-/// The names of init containers and containers, in that order.
-pub fn container_names(pod: &Value) -> Vec<String> {
-    let specs = items(pod, "/spec/initContainers").iter().chain(items(pod, "/spec/containers"));
-    specs.map(|container| text(container, "/name").to_owned()).collect()
-}

@@ -21,6 +21,8 @@ pub enum DetailsTab {
     Events,
     /// What the containers print.
     Logs,
+    /// A program in a container, at a terminal.
+    Terminal,
     /// How the pod came to run, step by step.
     Life,
     /// The object itself.
@@ -29,8 +31,14 @@ pub enum DetailsTab {
 
 impl DetailsTab {
     /// The tabs of a pod, in their order.
-    pub const OF_POD: [DetailsTab; 5] =
-        [DetailsTab::Status, DetailsTab::Life, DetailsTab::Logs, DetailsTab::Events, DetailsTab::Yaml];
+    pub const OF_POD: [DetailsTab; 6] = [
+        DetailsTab::Status,
+        DetailsTab::Life,
+        DetailsTab::Logs,
+        DetailsTab::Terminal,
+        DetailsTab::Events,
+        DetailsTab::Yaml,
+    ];
     /// The tabs of a node, in their order.
     pub const OF_NODE: [DetailsTab; 3] = [DetailsTab::Status, DetailsTab::Events, DetailsTab::Yaml];
 
@@ -40,6 +48,7 @@ impl DetailsTab {
             DetailsTab::Status => "status",
             DetailsTab::Events => "events",
             DetailsTab::Logs => "logs",
+            DetailsTab::Terminal => "terminal",
             DetailsTab::Life => "life",
             DetailsTab::Yaml => "yaml",
         }

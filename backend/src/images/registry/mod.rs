@@ -7,6 +7,7 @@
 
 mod blobs;
 mod error;
+mod held;
 mod manifests;
 mod repository;
 mod upload;
@@ -75,8 +76,8 @@ impl Registry {
             .route("/v2/", any(handle))
             .route("/v2", any(handle))
             .route("/v2/{*path}", any(handle))
-            .route("/kijabi/images", get(upload::list))
-            .route("/kijabi/images/{*name}", put(upload::put))
+            .route("/kijabi/images", get(held::list))
+            .route("/kijabi/images/{*name}", put(upload::put).delete(held::delete))
             .with_state(self.clone())
     }
 

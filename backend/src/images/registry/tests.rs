@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::images::store::StoredImage;
 
 /// A registry on a directory of its own.
 struct Desk {
@@ -222,6 +223,7 @@ async fn only_administrators_should_write() {
         "PUT /v2/app/manifests/v1",
         "DELETE /v2/app/manifests/v1",
         "PUT /kijabi/images/app",
+        "DELETE /kijabi/images/app:v1",
     ] {
         let answer = desk.ask_as(&["system:authenticated"], line, &[], b"").await;
         assert_eq!((answer.status, answer.code().as_str()), (403, "DENIED"), "{line}");
@@ -384,4 +386,77 @@ async fn a_manifest_that_is_known_should_not_be_sent_again() {
     assert_eq!((again.status, again.body.len()), (304, 0));
     let other = desk.ask("GET /v2/app/manifests/1", &[("if-none-match", "\"other\"")], b"").await;
     assert_eq!(other.status, 200);
+}
+
+impl Desk {
+    /// The images as the page sees them, without those that are built in.
+    async fn images(&self) -> Vec<Value> {
+        let answer = self.ask("GET /kijabi/images", &[], b"").await;
+        let all: Value = serde_json::from_slice(&answer.body).unwrap();
+        let images = all["images"].as_array().unwrap().iter();
+        images.filter(|image| image["from"] != "built-in").cloned().collect()
+    }
+}
+
+#[tokio::test]
+async fn images_should_be_listed_with_size_digest_and_where_they_are_from() {
+    let desk = Desk::new();
+    let program = b"\0asm\x01\0\0\0";
+    let put = desk.ask("PUT /kijabi/images/team/app:1", &[], program).await;
+    let told: Value = serde_json::from_slice(&put.body).unwrap();
+    assert_eq!(told["sizeBytes"], 8);
+    let fetched = StoredImage {
+        tags: ["registry.kijabi/team/app:1".to_owned(), "docker.io/other/app:2".to_owned()].into(),
+        ..StoredImage::of_program(told["digest"].as_str().unwrap(), 8)
+    };
+    let node = desk.registry.shared.store.node("node-1");
+    for name in &fetched.tags {
+        node.add(&name.parse().unwrap(), StoredImage { tags: BTreeSet::new(), ..fetched.clone() }).unwrap();
+    }
+    let images = desk.images().await;
+    let seen: Vec<_> =
+        images.iter().map(|image| (&image["image"], &image["from"], &image["nodes"])).collect();
+    let on_node = json!(["node-1"]);
+    assert_eq!(
+        seen,
+        [
+            (&json!("registry.kijabi/team/app:1"), &json!("registry"), &on_node),
+            (&json!("docker.io/other/app:2"), &json!("pulled"), &on_node),
+        ]
+    );
+    assert!(images.iter().all(|image| image["digest"] == told["digest"]));
+    // The program and what describes it.
+    assert!(images[0]["sizeBytes"].as_u64().unwrap() > 8, "{images:?}");
+    let all: Value = serde_json::from_slice(&desk.ask("GET /kijabi/images", &[], b"").await.body).unwrap();
+    let nginx = all["images"].as_array().unwrap().iter().find(|image| image["from"] == "built-in");
+    assert_eq!(nginx.unwrap()["image"], "docker.io/library/nginx:latest");
+    assert_eq!(all["limitBytes"], 256 << 20);
+}
+
+#[tokio::test]
+async fn what_is_there_for_a_deleted_or_replaced_tag_alone_should_go_with_it() {
+    let desk = Desk::new();
+    let (module, component) = (b"\0asm\x01\0\0\0", b"\0asm\x0d\0\x01\0");
+    for (tag, program) in [("1", module), ("2", module), ("2", component)] {
+        assert_eq!(desk.ask(&format!("PUT /kijabi/images/app:{tag}"), &[], program).await.status, 201);
+    }
+    let repository = || desk.registry.shared.repositories.get("app").unwrap_or_default();
+    // Two programs, each with its configuration.
+    assert_eq!((repository().manifests.len(), repository().blobs.len()), (2, 4));
+    assert_eq!(desk.ask("PUT /kijabi/images/app:1", &[], component).await.status, 201);
+    assert_eq!((repository().manifests.len(), repository().blobs.len()), (1, 2));
+    assert_eq!(desk.ask("DELETE /kijabi/images/app:1", &[], b"").await.status, 204);
+    assert_eq!(desk.ask("GET /v2/app/manifests/2", &[], b"").await.status, 200);
+    assert_eq!(desk.ask("DELETE /kijabi/images/app:1", &[], b"").await.code(), "MANIFEST_UNKNOWN");
+    assert_eq!(desk.ask("DELETE /kijabi/images/app:2", &[], b"").await.status, 204);
+    assert_eq!(desk.ask("DELETE /kijabi/images/app:2", &[], b"").await.code(), "NAME_UNKNOWN");
+    assert_eq!(desk.images().await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_refused_program_should_leave_nothing_behind() {
+    let desk = Desk::new();
+    assert_eq!(desk.ask("PUT /kijabi/images/app", &[], b"text").await.status, 400);
+    assert_eq!(desk.ask("PUT /kijabi/images/app:-1", &[], b"\0asm\x01\0\0\0").await.code(), "NAME_INVALID");
+    assert_eq!(desk.registry.shared.repositories.names(), Vec::<String>::new());
 }

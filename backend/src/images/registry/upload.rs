@@ -1,15 +1,17 @@
 //! A program from the page into the registry, without a client for registries: `PUT /kijabi/images/team/app:1` with
-//! the bytes of a `.wasm` file makes the artifact that other tools push; `GET /kijabi/images` lists what is there.
+//! the bytes of a `.wasm` file makes the artifact that other tools push.
 
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::images::manifest::{MANIFEST, WASM_CONFIG, WASM_LAYER};
 
 use super::blobs::receive;
 use super::error::{RegistryError, Result};
+use super::held::split;
 use super::{Registry, check_writer, checked_name, json_answer};
+use crate::images::Reference;
 use crate::images::pull::PROGRAM_BYTES;
 use crate::images::remote::OWN_REGISTRY;
 
@@ -20,15 +22,19 @@ pub(super) async fn put(
     mut request: Request,
 ) -> Result<Response> {
     check_writer(&request)?;
-    let (name, tag) = name.split_once(':').unwrap_or((&name, "latest"));
+    let (name, tag) = split(&name);
     let name = checked_name(name)?;
+    if format!("{OWN_REGISTRY}/{name}:{tag}").parse::<Reference>().is_err() {
+        return Err(RegistryError::name_invalid(format!("invalid tag: {tag:?}")));
+    }
+    let before = registry.shared.repositories.get(&name).unwrap_or_default();
     let mut ingest = registry.store().content.begin().await?;
     receive(&mut request, &mut ingest).await?;
     let (program, size) = (ingest.digest(), ingest.length());
     if size > PROGRAM_BYTES {
         return Err(RegistryError::size_invalid(PROGRAM_BYTES));
     }
-    registry.keep(&name, ingest, &program).await?;
+    registry.store().content.keep(ingest, &program).await?;
     let system = system(&start(&registry, &program)?)?;
     let config =
         json!({"architecture": "wasm", "os": system, "layerDigests": [program.as_str()]}).to_string();
@@ -43,8 +49,13 @@ pub(super) async fn put(
             "annotations": {"org.opencontainers.image.title": title},
         }],
     });
-    registry.shared.repositories.change(&name, |own| own.blobs.insert(config_digest.to_string()))?;
+    registry.shared.repositories.change(&name, |own| {
+        own.blobs.extend([program.to_string(), config_digest.to_string()]);
+    })?;
     let (digest, _) = registry.keep_manifest(&name, tag, None, manifest.to_string().as_bytes()).await?;
+    if let Some(replaced) = before.tags.get(tag).filter(|replaced| *replaced != digest.as_str()) {
+        registry.forget_untagged(&name, replaced)?;
+    }
     let image = format!("{OWN_REGISTRY}/{name}:{tag}");
     let answer = json!({"image": image, "digest": digest.as_str(), "platform": format!("{system}/wasm"), "sizeBytes": size});
     Ok(json_answer(StatusCode::CREATED, &answer))
@@ -67,18 +78,4 @@ fn system(start: &[u8]) -> Result<&'static str> {
             "the file is no WebAssembly program: it does not begin as one does",
         )),
     }
-}
-
-/// All images with their tags.
-pub(super) async fn list(State(registry): State<Registry>) -> Response {
-    let repositories = &registry.shared.repositories;
-    let described = |name: String| -> Value {
-        let tags = repositories.get(&name).unwrap_or_default().tags;
-        let images = tags
-            .iter()
-            .map(|(tag, digest)| json!({"image": format!("{OWN_REGISTRY}/{name}:{tag}"), "digest": digest}));
-        json!({"name": name, "images": images.collect::<Vec<_>>()})
-    };
-    let all: Vec<Value> = repositories.names().into_iter().map(described).collect();
-    json_answer(StatusCode::OK, &json!({ "repositories": all }))
 }
