@@ -12,18 +12,18 @@ fn main() {
             eprintln!("{}", text.trim_end());
             code
         }
-        Command::Serve(options) => serve(options),
+        Command::Serve(options) => serve(&options),
     };
     image_server::exit(code);
 }
 
 #[cfg(all(target_os = "wasi", target_env = "p2"))]
-fn serve(options: Options) -> u8 {
+fn serve(options: &Options) -> u8 {
     serve::serve(options)
 }
 
 #[cfg(not(all(target_os = "wasi", target_env = "p2")))]
-fn serve(_: Options) -> u8 {
+fn serve(_: &Options) -> u8 {
     eprintln!(
         "nginx: this program listens through WASI 0.2: build it for wasm32-wasip2 and run it in a container"
     );

@@ -1,116 +1,154 @@
-//! The command line.
+//! The command lines of `nginx` and `httpd`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What the arguments ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Serve.
+    /// Serve, or only look whether one could.
     Serve(Options),
     /// Print a text on stderr, as nginx does, and end with a code.
     Print(String, u8),
 }
 
+/// Where the rules of the server are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// nginx's configuration, and what `-g` says before it.
+    Nginx(PathBuf, String),
+    /// Apache's configuration.
+    Apache(PathBuf),
+    /// A folder on a port.
+    Folder(PathBuf, u16),
+}
+
 /// How to serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The TCP port.
-    pub port: u16,
-    /// The folder of the site.
-    pub root: PathBuf,
+    /// Where the rules are.
+    pub source: Source,
+    /// `-t`: read the configuration and end.
+    pub is_test: bool,
+    /// `-T`: show it too.
+    pub shows_configuration: bool,
     /// What was asked for and is not done; shown at start.
     pub warnings: Vec<String>,
 }
 
+/// What is read from the command line before it is understood.
+#[derive(Default)]
+struct Words {
+    is_apache: bool,
+    file: Option<PathBuf>,
+    globals: String,
+    port: Option<u16>,
+    root: Option<PathBuf>,
+    is_test: bool,
+    shows_configuration: bool,
+    warnings: Vec<String>,
+}
+
 impl Options {
-    /// Reads all arguments, the program's name first: under the name `httpd` the site lies where the image `httpd`
-    /// has it.
+    /// Reads all arguments, the program's name first: under the name `httpd` it is Apache's command line.
     #[must_use]
     pub fn parse(arguments: &[String]) -> Command {
-        let name = arguments.first().map_or("nginx", String::as_str);
-        let mut options = Self { port: 80, root: root_of(name), warnings: Vec::new() };
+        let name = arguments.first().and_then(|name| name.rsplit('/').next()).unwrap_or_default();
+        let mut words = Words { is_apache: name.starts_with("httpd"), ..Words::default() };
         let mut rest = arguments.iter().skip(1).map(String::as_str);
         while let Some(argument) = rest.next() {
-            if let Some(end) = options.set(argument, &mut rest) {
+            if let Some(end) = words.set(argument, &mut rest) {
                 return end;
             }
         }
-        Command::Serve(options)
+        Command::Serve(words.options())
     }
+}
 
+impl Words {
     fn set<'a>(&mut self, option: &str, rest: &mut impl Iterator<Item = &'a str>) -> Option<Command> {
-        match option {
-            "-h" | "-?" | "--help" => return Some(Command::Print(HELP.to_owned(), 0)),
-            "-v" | "-V" => return Some(Command::Print(format!("nginx version: {}", crate::SERVER), 0)),
-            "-t" | "-T" => return Some(Command::Print(NOTHING_TO_TEST.to_owned(), 0)),
-            "-s" => return Some(Command::Print(NO_SIGNALS.to_owned(), 1)),
-            "-q" | "-DFOREGROUND" => {}
-            "-g" => self.directives(rest.next()?),
-            "-c" | "-p" | "-e" | "-D" => {
-                let value = rest.next().unwrap_or_default();
-                self.warnings.push(format!("the option {option} {value} is not supported and has no effect"));
-            }
-            "--port" => match rest.next().and_then(|port| port.parse().ok()) {
-                Some(port) => self.port = port,
-                None => return Some(Command::Print("nginx: --port needs a number".to_owned(), 1)),
-            },
-            "--root" => self.root = rest.next()?.into(),
-            other => return Some(Command::Print(format!("nginx: invalid option: \"{other}\""), 1)),
-        }
-        None
-    }
-
-    /// Global directives: that of the image's own command is the way this server works anyway.
-    fn directives(&mut self, text: &str) {
-        let unknown = |directive: &&str| !directive.is_empty() && *directive != "daemon off";
-        for directive in text.split(';').map(str::trim).filter(unknown) {
-            self.warnings.push(format!("the directive \"{directive}\" is not supported and has no effect"));
-        }
-    }
-
-    /// Configuration that somebody mounted and that this server does not read, named so that nobody searches long.
-    #[must_use]
-    pub fn unread_configuration(etc: &Path) -> Vec<String> {
-        let main = [etc.join("nginx.conf")].into_iter().filter(|file| file.is_file());
-        let folder = std::fs::read_dir(etc.join("conf.d"));
-        let parts = folder.into_iter().flatten().flatten().map(|entry| entry.path());
-        let is_configuration = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "conf");
-        let say = |file: PathBuf| {
-            format!(
-                "{} is not read: this image serves files only and has no configuration language",
-                file.display()
-            )
+        let program = if self.is_apache { "httpd" } else { "nginx" };
+        let mut value = || {
+            rest.next().ok_or_else(|| {
+                Command::Print(format!("{program}: option \"{option}\" requires parameter"), 1)
+            })
         };
-        main.chain(parts.filter(is_configuration)).map(say).collect()
+        let given = match (option, self.is_apache) {
+            ("-h" | "-?" | "--help", _) => return Some(Command::Print(HELP.to_owned(), 0)),
+            ("-v" | "-V", _) => {
+                return Some(Command::Print(format!("{program} version: {}", crate::SERVER), 0));
+            }
+            ("-t", _) => {
+                self.is_test = true;
+                Ok(())
+            }
+            ("-T", false) => {
+                (self.is_test, self.shows_configuration) = (true, true);
+                Ok(())
+            }
+            ("-s", false) | ("-k", true) => return Some(Command::Print(NO_SIGNALS.to_owned(), 1)),
+            ("-q", false) | ("-DFOREGROUND" | "-X", true) => Ok(()),
+            ("-g", false) => value().map(|text| self.globals.push_str(text)),
+            ("-c", false) | ("-f", true) => value().map(|file| self.file = Some(file.into())),
+            ("-D", true) => value().map(drop),
+            ("-p" | "-e", false) | ("-d" | "-E" | "-C" | "-c", true) => value().map(|value| {
+                self.warnings.push(format!("the option {option} {value} is not supported and has no effect"));
+            }),
+            ("--port", _) => match value().map(str::parse) {
+                Ok(Ok(port)) => {
+                    self.port = Some(port);
+                    Ok(())
+                }
+                _ => return Some(Command::Print(format!("{program}: --port needs a number"), 1)),
+            },
+            ("--root", _) => value().map(|root| self.root = Some(root.into())),
+            (other, _) => Err(Command::Print(format!("{program}: invalid option: \"{other}\""), 1)),
+        };
+        given.err()
+    }
+
+    fn options(self) -> Options {
+        let (file, root) = match self.is_apache {
+            true => ("/usr/local/apache2/conf/httpd.conf", "/usr/local/apache2/htdocs"),
+            false => ("/etc/nginx/nginx.conf", "/usr/share/nginx/html"),
+        };
+        let source = match (self.port, self.root) {
+            (None, None) if self.is_apache => Source::Apache(self.file.unwrap_or_else(|| file.into())),
+            (None, None) => Source::Nginx(self.file.unwrap_or_else(|| file.into()), self.globals),
+            (port, folder) => Source::Folder(folder.unwrap_or_else(|| root.into()), port.unwrap_or(80)),
+        };
+        Options {
+            source,
+            is_test: self.is_test,
+            shows_configuration: self.shows_configuration,
+            warnings: self.warnings,
+        }
     }
 }
 
-fn root_of(name: &str) -> PathBuf {
-    let program = name.rsplit('/').next().unwrap_or_default();
-    let root =
-        if program.starts_with("httpd") { "/usr/local/apache2/htdocs" } else { "/usr/share/nginx/html" };
-    root.into()
-}
-
-const NOTHING_TO_TEST: &str = "nginx: there is no configuration to test: this image serves files only";
 const NO_SIGNALS: &str =
     "nginx: -s is not supported: a container here has no signals; delete the pod instead";
 
 const HELP: &str = "\
-Serves the files of /usr/share/nginx/html over HTTP (of /usr/local/apache2/htdocs under the name httpd).
-This is a web server of its own, written for WebAssembly, that stands where the nginx image would.
+A web server of Kijabi's own, written for WebAssembly, that stands where the nginx and httpd images would.
+As nginx it reads /etc/nginx/nginx.conf in nginx's grammar, as httpd /usr/local/apache2/conf/httpd.conf.
 
-Usage: nginx [-hvt] [-g directives] [--port N] [--root DIR]
+Usage: nginx [-?hvVtTq] [-c filename] [-g directives] [--port N] [--root DIR]
+       httpd [-hvt] [-f filename] [-D name] [--port N] [--root DIR]
 
 Options:
   -?,-h, --help : this help
   -v, -V        : show version and exit
-  -t            : says that there is no configuration to test
-  -g directives : accepted; only \"daemon off\" is known
-  --port N      : listen on port N (default: 80)
-  --root DIR    : serve the files of DIR
+  -t            : test configuration and exit
+  -T            : test configuration, dump it and exit
+  -c filename   : set configuration file (default: /etc/nginx/nginx.conf)
+  -f filename   : the same for httpd (default: /usr/local/apache2/conf/httpd.conf)
+  -g directives : set global directives out of configuration file
+  --port N      : read no configuration and listen on port N
+  --root DIR    : read no configuration and serve the files of DIR
 
-Configuration files are not read. Accesses are logged on stdout, errors on stderr.
+Served are files (root, alias, index, try_files, autoindex, error_page), texts (return), redirects (rewrite) and
+other servers over HTTP (proxy_pass, upstream). TLS, FastCGI, caches and compression are not there: what changes
+answers is refused, what does not is named at start.
 When its stdin ends, the server finishes the running requests and ends.
 ";
 
@@ -122,17 +160,19 @@ mod tests {
         Options::parse(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
     }
 
-    fn serve(root: &str, port: u16) -> Command {
-        Command::Serve(Options { port, root: root.into(), warnings: Vec::new() })
+    fn serve(source: Source) -> Command {
+        Command::Serve(Options { source, is_test: false, shows_configuration: false, warnings: Vec::new() })
     }
 
     #[test]
-    fn the_commands_of_the_images_should_serve_their_folders() {
-        let cases: [(&[&str], Command); 4] = [
-            (&["nginx", "-g", "daemon off;"], serve("/usr/share/nginx/html", 80)),
-            (&["/usr/sbin/nginx"], serve("/usr/share/nginx/html", 80)),
-            (&["httpd-foreground"], serve("/usr/local/apache2/htdocs", 80)),
-            (&["nginx", "--port", "8080", "--root", "/srv"], serve("/srv", 8080)),
+    fn the_commands_of_the_images_should_read_their_configurations() {
+        let nginx = |globals: &str| serve(Source::Nginx("/etc/nginx/nginx.conf".into(), globals.to_owned()));
+        let cases: [(&[&str], Command); 5] = [
+            (&["nginx", "-g", "daemon off;"], nginx("daemon off;")),
+            (&["/usr/sbin/nginx"], nginx("")),
+            (&["nginx", "-c", "/my.conf"], serve(Source::Nginx("/my.conf".into(), String::new()))),
+            (&["httpd-foreground"], serve(Source::Apache("/usr/local/apache2/conf/httpd.conf".into()))),
+            (&["nginx", "--port", "8080", "--root", "/srv"], serve(Source::Folder("/srv".into(), 8080))),
         ];
         for (line, expected) in cases {
             assert_eq!(parse(line), expected, "{line:?}");
@@ -140,14 +180,11 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_effect_should_be_said() {
-        let Command::Serve(options) = parse(&["nginx", "-g", "daemon off; worker_processes 4;"]) else {
-            panic!("does not serve")
-        };
-        assert_eq!(
-            options.warnings,
-            ["the directive \"worker_processes 4\" is not supported and has no effect"]
-        );
+    fn what_is_no_option_should_be_refused() {
         assert!(matches!(parse(&["nginx", "--nonsense"]), Command::Print(_, 1)));
+        assert!(matches!(parse(&["nginx", "-c"]), Command::Print(_, 1)));
+        assert!(
+            matches!(parse(&["nginx", "-v"]), Command::Print(text, 0) if text.starts_with("nginx version: "))
+        );
     }
 }

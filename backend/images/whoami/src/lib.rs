@@ -15,6 +15,8 @@ pub use page::{Answer, Identity};
 
 /// How much of a long answer is made at once, in bytes.
 const CHUNK_BYTES: u64 = 64 << 10;
+/// A body larger than this is refused.
+const LARGEST_BODY_BYTES: usize = 1 << 20;
 
 /// One client.
 #[derive(Debug)]
@@ -52,6 +54,10 @@ impl Service {
                     client.output = Answer::status(status).head(false);
                     client.is_closing = true;
                 }
+                Parsed::Head(request, _) if request.body_bytes > LARGEST_BODY_BYTES => {
+                    client.output = Answer::status(413).head(false);
+                    client.is_closing = true;
+                }
                 Parsed::Head(request, length) => {
                     if client.input.len() < length + request.body_bytes {
                         return;
@@ -59,7 +65,8 @@ impl Service {
                     let body: Vec<u8> =
                         client.input.drain(..length + request.body_bytes).skip(length).collect();
                     let answer = self.identity.answer(&request, &body, client.peer);
-                    let keep_alive = request.keep_alive && !self.is_draining;
+                    // The end of a body in chunks is not looked for.
+                    let keep_alive = request.keep_alive && !request.is_chunked && !self.is_draining;
                     client.output = answer.head(keep_alive);
                     if request.method != "HEAD" {
                         client.output.extend_from_slice(&answer.body);

@@ -25,6 +25,16 @@ const NGINX: Builtin = Builtin {
             "/usr/share/nginx/html/index.html",
             include_bytes!("../../../images/nginx/root/usr/share/nginx/html/index.html"),
         ),
+        (
+            "/usr/share/nginx/html/50x.html",
+            include_bytes!("../../../images/nginx/root/usr/share/nginx/html/50x.html"),
+        ),
+        ("/etc/nginx/nginx.conf", include_bytes!("../../../images/nginx/root/etc/nginx/nginx.conf")),
+        ("/etc/nginx/mime.types", include_bytes!("../../../images/nginx/root/etc/nginx/mime.types")),
+        (
+            "/etc/nginx/conf.d/default.conf",
+            include_bytes!("../../../images/nginx/root/etc/nginx/conf.d/default.conf"),
+        ),
     ],
     executables: &[web_server(&["nginx"]), TOOLS],
 };
@@ -47,6 +57,10 @@ const HTTPD: Builtin = Builtin {
         (
             "/usr/local/apache2/htdocs/index.html",
             include_bytes!("../../../images/nginx/root/usr/local/apache2/htdocs/index.html"),
+        ),
+        (
+            "/usr/local/apache2/conf/httpd.conf",
+            include_bytes!("../../../images/nginx/root/usr/local/apache2/conf/httpd.conf"),
         ),
     ],
     executables: &[web_server(&["httpd", "httpd-foreground"]), TOOLS],
