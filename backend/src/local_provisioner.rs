@@ -203,7 +203,8 @@ impl Worker {
                 true
             }
             Err(why) => {
-                let message = format!("resize volume {volume:?} failed: {why}");
+                let resizer = provisioning::PROVISIONER;
+                let message = format!("resize volume {volume:?} by resizer {resizer:?} failed: {why}");
                 self.tell(about, "Warning", "VolumeResizeFailed", message).await;
                 false
             }

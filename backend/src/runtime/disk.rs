@@ -35,8 +35,11 @@ pub struct DiskMeter {
     /// Whether something happened since it was measured, so that less may be there than was counted.
     is_stale: AtomicBool,
     /// The containers that what is written counts as memory of, and how much of it each has.
-    payers: Option<Mutex<Vec<(Weak<Cgroup>, u64)>>>,
+    payers: Option<Mutex<Payers>>,
 }
+
+/// Containers, and how many bytes count as memory of each.
+type Payers = Vec<(Weak<Cgroup>, u64)>;
 
 /// How much there really is, in bytes. It may block on the disk.
 type Measure = Box<dyn Fn() -> u64 + Send + Sync>;
@@ -146,7 +149,7 @@ impl DiskMeter {
         }
     }
 
-    fn payers(&self) -> Option<MutexGuard<'_, Vec<(Weak<Cgroup>, u64)>>> {
+    fn payers(&self) -> Option<MutexGuard<'_, Payers>> {
         let payers = self.payers.as_ref()?;
         Some(payers.lock().unwrap_or_else(PoisonError::into_inner))
     }

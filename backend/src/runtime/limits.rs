@@ -52,8 +52,8 @@ impl MemoryMeter {
     /// Looks what is left in the volumes; whether there was something to look at.
     fn measure_volumes(&self) -> bool {
         let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let measured = volumes.iter().filter_map(Weak::upgrade).map(|volume| volume.measure_again());
-        measured.fold(false, |any, one| any || one)
+        let measured = volumes.iter().filter_map(Weak::upgrade).filter(|volume| volume.measure_again());
+        measured.count() > 0
     }
 
     /// Why a program was denied memory, if one was: all programs of the container are to end then.
