@@ -175,9 +175,6 @@ fn content(location: &Location, exchange: &mut Exchange) -> Found {
     if location.proxy.is_some() {
         return Found::Pass;
     }
-    if location.shows_status {
-        return Found::Response(Response::text(200, "text/plain", status_page(exchange)));
-    }
     site::find(exchange)
 }
 
@@ -191,20 +188,12 @@ fn proxied_folder(exchange: &Exchange) -> Option<String> {
     locations.iter().any(is_it).then_some(folder)
 }
 
-fn status_page(exchange: &Exchange) -> String {
-    let (active, requests) = (exchange.client.number, exchange.client.number.max(exchange.client.requests));
-    format!(
-        "Active connections: 1 \nserver accepts handled requests\n {active} {active} {requests} \n\
-         Reading: 0 Writing: 1 Waiting: 0 \n"
-    )
-}
-
 /// The first of the files that is there; `None` where it is in this very location.
 fn try_files(location: &Location, exchange: &mut Exchange) -> Option<Found> {
     let (last, files) = location.try_files.split_last()?;
     for file in files {
         let uri = file.value(exchange);
-        let wants_folder = uri.ends_with('/') && !file.plain().is_some_and(|text| text == "/");
+        let wants_folder = uri.ends_with('/') && file.plain().is_none_or(|text| text != "/");
         let path = path::file(exchange, &uri);
         let found = std::fs::metadata(path.trim_end_matches('/'));
         if found.is_ok_and(|found| if wants_folder || uri == "/" { found.is_dir() } else { found.is_file() })

@@ -118,7 +118,7 @@ impl Config {
             let name = directive.argument(1).trim_start_matches('$').to_owned();
             self.maps.insert(name, builder.map(directive)?);
         }
-        if let Some(directive) = named("error_log").last() {
+        if let Some(directive) = named("error_log").next_back() {
             self.set_error_log(directive)?;
         }
         let settings = Settings::new(combined).within(block, &builder)?;

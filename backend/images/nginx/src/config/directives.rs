@@ -133,7 +133,6 @@ static TABLE: &[Spec] = &[
     line("server_name", "s", 1, MANY, Works),
     line("server_tokens", "hsl", 1, 1, Works),
     line("set", "sli", 2, 2, Works),
-    line("stub_status", "sl", 0, 1, Works),
     line("try_files", "sl", 2, MANY, Works),
 
     line("accept_mutex", "e", 1, 1, Tuning),
@@ -224,6 +223,7 @@ static TABLE: &[Spec] = &[
     line("proxy_cache_path", "h", 2, MANY, Refused),
     line("ssl_certificate", "hs", 1, 1, Refused),
     line("ssl_certificate_key", "hs", 1, 1, Refused),
+    line("stub_status", "sl", 0, 1, Refused),
     line("sub_filter", "hsl", 2, 2, Refused),
     line("uwsgi_pass", "l", 1, 1, Refused),
 ];

@@ -70,7 +70,6 @@ pub(super) fn content(
         try_files,
         proxy,
         is_internal: find("internal").is_some(),
-        shows_status: find("stub_status").is_some(),
         nested: Vec::new(),
     })
 }

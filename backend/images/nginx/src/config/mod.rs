@@ -136,8 +136,6 @@ pub struct Location {
     pub proxy: Option<ProxyPass>,
     /// `internal`.
     pub is_internal: bool,
-    /// `stub_status`.
-    pub shows_status: bool,
     /// Locations in it.
     pub nested: Vec<Rc<Location>>,
 }

@@ -200,8 +200,11 @@ impl Settings {
     }
 }
 
+/// A directive's name, and how its list is emptied.
+type List = (&'static str, fn(&mut Settings));
+
 /// The directives whose lists are inherited as a whole.
-const LISTS: [(&str, fn(&mut Settings)); 5] = [
+const LISTS: [List; 5] = [
     ("index", |settings| settings.index.clear()),
     ("error_page", |settings| settings.error_pages.clear()),
     ("add_header", |settings| settings.headers.clear()),
