@@ -119,6 +119,10 @@ async fn the_web_server_should_serve_others_while_a_client_is_silent() {
     std::fs::create_dir_all(&html).unwrap();
     std::fs::write(html.join("index.html"), "welcome").unwrap();
     std::fs::write(html.join("large"), vec![b'x'; 3_000_000]).unwrap();
+    let configuration = root.path().join("etc/nginx");
+    std::fs::create_dir_all(&configuration).unwrap();
+    let site = "events {} http { server { listen 80; root /usr/share/nginx/html; } }";
+    std::fs::write(configuration.join("nginx.conf"), site).unwrap();
     let (web, client) = (cluster.pod(2), cluster.pod(3));
     let server = ContainerSpec {
         stop: StopBehavior::DrainWhenStdinEnds,
