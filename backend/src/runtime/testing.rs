@@ -188,6 +188,6 @@ impl Started {
             }
         };
         let found = tokio::time::timeout(Duration::from_secs(20), found).await;
-        assert!(found.is_ok(), "{text:?} was not logged");
+        assert!(found.is_ok(), "{text:?} was not logged, but: {}", self.log().await);
     }
 }

@@ -121,7 +121,8 @@ async fn the_web_server_should_serve_others_while_a_client_is_silent() {
     std::fs::write(html.join("large"), vec![b'x'; 3_000_000]).unwrap();
     let configuration = root.path().join("etc/nginx");
     std::fs::create_dir_all(&configuration).unwrap();
-    let site = "events {} http { server { listen 80; root /usr/share/nginx/html; } }";
+    let site = "error_log stderr notice; events {} http { access_log /dev/stdout; \
+                server { listen 80; root /usr/share/nginx/html; } }";
     std::fs::write(configuration.join("nginx.conf"), site).unwrap();
     let (web, client) = (cluster.pod(2), cluster.pod(3));
     let server = ContainerSpec {
