@@ -14,6 +14,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
+use shared::api::quantity::Quantity;
 use tests::Server;
 use tests::eventually::eventually;
 use tests::figures::{line, milliseconds, percentile};
@@ -151,5 +152,5 @@ async fn own_mebibytes(client: &Client, count: usize) -> Result<f64> {
     anyhow::ensure!(pods.len() == count, "{} pods are measured", pods.len());
     let containers = pods.iter().flat_map(|pod| pod["containers"].as_array().into_iter().flatten());
     let memory = containers.filter_map(|container| container["usage"]["memory"].as_str());
-    memory.map(|memory| Ok(memory.strip_suffix("Ki").context("not in Ki")?.parse::<f64>()? / 1024.0)).sum()
+    memory.map(|memory| Ok(memory.parse::<Quantity>()?.as_f64() / f64::from(1 << 20))).sum()
 }

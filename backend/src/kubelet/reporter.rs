@@ -144,8 +144,13 @@ async fn try_delete(kubelet: &Kubelet, pod: &Identity) -> Result<()> {
     };
     match kubelet.client.delete::<Pod>(&pod.namespace, &pod.name, options).await {
         Err(error) if status::is(&error, "NotFound") => Ok(()),
-        // Others may have written in between, too.
-        Err(error) if status::is(&error, "Conflict") && !exists(kubelet, pod).await? => Ok(()),
+        // Others may have written in between, too. Another node's pod of this name is forbidden before it is compared.
+        Err(error)
+            if (status::is(&error, "Conflict") || status::is(&error, "Forbidden"))
+                && !exists(kubelet, pod).await? =>
+        {
+            Ok(())
+        }
         outcome => outcome,
     }
 }

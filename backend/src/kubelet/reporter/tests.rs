@@ -98,4 +98,11 @@ async fn only_the_pod_itself_should_be_deleted() {
     try_delete(&bench.node.kubelet, &bench.pod).await.unwrap();
     assert!(!exists(&bench.node.kubelet, &bench.pod).await.unwrap());
     try_delete(&bench.node.kubelet, &bench.pod).await.unwrap();
+    let elsewhere = json!({
+        "metadata": {"name": "p", "namespace": "default"},
+        "spec": {"nodeName": "another", "containers": [{"name": "c", "image": "nginx"}]},
+    });
+    bench.administrator.create(serde_json::from_value::<Pod>(elsewhere).unwrap()).await.unwrap();
+    try_delete(&bench.node.kubelet, &bench.pod).await.unwrap();
+    bench.stored().await;
 }
