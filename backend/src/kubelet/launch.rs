@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret};
+use k8s_openapi::api::core::v1::{Container, Pod};
 use shared::kubelet::action::StartError;
 use shared::kubelet::cpu_shares::cpu_shares;
-use shared::kubelet::environment::{Sources, Surroundings, environment, expand};
+use shared::kubelet::environment::{Surroundings, environment, expand};
 use shared::kubelet::quality_of_service::limit;
 use shared::kubelet::serve;
 use tokio::sync::watch;
@@ -29,6 +29,7 @@ use super::node::Kubelet;
 use super::pod::blocking;
 use super::sandbox::Sandbox;
 use super::termination::{self, LastWords};
+use super::variable_sources::VariableSources;
 
 /// A WebAssembly program that was started as a container.
 #[derive(Clone)]
@@ -201,7 +202,8 @@ impl Order<'_> {
         let services = self.kubelet.services.variables(self.pod).await;
         let surroundings =
             Surroundings { pod_ip: &ip, host_ip: &host_ip, services: &services, allocatable: &allocatable };
-        let sources = Read::of(self.kubelet, self.pod, self.container).await;
+        let sources =
+            VariableSources::read(self.kubelet, self.pod, self.container, &self.sandbox.volumes).await;
         environment(self.pod, self.container, &surroundings, &sources)
     }
 
@@ -271,51 +273,4 @@ fn lay_out(image: &Image, root: &Path) -> io::Result<()> {
         _ => fs::create_dir_all(root)?,
     }
     image.lay_out(root)
-}
-
-/// The ConfigMaps and Secrets that a container's variables name, as they are now.
-struct Read {
-    config_maps: BTreeMap<String, BTreeMap<String, String>>,
-    secrets: BTreeMap<String, BTreeMap<String, String>>,
-}
-
-impl Read {
-    async fn of(kubelet: &Kubelet, pod: &Pod, container: &Container) -> Read {
-        let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-        let mut read = Read { config_maps: BTreeMap::new(), secrets: BTreeMap::new() };
-        let sources = || container.env.iter().flatten().filter_map(|variable| variable.value_from.as_ref());
-        let imports = || container.env_from.iter().flatten();
-        let maps = sources().filter_map(|source| Some(source.config_map_key_ref.as_ref()?.name.clone()));
-        let maps =
-            maps.chain(imports().filter_map(|source| Some(source.config_map_ref.as_ref()?.name.clone())));
-        for name in maps {
-            if let Ok(object) = kubelet.client.get::<ConfigMap>(namespace, &name).await {
-                let data = object.downcast_ref::<ConfigMap>().and_then(|map| map.data.clone());
-                read.config_maps.insert(name, data.unwrap_or_default());
-            }
-        }
-        let secrets = sources().filter_map(|source| Some(source.secret_key_ref.as_ref()?.name.clone()));
-        let secrets =
-            secrets.chain(imports().filter_map(|source| Some(source.secret_ref.as_ref()?.name.clone())));
-        for name in secrets {
-            if let Ok(object) = kubelet.client.get::<Secret>(namespace, &name).await {
-                let data = object.downcast_ref::<Secret>().and_then(|secret| secret.data.clone());
-                let text = |value: &k8s_openapi::ByteString| String::from_utf8_lossy(&value.0).into_owned();
-                let data =
-                    data.unwrap_or_default().iter().map(|(key, value)| (key.clone(), text(value))).collect();
-                read.secrets.insert(name, data);
-            }
-        }
-        read
-    }
-}
-
-impl Sources for Read {
-    fn config_map(&self, name: &str) -> Option<BTreeMap<String, String>> {
-        self.config_maps.get(name).cloned()
-    }
-
-    fn secret(&self, name: &str) -> Option<BTreeMap<String, String>> {
-        self.secrets.get(name).cloned()
-    }
 }

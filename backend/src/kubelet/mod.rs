@@ -39,6 +39,7 @@ mod termination;
 #[cfg(test)]
 mod testing;
 mod usage;
+mod variable_sources;
 mod volumes;
 
 use std::collections::BTreeMap;

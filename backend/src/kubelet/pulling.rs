@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use shared::api::pod_containers::pod_containers;
 use shared::images::credentials::Keyring;
-use shared::images::pull::{self, Presence};
+use shared::images::pull::{self, Decision, Presence};
+use shared::images::pulled::PullSecret;
 use shared::kubelet::action::{PullError, Pulled};
 use shared::recorder::{Note, regarding};
 
-use super::image::{explained, read, repo_digest};
+use super::image::{Found, Source, explained, read, repo_digest};
 use super::node::Kubelet;
 use super::pod::blocking;
 use crate::images::{Image, Progress, Reference};
@@ -45,14 +46,51 @@ pub(super) async fn pull(
     Ok(Pulled { image_id: repo_digest(name, &image.digest), message })
 }
 
+/// The image of a volume, by its pull policy, with the events of its pull; the error is a sentence.
+pub(super) async fn obtain(
+    kubelet: &Kubelet,
+    pod: &Pod,
+    name: &str,
+    policy: Option<&str>,
+) -> Result<Arc<Image>, String> {
+    let images = &kubelet.images;
+    let mut decision = images.decide(name, policy, Source::Api);
+    if decision == Decision::Verify {
+        let reference = read(name).map_err(|error| error.message)?;
+        let presence = images.verify(&reference, &sources(&keyring(kubelet, pod).await, &reference));
+        decision = pull::decide(name, policy, presence);
+    }
+    match decision {
+        Decision::Refuse(error) => return Err(error.message),
+        Decision::Use | Decision::Verify => {
+            record(kubelet, pod, None, "Normal", "Pulled", pull::present(name)).await;
+        }
+        Decision::Pull => {
+            record(kubelet, pod, None, "Normal", "Pulling", pull::pulling(name)).await;
+            let pulled = self::pull(kubelet, pod, "", name)
+                .await
+                .map_err(|error| format!("Failed to pull image {name:?}: {}", error.message))?;
+            record(kubelet, pod, None, "Normal", "Pulled", pulled.message).await;
+        }
+    }
+    match images.find(name, Source::Api).map_err(|error| error.message)? {
+        Found::Image(image) => Ok(image),
+        Found::Component => Err(format!("{name} is a part of this program and has no files")),
+    }
+}
+
 /// Looks whether the pod's Secrets open an image that is on the node.
 pub(super) async fn verify(kubelet: &Arc<Kubelet>, pod: &Pod, name: &str) -> Presence {
     let Ok(reference) = read(name) else { return Presence::Absent };
-    let secrets = keyring(kubelet, pod).await.lookup(&reference.name());
-    let secrets: Vec<_> = secrets.into_iter().map(|tracked| tracked.source).collect();
+    let secrets = sources(&keyring(kubelet, pod).await, &reference);
     let kubelet = kubelet.clone();
     // Without an answer the registry is asked.
     blocking(move || kubelet.images.verify(&reference, &secrets)).await.unwrap_or(Presence::Withheld)
+}
+
+/// The Secrets that may open an image.
+fn sources(keyring: &Keyring, reference: &Reference) -> Vec<PullSecret> {
+    keyring.lookup(&reference.name()).into_iter().map(|tracked| tracked.source).collect()
 }
 
 async fn fetch(

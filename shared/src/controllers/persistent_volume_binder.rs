@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
 
 use crate::api::object::SharedObject;
@@ -24,7 +24,10 @@ use super::own_writes::Key;
 use super::{Asked, Controller, Step, Token};
 
 mod claim;
+mod unscheduled;
 mod volume;
+
+use unscheduled::Unscheduled;
 
 /// Binds claims to volumes.
 pub struct PersistentVolumeBinder {
@@ -44,6 +47,7 @@ struct Known {
     claims: BTreeMap<Key, PersistentVolumeClaim>,
     volumes: BTreeMap<String, PersistentVolume>,
     classes: BTreeMap<String, StorageClass>,
+    unscheduled: Unscheduled,
 }
 
 /// A claim or a volume, by name.
@@ -56,11 +60,16 @@ enum Item {
 /// What a look at an item leads to.
 #[derive(Default)]
 struct Look {
-    /// What is to be told of it: type, reason and message.
-    event: Option<(&'static str, &'static str, String)>,
+    /// What is to be told of it.
+    event: Option<Told>,
+    /// What is to be told of another item beside it.
+    beside: Option<(Item, Told)>,
     /// The next write.
     write: Option<Write>,
 }
+
+/// An event: type, reason and message.
+type Told = (&'static str, &'static str, String);
 
 /// A write, after which the item is looked at again.
 enum Write {
@@ -72,15 +81,15 @@ enum Write {
 
 impl Look {
     fn write(write: Write) -> Look {
-        Look { event: None, write: Some(write) }
+        Look { write: Some(write), ..Look::default() }
     }
 
     fn warning(reason: &'static str, message: impl Into<String>, write: Option<Write>) -> Look {
-        Look { event: Some(("Warning", reason, message.into())), write }
+        Look { event: Some(("Warning", reason, message.into())), write, beside: None }
     }
 
     fn normal(reason: &'static str, message: impl Into<String>, write: Option<Write>) -> Look {
-        Look { event: Some(("Normal", reason, message.into())), write }
+        Look { event: Some(("Normal", reason, message.into())), write, beside: None }
     }
 }
 
@@ -136,6 +145,9 @@ impl PersistentVolumeBinder {
                 _ => drop(self.known.classes.insert(name, class.clone())),
             }
             self.look_at_unbound();
+        } else if let Some(pod) = object.downcast_ref::<Pod>() {
+            let claims = self.known.unscheduled.learn(change, pod);
+            claims.into_iter().for_each(|claim| self.queue.add(Item::Claim(claim)));
         }
     }
 
@@ -209,12 +221,7 @@ impl PersistentVolumeBinder {
     }
 
     /// The event, unless it was told before.
-    fn tell(
-        &mut self,
-        item: &Item,
-        event: (&'static str, &'static str, String),
-        now: Timestamp,
-    ) -> Option<(Token, Request)> {
+    fn tell(&mut self, item: &Item, event: Told, now: Timestamp) -> Option<(Token, Request)> {
         let (type_, reason, message) = event;
         let said = format!("{reason} {message}");
         if self.told.insert(item.clone(), said.clone()) == Some(said) {
@@ -242,7 +249,12 @@ impl Controller for PersistentVolumeBinder {
     }
 
     fn watches(&self) -> &'static [(&'static str, &'static str)] {
-        &[("storage.k8s.io/v1", "StorageClass"), ("v1", "PersistentVolume"), ("v1", "PersistentVolumeClaim")]
+        &[
+            ("storage.k8s.io/v1", "StorageClass"),
+            ("v1", "PersistentVolume"),
+            ("v1", "PersistentVolumeClaim"),
+            ("v1", "Pod"),
+        ]
     }
 
     fn on_delta(&mut self, change: Change, object: &SharedObject) {
@@ -253,8 +265,11 @@ impl Controller for PersistentVolumeBinder {
         let mut requests = Vec::new();
         while self.busy.is_none() {
             let Some(item) = self.queue.take(now) else { break };
-            let Look { event, write } = self.look(&item, now);
-            requests.extend(event.and_then(|event| self.tell(&item, event, now)));
+            let Look { event, beside, write } = self.look(&item, now);
+            let events = event.map(|event| (item.clone(), event)).into_iter().chain(beside);
+            for (about, event) in events {
+                requests.extend(self.tell(&about, event, now));
+            }
             match write.map(Write::request) {
                 Some(Ok(request)) => {
                     requests.push((self.asked.about(Some(item.clone())), request));

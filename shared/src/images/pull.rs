@@ -52,6 +52,12 @@ pub fn present(image: &str) -> String {
     format!("Container image {image:?} already present on machine and can be accessed by the pod")
 }
 
+/// Of an image that is about to be fetched.
+#[must_use]
+pub fn pulling(image: &str) -> String {
+    format!("Pulling image {image:?}")
+}
+
 /// Of an image that was fetched.
 #[must_use]
 pub fn pulled(image: &str, took: Duration, with_waiting: Duration, size_bytes: u64) -> String {
@@ -66,7 +72,7 @@ pub fn pulled(image: &str, took: Duration, with_waiting: Duration, size_bytes: u
 #[must_use]
 pub fn progress(image: &str, done_bytes: u64, total_bytes: u64) -> String {
     let megabytes = |bytes: u64| format!("{}.{}", bytes / 1_000_000, bytes % 1_000_000 / 100_000);
-    format!("Pulling image {image:?}: {} of {} MB", megabytes(done_bytes), megabytes(total_bytes))
+    format!("{}: {} of {} MB", pulling(image), megabytes(done_bytes), megabytes(total_bytes))
 }
 
 /// A duration to the millisecond, as Go prints it: `12ms`, `1.2s`, `1m3.45s`.

@@ -3,17 +3,36 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource, Pod};
+use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource, FileKeySelector, Pod};
 
+use super::env_file;
 use crate::api::quantity::Quantity;
 
-/// The data of ConfigMaps and Secrets that the pod names, by kind and name; `None` where the object
-/// does not exist.
+/// What the pod names: the data of ConfigMaps and Secrets, `None` where the object does not exist, and files of its
+/// volumes.
 pub trait Sources {
     /// The data of a ConfigMap.
     fn config_map(&self, name: &str) -> Option<BTreeMap<String, String>>;
     /// The data of a Secret, decoded.
     fn secret(&self, name: &str) -> Option<BTreeMap<String, String>>;
+    /// A file of one of the pod's volumes.
+    fn file(&self, volume: &str, path: &str) -> VolumeFile;
+}
+
+/// A file of a volume, as it is when the container starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VolumeFile {
+    /// The pod has no such volume.
+    NoVolume,
+    /// It is not there, is no text, or is longer than [`env_file::LONGEST`].
+    Unreadable,
+    /// It is there.
+    Text {
+        /// Where it lies on the node.
+        place: String,
+        /// What stands in it.
+        text: String,
+    },
 }
 
 /// What a variable can take from the pod's surroundings.
@@ -151,11 +170,34 @@ fn taken_from(
             &key.name,
         );
     }
+    if let Some(key) = &source.file_key_ref {
+        return from_file(key, sources);
+    }
     Err(format!(
         "environment variable {:?} takes its value from a source that is not supported",
         variable.name
     ))
 }
+
+/// A file must be there and well formed, also where the key need not be in it.
+fn from_file(key: &FileKeySelector, sources: &dyn Sources) -> Result<Option<String>, String> {
+    match sources.file(&key.volume_name, &key.path) {
+        VolumeFile::NoVolume => {
+            Err(format!("cannot find the volume {:?} referenced by FileKeyRef", key.volume_name))
+        }
+        VolumeFile::Unreadable => Err(NOT_PARSED.to_owned()),
+        VolumeFile::Text { place, text } => {
+            let value = env_file::value_of(&text, &key.key).map_err(|_| NOT_PARSED.to_owned())?;
+            match value.filter(|value| !value.is_empty()) {
+                Some(value) => Ok(Some(value)),
+                None if key.optional == Some(true) => Ok(None),
+                None => Err(format!("environment variable key {:?} not found in file {place:?}", key.key)),
+            }
+        }
+    }
+}
+
+const NOT_PARSED: &str = "couldn't parse env file";
 
 fn keyed(
     data: Option<BTreeMap<String, String>>,
@@ -287,6 +329,17 @@ mod tests {
         fn secret(&self, _name: &str) -> Option<BTreeMap<String, String>> {
             None
         }
+
+        fn file(&self, volume: &str, path: &str) -> VolumeFile {
+            let text =
+                |text: &str| VolumeFile::Text { place: format!("/{volume}/{path}"), text: text.into() };
+            match (volume, path) {
+                ("settings", "app.env") => text("MODE='fast'\nNOTHING=''\n"),
+                ("settings", "broken.env") => text("MODE = fast\n"),
+                ("settings", _) => VolumeFile::Unreadable,
+                _ => VolumeFile::NoVolume,
+            }
+        }
     }
 
     fn environment_of(container: serde_json::Value) -> Result<Vec<(String, String)>, String> {
@@ -358,5 +411,32 @@ mod tests {
         assert_eq!(environment_of(missing).unwrap_err(), "secret \"s\" not found");
         let key = json!({"name": "a", "env": [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "k"}}}]});
         assert_eq!(environment_of(key).unwrap_err(), "couldn't find key k in ConfigMap /settings");
+    }
+
+    #[test]
+    fn variables_should_come_from_files_of_volumes() {
+        let of = |volume: &str, path: &str, key: &str, optional: bool| {
+            let reference = json!({"volumeName": volume, "path": path, "key": key, "optional": optional});
+            let variable = json!({"name": "V", "valueFrom": {"fileKeyRef": reference}});
+            let variables = environment_of(json!({"name": "a", "env": [variable]}))?;
+            Ok::<_, String>(variables.into_iter().find(|(name, _)| name == "V").map(|(_, value)| value))
+        };
+        let missing = |key: &str| {
+            Err(format!("environment variable key {key:?} not found in file \"/settings/app.env\""))
+        };
+        let not_parsed = || Err("couldn't parse env file".to_owned());
+        let no_volume = || Err("cannot find the volume \"other\" referenced by FileKeyRef".to_owned());
+        let cases = [
+            ("settings", "app.env", "MODE", false, Ok(Some("fast".to_owned()))),
+            ("settings", "app.env", "OTHER", false, missing("OTHER")),
+            ("settings", "app.env", "NOTHING", false, missing("NOTHING")),
+            ("settings", "app.env", "OTHER", true, Ok(None)),
+            ("settings", "broken.env", "MODE", false, not_parsed()),
+            ("settings", "absent.env", "MODE", true, not_parsed()),
+            ("other", "app.env", "MODE", true, no_volume()),
+        ];
+        for (volume, path, key, optional, expected) in cases {
+            assert_eq!(of(volume, path, key, optional), expected, "{volume} {path} {key} {optional}");
+        }
     }
 }

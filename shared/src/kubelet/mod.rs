@@ -11,6 +11,7 @@ pub mod container;
 pub mod container_status;
 pub mod cpu_shares;
 pub mod dns;
+pub mod env_file;
 pub mod environment;
 pub mod eviction;
 pub mod hook;

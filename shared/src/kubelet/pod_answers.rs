@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::images::pull::pulling;
+
 use super::action::{PullError, Pulled, StartError};
 use super::container::{FailedProbe, Failure, Stage};
 use super::hook::{HookKind, PostStart};
@@ -51,7 +53,7 @@ impl PodWorker {
         if let Some(index) =
             self.index(container).filter(|index| self.containers[*index].stage == Stage::Pulling)
         {
-            let message = format!("Pulling image {:?}", self.image(index));
+            let message = pulling(&self.image(index));
             self.note("Normal", "Pulling", &message, Some(container));
         }
     }

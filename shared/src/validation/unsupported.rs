@@ -59,10 +59,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
     ),
     field("spec.containers[*].resizePolicy", "containers are not resized in place yet"),
     field("spec.containers[*].resources.claims", "dynamic resource allocation does not exist yet"),
-    field(
-        "spec.containers[*].env[*].valueFrom.fileKeyRef",
-        "variables from files of volumes are not set yet",
-    ),
     only("spec.containers[*].ports[*].protocol", "SCTP", "the pod network carries TCP and UDP"),
     field("spec.containers[*].volumeDevices", "block devices are not attached yet"),
     value(
@@ -88,7 +84,6 @@ pub const UNSUPPORTED_POD_FIELDS: &[Unsupported] = &[
         "spec.volumes[*].projected.sources[*].podCertificate",
         "no certificates are issued to pods yet; a pod that needs one does not start",
     ),
-    field("spec.volumes[*].image", "image volumes are not mounted yet"),
     field(
         "spec.volumes[*].emptyDir.medium",
         "the volume is kept on disk, and what is in it does not count as memory",

@@ -23,6 +23,7 @@ mod atomic_writer;
 mod empty_dir;
 pub(super) mod file_systems;
 mod host_path;
+mod image;
 pub(super) mod objects;
 mod payload;
 mod persistent_volume_claim;
@@ -33,8 +34,13 @@ pub(super) use host_path::create_dir_all;
 use view::View;
 
 /// Every kind of volume that a node here can set up.
-static KINDS: &[&dyn VolumeKind] =
-    &[&payload::Payload, &empty_dir::EmptyDir, &host_path::HostPath, &persistent_volume_claim::Claim];
+static KINDS: &[&dyn VolumeKind] = &[
+    &payload::Payload,
+    &empty_dir::EmptyDir,
+    &host_path::HostPath,
+    &persistent_volume_claim::Claim,
+    &image::ImageVolume,
+];
 
 /// A kind of volume.
 trait VolumeKind: Sync {

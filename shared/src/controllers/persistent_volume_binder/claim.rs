@@ -33,8 +33,8 @@ impl Known {
             return match find(claim, self.volumes.values(), None, delayed) {
                 Some(volume) => bind(volume, claim, now),
                 None if delayed => {
-                    let message = "waiting for first consumer to be created before binding";
-                    Look::normal("WaitForFirstConsumer", message, pending)
+                    let (reason, message) = self.awaited(claim);
+                    Look::normal(reason, message, pending)
                 }
                 None if class_of_claim(claim).is_empty() => {
                     let message =
@@ -45,7 +45,7 @@ impl Known {
             };
         }
         let name = volume_name(claim);
-        let Some(volume) = self.volumes.get(name) else { return Look { event: None, write: pending } };
+        let Some(volume) = self.volumes.get(name) else { return Look { write: pending, ..Look::default() } };
         match claim_ref(volume) {
             None => match mismatch(volume, claim) {
                 None => bind(volume, claim, now),
@@ -60,6 +60,21 @@ impl Known {
                 Look::warning("FailedBinding", message, pending)
             }
         }
+    }
+
+    /// What a claim waits for that is bound to a volume only once its pod has a node
+    /// (`emitEventForUnboundDelayBindingClaim`).
+    fn awaited(&self, claim: &PersistentVolumeClaim) -> (&'static str, String) {
+        let pods = self.unscheduled.pods_of(&key_of(claim));
+        let message = match &pods[..] {
+            [] => {
+                let message = "waiting for first consumer to be created before binding";
+                return ("WaitForFirstConsumer", message.to_owned());
+            }
+            [pod] => format!("waiting for pod {pod} to be scheduled"),
+            pods => format!("waiting for pods {} to be scheduled", pods.join(",")),
+        };
+        ("WaitForPodScheduled", message)
     }
 
     fn look_at_bound_claim(&self, claim: &PersistentVolumeClaim, now: Timestamp) -> Look {
@@ -150,7 +165,7 @@ fn bind(volume: &PersistentVolume, claim: &PersistentVolumeClaim, now: Timestamp
         .or_else(|| set_phase(volume, "Bound", now))
         .or_else(|| bind_claim(volume, claim))
         .or_else(|| tell_bound(volume, claim));
-    Look { event: None, write }
+    Look { write, ..Look::default() }
 }
 
 fn bind_volume(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> Option<Write> {

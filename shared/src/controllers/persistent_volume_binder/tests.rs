@@ -116,6 +116,68 @@ fn claim_should_get_the_volume_that_it_names_if_that_suits() {
 }
 
 #[test]
+fn a_claim_should_say_which_pods_it_waits_for() {
+    let mut pump = binder();
+    let told = |pump: &Binder| {
+        let events = pump.list::<Event>("default").into_iter();
+        let mut told: Vec<_> = events.filter_map(|event| Some((event.reason?, event.message?))).collect();
+        told.sort();
+        told
+    };
+    let waits = |reason: &str, message: &str| (reason.to_owned(), message.to_owned());
+    pump.create(claim("c", "1Gi", json!({ "storageClassName": "standard" })));
+    pump.run();
+    let first = waits("WaitForFirstConsumer", "waiting for first consumer to be created before binding");
+    assert_eq!(told(&pump), [first.clone()]);
+    let pod = |name: &str, node: Option<&str>| -> Pod {
+        serde_json::from_value(json!({
+            "metadata": { "namespace": "default", "name": name },
+            "spec": {
+                "nodeName": node,
+                "containers": [{ "name": "a", "image": "nginx" }],
+                "volumes": [{ "name": "v", "persistentVolumeClaim": { "claimName": "c" } }],
+            },
+        }))
+        .unwrap()
+    };
+    pump.create(pod("placed", Some("node-1")));
+    pump.run();
+    assert_eq!(told(&pump), [first.clone()], "a pod with a node is not waited for");
+    pump.create(pod("web", None));
+    pump.run();
+    let one = waits("WaitForPodScheduled", "waiting for pod web to be scheduled");
+    assert_eq!(told(&pump), [first.clone(), one.clone()]);
+    pump.create(pod("db", None));
+    pump.run();
+    let two = waits("WaitForPodScheduled", "waiting for pods db,web to be scheduled");
+    assert_eq!(told(&pump), [first, one, two]);
+}
+
+#[test]
+fn both_should_be_told_that_their_modes_differ() {
+    let pump = binder();
+    let claim = claim("c", "1Gi", json!({ "volumeName": "v" }));
+    pump.create(claim);
+    let uid = pump.get::<PersistentVolumeClaim>("default", "c").unwrap().metadata.uid;
+    let reference = json!({ "namespace": "default", "name": "c", "uid": uid });
+    pump.create(volume("v", "1Gi", json!({ "volumeMode": "Block", "claimRef": reference })));
+    let unbound: PersistentVolumeClaim = pump.get("default", "c").unwrap();
+    let mut known = Known::default();
+    let mut claim = unbound.clone();
+    claim.spec.as_mut().unwrap().volume_name = None;
+    known.claims.insert(key_of(&claim), claim.clone());
+    let look = known.look_at_volume(&pump.get("", "v").unwrap(), Timestamp::UNIX_EPOCH);
+    let of_volume = "Cannot bind PersistentVolume to requested PersistentVolumeClaim \"c\" due to incompatible volumeMode.";
+    let of_claim = "Cannot bind PersistentVolume \"v\" to requested PersistentVolumeClaim due to incompatible volumeMode.";
+    assert_eq!(look.event.unwrap(), ("Warning", "VolumeMismatch", of_volume.to_owned()));
+    let (item, told) = look.beside.unwrap();
+    assert_eq!(
+        (item, told),
+        (Item::Claim(key_of(&claim)), ("Warning", "VolumeMismatch", of_claim.to_owned()))
+    );
+}
+
+#[test]
 fn class_should_say_when_and_by_whom_a_volume_is_made() {
     let mut pump = binder();
     let class = |name: &str, provisioner: &str| -> StorageClass {

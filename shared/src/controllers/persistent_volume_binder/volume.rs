@@ -4,18 +4,18 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::claim::set_phase;
-use super::{Known, Look, Write, name_of};
+use super::{Item, Known, Look, Write, key_of, name_of};
 use crate::persistent_volume::matching::same_mode;
 use crate::persistent_volume::{BOUND_BY_CONTROLLER, PROVISIONED_BY, annotation, claim_ref, volume_name};
 
 impl Known {
     pub(super) fn look_at_volume(&self, volume: &PersistentVolume, now: Timestamp) -> Look {
         let Some(reference) = claim_ref(volume) else {
-            return Look { event: None, write: set_phase(volume, "Available", now) };
+            return Look { write: set_phase(volume, "Available", now), ..Look::default() };
         };
         let uid = reference.uid.as_deref().unwrap_or_default();
         if uid.is_empty() {
-            return Look { event: None, write: set_phase(volume, "Available", now) };
+            return Look { write: set_phase(volume, "Available", now), ..Look::default() };
         }
         let text = |part: &Option<String>| part.clone().unwrap_or_default();
         let claim = self.claims.get(&(text(&reference.namespace), text(&reference.name)));
@@ -31,9 +31,13 @@ impl Known {
                     "Cannot bind PersistentVolume to requested PersistentVolumeClaim {:?} due to incompatible volumeMode.",
                     text(&reference.name)
                 );
-                Look::warning("VolumeMismatch", message, None)
+                let to_claim = format!(
+                    "Cannot bind PersistentVolume {name:?} to requested PersistentVolumeClaim due to incompatible volumeMode."
+                );
+                let beside = (Item::Claim(key_of(claim)), ("Warning", "VolumeMismatch", to_claim));
+                Look { beside: Some(beside), ..Look::warning("VolumeMismatch", message, None) }
             }
-            bound if bound == name => Look { event: None, write: set_phase(volume, "Bound", now) },
+            bound if bound == name => Look { write: set_phase(volume, "Bound", now), ..Look::default() },
             _ if annotation(&volume.metadata, PROVISIONED_BY).is_some() && policy(volume) == "Delete" => {
                 release(volume, now)
             }
@@ -51,7 +55,7 @@ fn policy(volume: &PersistentVolume) -> &str {
 fn release(volume: &PersistentVolume, now: Timestamp) -> Look {
     let phase = volume.status.as_ref().and_then(|status| status.phase.as_deref());
     if !matches!(phase, Some("Released" | "Failed")) {
-        return Look { event: None, write: set_phase(volume, "Released", now) };
+        return Look { write: set_phase(volume, "Released", now), ..Look::default() };
     }
     if phase == Some("Failed") || volume.metadata.deletion_timestamp.is_some() {
         return Look::default();

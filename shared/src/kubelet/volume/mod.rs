@@ -94,6 +94,7 @@ pub fn plugin(volume: &Volume) -> &'static str {
         Volume { projected: Some(_), .. } => "kubernetes.io~projected",
         Volume { empty_dir: Some(_), .. } => "kubernetes.io~empty-dir",
         Volume { host_path: Some(_), .. } => "kubernetes.io~host-path",
+        Volume { image: Some(_), .. } => "kubernetes.io~image",
         _ => "kubernetes.io~none",
     }
 }
