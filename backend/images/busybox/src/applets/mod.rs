@@ -110,21 +110,21 @@ applets! {
     "yes" "[STRING]" output::yes;
 }
 
-/// The tool of this name, which may be a path where programs lie.
+/// The tool of this name, which may be a path where programs lie; `further` ones come first.
 #[must_use]
-pub fn find(command: &str) -> Option<&'static Applet> {
+pub fn find(command: &str, further: &'static [Applet]) -> Option<&'static Applet> {
     let name = match command.rsplit_once('/') {
         Some(("/bin" | "/sbin" | "/usr/bin" | "/usr/sbin" | "/usr/local/bin", name)) => name,
         Some(_) => return None,
         None => command,
     };
-    APPLETS.iter().find(|applet| applet.name == name)
+    further.iter().chain(APPLETS).find(|applet| applet.name == name)
 }
 
 /// What `busybox` alone prints.
 #[must_use]
-pub fn overview() -> String {
-    let names: Vec<&str> = APPLETS.iter().map(|applet| applet.name).collect();
+pub fn overview(further: &'static [Applet]) -> String {
+    let names: Vec<&str> = APPLETS.iter().chain(further).map(|applet| applet.name).collect();
     format!(
         "Kijabi's busybox {}: a shell and tools in one WebAssembly program.\n\n\
          Usage: busybox COMMAND [ARGS]...\nEach command shows its options with --help.\n\n\

@@ -279,7 +279,7 @@ async fn command(shell: &mut Shell, arguments: &[String]) -> Outcome {
     let mut status = 0;
     for name in names {
         let is_inner = NAMES.contains(&name.as_str()) || shell.functions.contains_key(name);
-        match (is_inner, applets::find(name)) {
+        match (is_inner, applets::find(name, shell.further)) {
             (true, _) => drop(print(shell, &format!("{name}\n")).await?),
             (false, Some(applet)) => drop(print(shell, &format!("/bin/{}\n", applet.name)).await?),
             (false, None) => status = 127,

@@ -374,7 +374,9 @@ impl Shell {
     /// Runs an applet or a script, as another program would be run.
     pub async fn run_program(&mut self, arguments: &[String]) -> Outcome {
         let name = arguments[0].as_str();
-        let Some(applet) = applets::find(name) else { return self.run_script(name, &arguments[1..]).await };
+        let Some(applet) = applets::find(name, self.further) else {
+            return self.run_script(name, &arguments[1..]).await;
+        };
         if arguments.get(1).is_some_and(|first| first == "--help") && applet.shows_help {
             self.complain(&format!("Usage: {} {}", applet.name, applet.usage)).await;
             return Ok(0);

@@ -13,12 +13,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Instant;
 
 pub use execute::BROKEN_PIPE;
 pub use parser::{SyntaxError, is_name};
 pub use pattern::glob;
 use syntax::Command;
 
+use crate::applets::Applet;
 use crate::reactor::Reactor;
 use crate::stream::{Lines, Stream};
 
@@ -103,6 +105,10 @@ pub struct Shell {
     pub streams: Streams,
     /// The current directory, absolute.
     pub directory: PathBuf,
+    /// Tools that this program has beside those of busybox.
+    pub further: &'static [Applet],
+    /// When `timeout` ends what runs here, which waits for the network must know.
+    pub deadline: Option<Instant>,
     variables: BTreeMap<String, Variable>,
     functions: BTreeMap<String, Rc<Command>>,
     /// `$0`.
@@ -139,6 +145,8 @@ impl Shell {
             reactor,
             streams,
             directory: PathBuf::from("/"),
+            further: &[],
+            deadline: None,
             variables: environment.map(exported).collect(),
             functions: BTreeMap::new(),
             name: "sh".to_owned(),
@@ -152,6 +160,12 @@ impl Shell {
             exit_trap: None,
             depth: 0,
         }
+    }
+
+    /// The earlier one of a deadline and that of the shell.
+    #[must_use]
+    pub fn no_later_than(&self, deadline: Option<Instant>) -> Option<Instant> {
+        [deadline, self.deadline].into_iter().flatten().min()
     }
 
     /// The streams' stdin.
