@@ -9,6 +9,7 @@ mod edit;
 mod files;
 mod filters;
 mod flags;
+mod format;
 mod launch;
 mod lines;
 mod list;

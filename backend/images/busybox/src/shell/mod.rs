@@ -6,6 +6,7 @@ mod execute;
 mod expand;
 mod parser;
 mod pattern;
+mod reading;
 mod syntax;
 mod words;
 
@@ -121,6 +122,14 @@ pub struct Shell {
     substitution_status: Option<u8>,
     /// Letters of `set`: `e`, `u`, `x`.
     options: String,
+    /// `set -o pipefail`: the code of a pipe is that of its last command that failed.
+    pipe_fails: bool,
+    /// What the variables of the functions that run were before.
+    locals: Vec<Vec<(String, Option<Variable>)>>,
+    /// Where `getopts` goes on: the word that `OPTIND` counts, and the letter in it.
+    option_place: (usize, usize),
+    /// What `umask` set.
+    mask: u32,
     /// Present where expansions are split into fields.
     splits: bool,
     jobs: Rc<RefCell<Vec<Job>>>,
@@ -154,6 +163,10 @@ impl Shell {
             last_status: 0,
             substitution_status: None,
             options: String::new(),
+            pipe_fails: false,
+            locals: Vec::new(),
+            option_place: (1, 0),
+            mask: 0o022,
             splits: true,
             jobs: Rc::default(),
             in_condition: false,
@@ -210,6 +223,7 @@ impl Shell {
         let variable = self.variables.entry(name.to_owned()).or_default();
         if !variable.is_readonly {
             variable.value = value;
+            variable.is_exported |= self.options.contains('a');
         }
         !variable.is_readonly
     }
@@ -237,6 +251,10 @@ impl Shell {
         self.variables.retain(|_, variable| variable.is_exported);
         self.functions.clear();
         self.options.clear();
+        self.pipe_fails = false;
+        self.locals.clear();
+        self.option_place = (1, 0);
+        self.set_variable("OPTIND", "1".to_owned());
         self.exit_trap = None;
         self.in_condition = false;
         self.jobs = Rc::default();
