@@ -6,6 +6,7 @@
 pub mod applets;
 pub mod base64;
 pub mod http;
+mod md5;
 pub mod reactor;
 pub mod shell;
 pub mod socket;
@@ -25,7 +26,7 @@ use shell::{Shell, Streams};
 #[must_use]
 pub fn run_container(arguments: &[String], further: &'static [Applet]) -> u8 {
     let reactor = Rc::new(Reactor::default());
-    let mut shell = Shell::new(Rc::clone(&reactor), Streams::standard(), std::env::vars());
+    let mut shell = Shell::new(Rc::clone(&reactor), Streams::standard(&reactor), std::env::vars());
     shell.further = further;
     if let Some(directory) = working_directory() {
         shell.directory = directory;

@@ -3,8 +3,10 @@
 mod archive;
 mod clock;
 mod conditions;
+mod connect;
 mod copies;
 mod counting;
+mod digests;
 mod edit;
 mod files;
 mod filters;
@@ -56,6 +58,7 @@ macro_rules! applets {
 applets! {
     "[" "EXPRESSION ]" conditions::test;
     "ash" "[-c COMMAND] [FILE [ARG]...]" launch::sh;
+    "base64" "[-d] [-w N] [FILE]" digests::base64;
     "basename" "FILE [SUFFIX]" files::basename;
     "bash" "[-c COMMAND] [FILE [ARG]...] (a POSIX shell, not bash)" launch::sh;
     "cat" "[-n] [FILE]..." lines::cat;
@@ -76,10 +79,14 @@ applets! {
     "id" "[-u] [-g] [-n]" system::id;
     "kill" "(not possible here)" system::kill;
     "ls" "[-1alh] [FILE]..." list::ls;
+    "md5sum" "[-c] [FILE]..." digests::md5sum;
     "mkdir" "[-p] DIRECTORY..." files::mkdir;
     "mv" "SOURCE... DEST" copies::mv;
+    "nc" "[-vnzu] [-w SEC] HOST PORT | -l [-kvu] -p PORT [-e PROG ARGS]" connect::nc;
     "nproc" "" system::nproc;
     "nslookup" "HOST" lookup::nslookup;
+    "paste" "[-d LIST] [-s] [FILE]..." digests::paste;
+    "ping" "-p PORT [-c N] [-i SEC] [-W SEC] HOST (there is no ICMP here: it makes TCP connections to a port)" connect::ping;
     "printenv" "[NAME]..." launch::printenv;
     "printf" "FORMAT [ARG]..." output::printf;
     "ps" "(not possible here)" system::ps;
@@ -88,6 +95,9 @@ applets! {
     "rmdir" "DIRECTORY..." files::rmdir;
     "sed" "[-n] [-E] SCRIPT [FILE]... (s, p, d and q with line or /pattern/ addresses)" edit::sed;
     "seq" "[-s SEP] [-w] [FIRST [INC]] LAST" output::seq;
+    "sha1sum" "[-c] [FILE]..." digests::sha1sum;
+    "sha256sum" "[-c] [FILE]..." digests::sha256sum;
+    "sha512sum" "[-c] [FILE]..." digests::sha512sum;
     "sh" "[-c COMMAND] [FILE [ARG]...]" launch::sh;
     "sleep" "N[smhd]... | infinity" clock::sleep;
     "sort" "[-nruf] [-k N] [-t CHAR] [FILE]..." filters::sort;

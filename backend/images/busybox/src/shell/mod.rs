@@ -32,8 +32,12 @@ pub struct Streams(BTreeMap<u32, Stream>);
 impl Streams {
     /// Those of the container.
     #[must_use]
-    pub fn standard() -> Self {
-        Self(BTreeMap::from([(0, Stream::Stdin), (1, Stream::Stdout), (2, Stream::Stderr)]))
+    pub fn standard(reactor: &Rc<Reactor>) -> Self {
+        Self(BTreeMap::from([
+            (0, Stream::Stdin(Rc::clone(reactor))),
+            (1, Stream::Stdout),
+            (2, Stream::Stderr),
+        ]))
     }
 
     /// The stream of this number.

@@ -319,3 +319,56 @@ fn tar_should_refuse_what_leads_out_and_what_is_no_archive() {
         assert!(ran.stderr.starts_with(expected) && ran.code == 1, "{script}: {} {}", ran.code, ran.stderr);
     }
 }
+
+#[test]
+fn digests_should_be_those_of_the_standards() {
+    check(&[
+        ("printf abc | md5sum", "900150983cd24fb0d6963f7d28e17f72  -\n"),
+        ("printf abc | sha1sum", "a9993e364706816aba3e25717850c26c9cd0d89d  -\n"),
+        (
+            "printf abc > f; sha256sum f",
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  f\n",
+        ),
+        ("printf abc | sha512sum | cut -c 1-16", "ddaf35a193617aba\n"),
+        ("echo a > f; sha256sum f > sums; sha256sum -c sums", "f: OK\n"),
+        (
+            "echo a > f; md5sum f > sums; echo b > f; md5sum -c sums 2>/dev/null || echo differs",
+            "f: FAILED\ndiffers\n",
+        ),
+        (
+            "echo hello | base64; echo aGVsbG8K | base64 -d; printf abcdef | base64 -w 4",
+            "aGVsbG8K\nhello\nYWJj\nZGVm\n",
+        ),
+        ("seq 2 > a; seq 3 > b; paste a b; paste -s -d , b", "1\t1\n2\t2\n\t3\n1,2,3\n"),
+    ]);
+}
+
+#[test]
+fn netcat_should_talk_from_both_ends() {
+    // A listener in the background outlives its shell here, so each script has a port of its own.
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free();
+    let script = format!(
+        "nc -lk -p {port} -e tr a-z A-Z & sleep 0.05; echo hello | nc -w 5 127.0.0.1 {port}; \
+         printf one | nc -w 5 127.0.0.1 {port}; nc -zv 127.0.0.1 {port} 2>&1; ping -c 1 -p {port} 127.0.0.1 >/dev/null"
+    );
+    let ran = sh(&script);
+    let open = format!("127.0.0.1 (127.0.0.1:{port}) open\n");
+    assert_eq!((ran.stdout, ran.stderr.as_str(), ran.code), (format!("HELLO\nONE{open}"), "", 0));
+    let port = free();
+    let ran = sh(&format!(
+        "echo answer | nc -l -p {port} & sleep 0.05; nc -w 5 127.0.0.1 {port} < /dev/null; wait"
+    ));
+    assert_eq!((ran.stdout.as_str(), ran.code), ("answer\n", 0), "{}", ran.stderr);
+    let port = free();
+    let ran = sh(&format!("nc -w 1 127.0.0.1 {port} < /dev/null"));
+    assert_eq!(
+        (ran.stderr, ran.code),
+        (format!("nc: 127.0.0.1 (127.0.0.1:{port}): Connection refused\n"), 1)
+    );
+    let ran = sh(&format!(
+        "timeout 2 nc -u -l -w 1 -p {port} & sleep 0.05; echo datagram | nc -u -w 0.1 127.0.0.1 {port}; wait"
+    ));
+    assert_eq!((ran.stdout.as_str(), ran.code), ("datagram\n", 0), "{}", ran.stderr);
+    assert!(sh("ping 127.0.0.1").stderr.contains("there is no ICMP in this network"));
+}
