@@ -14,6 +14,7 @@ mod flags;
 mod format;
 mod launch;
 mod lines;
+mod links;
 mod list;
 mod lookup;
 mod network;
@@ -67,6 +68,7 @@ applets! {
     "cut" "-d SEP -f LIST | -c LIST [FILE]..." edit::cut;
     "date" "[-u] [-I[s]] [+FORMAT]" clock::date;
     "dirname" "FILE" files::dirname;
+    "du" "[-s] [-a] [-h] [-b] [-d N] [FILE]... (what is in the files, in KiB)" links::du;
     "echo" "[-neE] [ARG]..." output::echo;
     "egrep" "[-ivnclqowFhr] PATTERN [FILE]..." search::egrep;
     "env" "[-i] [-u NAME] [NAME=VALUE]... [PROG ARGS]" launch::env;
@@ -78,6 +80,7 @@ applets! {
     "hostname" "[-ifs]" system::hostname;
     "id" "[-u] [-g] [-n]" system::id;
     "kill" "(not possible here)" system::kill;
+    "ln" "[-s] [-f] [-n] TARGET LINK" links::ln;
     "ls" "[-1alh] [FILE]..." list::ls;
     "md5sum" "[-c] [FILE]..." digests::md5sum;
     "mkdir" "[-p] DIRECTORY..." files::mkdir;
@@ -91,6 +94,7 @@ applets! {
     "printf" "FORMAT [ARG]..." output::printf;
     "ps" "(not possible here)" system::ps;
     "pwd" "" files::pwd;
+    "readlink" "[-f] [-n] FILE" links::readlink;
     "rm" "[-rf] FILE..." files::rm;
     "rmdir" "DIRECTORY..." files::rmdir;
     "sed" "[-n] [-E] SCRIPT [FILE]... (s, p, d and q with line or /pattern/ addresses)" edit::sed;
@@ -101,6 +105,7 @@ applets! {
     "sh" "[-c COMMAND] [FILE [ARG]...]" launch::sh;
     "sleep" "N[smhd]... | infinity" clock::sleep;
     "sort" "[-nruf] [-k N] [-t CHAR] [FILE]..." filters::sort;
+    "stat" "[-c FORMAT] [-L] FILE... (%n %s %F %Y %y)" links::stat;
     "sync" "" output::yes_it_is;
     "tail" "[-n N] [-c N] [-f] [FILE]..." lines::tail;
     "tar" "-c|-x|-t [-v] [-f FILE] [-C DIR] [FILE]... (without compression)" archive::tar;

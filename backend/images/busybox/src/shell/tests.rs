@@ -372,3 +372,20 @@ fn netcat_should_talk_from_both_ends() {
     assert_eq!((ran.stdout.as_str(), ran.code), ("datagram\n", 0), "{}", ran.stderr);
     assert!(sh("ping 127.0.0.1").stderr.contains("there is no ICMP in this network"));
 }
+
+#[test]
+fn files_should_be_told_of_and_linked() {
+    check(&[
+        ("printf 12345 > f; stat -c '%n %s %F' f; stat -c %F .", "f 5 regular file\ndirectory\n"),
+        ("echo a > f; ln -s f l; readlink l; cat l; stat -c %F l", "f\na\nsymbolic link\n"),
+        ("echo a > f; ln f g; echo b >> g; cat f; readlink f || echo none", "a\nb\nnone\n"),
+        ("ln -s x l; ln -sf y l; readlink l", "y\n"),
+        (
+            "mkdir -p d/e; head -c 3000 /dev/zero > d/e/f; du d; du -sb d; du -sh d",
+            "3\td/e\n3\td\n3000\td\n2.9K\td\n",
+        ),
+    ]);
+    let missing = sh("stat none; du none");
+    let said = "stat: can't stat 'none': No such file or directory\ndu: none: No such file or directory\n";
+    assert_eq!((missing.stderr.as_str(), missing.code), (said, 1));
+}
