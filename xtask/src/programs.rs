@@ -9,7 +9,7 @@ use crate::stamp::{copy_when_changed, when_changed};
 use crate::{toolchain, workspace};
 
 /// Their names: that of a package without `image-`, and of its program.
-const PROGRAMS: [&str; 5] = ["nginx", "busybox", "stress", "redis", "whoami"];
+const PROGRAMS: [&str; 6] = ["nginx", "busybox", "curl", "stress", "redis", "whoami"];
 
 /// Builds the components into the assets.
 ///

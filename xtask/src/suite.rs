@@ -77,6 +77,8 @@ fn groups() -> Vec<(&'static str, Command)> {
         "-p",
         "image-busybox",
         "-p",
+        "image-curl",
+        "-p",
         "image-stress",
         "-p",
         "image-redis",

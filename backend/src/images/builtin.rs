@@ -26,8 +26,8 @@ pub struct Builtin {
     pub entrypoint: &'static [&'static str],
     /// The arguments without `args` in the pod.
     pub cmd: &'static [&'static str],
-    /// What runs arguments that begin with an option or a configuration file: what the entrypoint scripts of some
-    /// images do.
+    /// What runs arguments that begin with an option, a configuration file or a URL: what the entrypoint scripts of
+    /// some images do.
     pub option_command: Option<&'static str>,
     /// Environment variables.
     pub env: &'static [(&'static str, &'static str)],

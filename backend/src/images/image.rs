@@ -139,8 +139,10 @@ impl Image {
     }
 
     fn option_command(&self, args: &[String]) -> Vec<String> {
-        let is_option = args.first().is_some_and(|first| first.starts_with('-') || first.ends_with(".conf"));
-        self.option_command.clone().filter(|_| is_option).into_iter().collect()
+        let is_for_it =
+            |first: &String| first.starts_with('-') || first.ends_with(".conf") || first.contains("://");
+        let command = self.option_command.clone().filter(|_| args.first().is_some_and(is_for_it));
+        command.into_iter().collect()
     }
 
     /// The program that a command line starts. A path that is no program of the image is handed to its shell, which

@@ -121,6 +121,52 @@ async fn a_client_that_waits_should_not_stop_another() {
 }
 
 #[tokio::test]
+async fn a_work_queue_and_a_guestbook_should_be_kept() {
+    let server = Server::shared();
+    let client = server.client().await.unwrap();
+    namespace(&client, "redis-queue").await.unwrap();
+    let pods = Api::<Pod>::namespaced(client, "redis-queue");
+    redis(&pods, "redis", &[]).await;
+    let mut redis = connect(&pods, "redis", RedisConnectionInfo::default()).await.unwrap();
+
+    // The work queue of Kubernetes' tasks: jobs wait in a list, and one under way lies in another.
+    let waiting: i64 = redis.lpush("jobs", &["one", "two", "three"]).await.unwrap();
+    let begun: String = redis.rpoplpush("jobs", "processing").await.unwrap();
+    let moved: String = redis::cmd("LMOVE")
+        .arg(&["jobs", "processing", "RIGHT", "LEFT"])
+        .query_async(&mut redis)
+        .await
+        .unwrap();
+    let popped: (String, String) = redis.brpop("jobs", 1.0).await.unwrap();
+    assert_eq!((waiting, begun.as_str(), moved.as_str(), popped.1.as_str()), (3, "one", "two", "three"));
+    let left: (i64, i64) = (redis.llen("jobs").await.unwrap(), redis.llen("processing").await.unwrap());
+    assert_eq!(left, (0, 2));
+    let done: i64 = redis.lrem("processing", 1, "one").await.unwrap();
+    let under_way: Vec<String> = redis.lrange("processing", 0, -1).await.unwrap();
+    assert_eq!((done, under_way), (1, vec!["two".to_owned()]));
+
+    // The guestbook: entries, how often it was asked, who wrote, and the keys of all of it.
+    let _: i64 = redis.rpush("guestbook", &["hello", "안녕하세요"]).await.unwrap();
+    let _: () = redis.ltrim("guestbook", -10, -1).await.unwrap();
+    let last: String = redis.lindex("guestbook", -1).await.unwrap();
+    let asked: i64 = redis.incr("visits", 2).await.unwrap();
+    let new: i64 = redis.sadd("guests", &["kim", "lee", "kim"]).await.unwrap();
+    assert_eq!((last.as_str(), asked, new), ("안녕하세요", 2, 2));
+    let mut other = redis.clone();
+    let mut found = other.scan_match::<_, String>("g*").await.unwrap();
+    let mut keys = Vec::new();
+    while let Some(key) = found.next_item().await {
+        keys.push(key.unwrap());
+    }
+    keys.sort();
+    assert_eq!(keys, ["guestbook", "guests"]);
+    let about: redis::InfoDict = redis::cmd("INFO").query_async(&mut redis).await.unwrap();
+    assert!(
+        about.get::<String>("redis_version").is_some() && about.get::<u64>("connected_clients").is_some()
+    );
+}
+
+#[tokio::test]
 async fn an_append_only_file_should_keep_data_behind_a_password() {
     let server = Server::shared();
     let client = server.client().await.unwrap();

@@ -1,11 +1,15 @@
 //! The image `busybox`: a small shell and the tools that containers' commands use, in one program without processes.
 //!
 //! The commands of a pipe run side by side as futures ([`reactor`]); [`stream`] joins them, [`shell`] reads and runs
-//! programs, [`applets`] are the tools.
+//! programs, [`applets`] are the tools. Other images' programs are this one with tools of their own beside them.
 
 pub mod applets;
+pub mod base64;
+pub mod http;
+mod md5;
 pub mod reactor;
 pub mod shell;
+pub mod socket;
 pub mod stream;
 pub mod tar;
 
@@ -13,15 +17,17 @@ use std::io::{self, ErrorKind, IsTerminal};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-pub use applets::COMMANDS;
+pub use applets::{Applet, COMMANDS};
 use reactor::Reactor;
 use shell::{Shell, Streams};
 
-/// Runs the program as a container does: the name it is called by picks the tool. Returns the exit code.
+/// Runs the program as a container does: the name it is called by picks the tool, of these or of `further` ones.
+/// Returns the exit code.
 #[must_use]
-pub fn run_container(arguments: &[String]) -> u8 {
+pub fn run_container(arguments: &[String], further: &'static [Applet]) -> u8 {
     let reactor = Rc::new(Reactor::default());
-    let mut shell = Shell::new(Rc::clone(&reactor), Streams::standard(), std::env::vars());
+    let mut shell = Shell::new(Rc::clone(&reactor), Streams::standard(&reactor), std::env::vars());
+    shell.further = further;
     if let Some(directory) = working_directory() {
         shell.directory = directory;
     }
@@ -37,13 +43,20 @@ fn working_directory() -> Option<PathBuf> {
     std::env::current_dir().ok()
 }
 
+/// Ends with the true exit code, which `std::process::exit` loses under WASI 0.2.
+pub fn exit(code: u8) -> ! {
+    #[cfg(all(target_os = "wasi", target_env = "p2"))]
+    wasip2::cli::exit::exit_with_code(code);
+    std::process::exit(code.into())
+}
+
 /// Runs a tool in a shell's surroundings.
 #[must_use]
 pub fn run(reactor: &Rc<Reactor>, shell: &mut Shell, arguments: &[String]) -> u8 {
     let arguments = tool(arguments);
     let code = reactor.run(Box::pin(async {
         if arguments.is_empty() {
-            shell.complain(&applets::overview()).await;
+            shell.complain(&applets::overview(shell.further)).await;
             return 0;
         }
         match shell.run_program(&arguments).await {

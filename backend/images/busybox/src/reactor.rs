@@ -18,6 +18,8 @@ pub struct Reactor {
     progress: Cell<bool>,
     /// The first timer that somebody waits for.
     earliest: Cell<Option<Instant>>,
+    /// Somebody waits for the container's stdin.
+    wants_stdin: Cell<bool>,
     /// Commands in the background.
     background: RefCell<Vec<Task<'static, ()>>>,
 }
@@ -35,12 +37,14 @@ impl Reactor {
         loop {
             self.progress.set(false);
             self.earliest.set(None);
+            self.wants_stdin.set(false);
             if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
                 return Some(value);
             }
             self.poll_background(&mut context);
             match (self.progress.get(), self.earliest.get()) {
                 (true, _) => {}
+                (false, limit) if self.wants_stdin.get() => stdin::wait(limit),
                 (false, Some(time)) => std::thread::sleep(time.saturating_duration_since(Instant::now())),
                 (false, None) => return None,
             }
@@ -66,6 +70,21 @@ impl Reactor {
         })
         .await;
         self.note_progress();
+    }
+
+    /// Reads at most `limit` bytes of the container's stdin, while others go on where the system allows it.
+    ///
+    /// # Errors
+    /// Those of the stream.
+    pub async fn read_stdin(&self, limit: usize) -> std::io::Result<Vec<u8>> {
+        poll_fn(|_| match stdin::try_read(limit) {
+            Poll::Pending => {
+                self.wants_stdin.set(true);
+                Poll::Pending
+            }
+            ready => ready,
+        })
+        .await
     }
 
     /// Lets the others have a turn.
@@ -99,6 +118,66 @@ impl Reactor {
         });
         self.background.borrow_mut().splice(0..0, tasks);
     }
+}
+
+/// The container's stdin under WASI 0.2, which tells when there is something to read. There is one handle of it, so
+/// that no bytes are read ahead into another.
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+mod stdin {
+    use std::io;
+    use std::task::Poll;
+    use std::time::Instant;
+
+    use wasip2::cli::stdin::get_stdin;
+    use wasip2::clocks::monotonic_clock::subscribe_duration;
+    use wasip2::io::poll::poll;
+    use wasip2::io::streams::{InputStream, StreamError};
+
+    thread_local! {
+        static STDIN: InputStream = get_stdin();
+    }
+
+    pub(super) fn try_read(limit: usize) -> Poll<io::Result<Vec<u8>>> {
+        match STDIN.with(|stdin| stdin.read(limit as u64)) {
+            Ok(bytes) if bytes.is_empty() => Poll::Pending,
+            Ok(bytes) => Poll::Ready(Ok(bytes)),
+            Err(StreamError::Closed) => Poll::Ready(Ok(Vec::new())),
+            Err(StreamError::LastOperationFailed(error)) => {
+                Poll::Ready(Err(io::Error::other(error.to_debug_string())))
+            }
+        }
+    }
+
+    /// Waits until there is something to read, or until then.
+    pub(super) fn wait(limit: Option<Instant>) {
+        let ready = STDIN.with(InputStream::subscribe);
+        match limit {
+            None => ready.block(),
+            Some(limit) => {
+                let left = limit.saturating_duration_since(Instant::now()).as_nanos();
+                let timer = subscribe_duration(u64::try_from(left).unwrap_or(u64::MAX));
+                poll(&[&ready, &timer]);
+            }
+        }
+    }
+}
+
+/// Elsewhere, where only tests run, reading waits by itself.
+#[cfg(not(all(target_os = "wasi", target_env = "p2")))]
+mod stdin {
+    use std::io::{self, Read as _};
+    use std::task::Poll;
+    use std::time::Instant;
+
+    pub(super) fn try_read(limit: usize) -> Poll<io::Result<Vec<u8>>> {
+        let mut buffer = vec![0; limit];
+        Poll::Ready(io::stdin().lock().read(&mut buffer).map(|count| {
+            buffer.truncate(count);
+            buffer
+        }))
+    }
+
+    pub(super) fn wait(_: Option<Instant>) {}
 }
 
 /// Runs several futures side by side until all are ready.

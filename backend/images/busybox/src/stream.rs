@@ -20,8 +20,8 @@ pub enum Stream {
     Null,
     /// Nothing was opened under this number.
     Closed,
-    /// The container's stdin.
-    Stdin,
+    /// The container's stdin, which the loop reads.
+    Stdin(Rc<Reactor>),
     /// The container's stdout.
     Stdout,
     /// The container's stderr.
@@ -102,17 +102,22 @@ impl Stream {
     /// # Errors
     /// Those of the file, or that this stream cannot be read.
     pub async fn read(&self, limit: usize) -> io::Result<Vec<u8>> {
+        if let Self::Stdin(reactor) = self {
+            return reactor.read_stdin(limit).await;
+        }
         let mut buffer = vec![0; limit];
         let count = match self {
             Self::Null => 0,
             Self::Zeros => limit,
-            Self::Stdin => io::stdin().lock().read(&mut buffer)?,
             Self::File(file) => file.borrow_mut().read(&mut buffer)?,
             Self::Text(text) => take(&mut text.borrow_mut(), &mut buffer),
             Self::PipeOut(end) => end.read(&mut buffer).await,
-            Self::Closed | Self::Stdout | Self::Stderr | Self::Memory(_) | Self::PipeIn(_) => {
-                return Err(bad_descriptor());
-            }
+            Self::Closed
+            | Self::Stdin(_)
+            | Self::Stdout
+            | Self::Stderr
+            | Self::Memory(_)
+            | Self::PipeIn(_) => return Err(bad_descriptor()),
         };
         buffer.truncate(count);
         Ok(buffer)
@@ -133,7 +138,7 @@ impl Stream {
                 Ok(())
             }
             Self::PipeIn(end) => end.write(bytes).await,
-            Self::Closed | Self::Stdin | Self::Text(_) | Self::PipeOut(_) => Err(bad_descriptor()),
+            Self::Closed | Self::Stdin(_) | Self::Text(_) | Self::PipeOut(_) => Err(bad_descriptor()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Builtin, Executable};
 
 /// All built-in images.
-pub static CATALOG: &[Builtin] = &[NGINX, HTTPD, BUSYBOX, ALPINE, STRESS, REDIS, WHOAMI];
+pub static CATALOG: &[Builtin] = &[NGINX, HTTPD, BUSYBOX, ALPINE, CURL, STRESS, REDIS, WHOAMI];
 
 const NGINX: Builtin = Builtin {
     name: "nginx",
@@ -36,7 +36,8 @@ const NGINX: Builtin = Builtin {
             include_bytes!("../../../images/nginx/root/etc/nginx/conf.d/default.conf"),
         ),
     ],
-    executables: &[web_server(&["nginx"]), TOOLS],
+    // The image that it stands in for has curl, too.
+    executables: &[web_server(&["nginx"]), TOOLS_WITH_CURL],
 };
 
 const HTTPD: Builtin = Builtin {
@@ -99,6 +100,33 @@ const ALPINE: Builtin = Builtin {
         GROUP,
     ],
     executables: &[TOOLS],
+};
+
+const CURL: Builtin = Builtin {
+    name: "curl",
+    repositories: &["docker.io/library/curl", "docker.io/curlimages/curl"],
+    description: "a curl of Kijabi's own for the pod network that stands in for curlimages/curl; it has no TLS",
+    // The image's /entrypoint.sh puts `curl` before arguments that begin with an option or are no command.
+    entrypoint: &[],
+    cmd: &["curl"],
+    option_command: Some("curl"),
+    env: &[("PATH", PATH)],
+    working_dir: "/home/curl_user",
+    exposed_ports: &[],
+    directories: &[
+        "/home/curl_user",
+        "/bin",
+        "/dev",
+        "/etc",
+        "/home",
+        "/root",
+        "/tmp",
+        "/usr/bin",
+        "/var/log",
+        "/var/run",
+    ],
+    files: &[OS_RELEASE, PASSWD, GROUP],
+    executables: &[TOOLS_WITH_CURL],
 };
 
 const STRESS: Builtin = Builtin {
@@ -164,6 +192,10 @@ const WHOAMI: Builtin = Builtin {
 /// The shell and its tools, which lie in every image.
 const TOOLS: Executable =
     Executable { program: "busybox", commands: image_busybox::COMMANDS, drains_on_stdin_close: false };
+
+/// The same, and `curl`.
+const TOOLS_WITH_CURL: Executable =
+    Executable { program: "curl", commands: image_curl::ALL_COMMANDS, drains_on_stdin_close: false };
 
 const fn web_server(commands: &'static [&'static str]) -> Executable {
     Executable { program: "nginx", commands, drains_on_stdin_close: true }

@@ -24,6 +24,8 @@ fn well_known_names_should_resolve_to_built_in_images_at_any_tag() {
         ("polinux/stress", Some("stress")),
         ("redis:7-alpine", Some("redis")),
         ("alpine:3.20", Some("alpine")),
+        ("curl", Some("curl")),
+        ("curlimages/curl:8.11.0", Some("curl")),
         ("traefik/whoami", Some("whoami")),
         ("whoami", None),
         ("ngnix", None),
@@ -63,6 +65,10 @@ fn command_and_args_of_a_pod_should_replace_those_of_the_image() {
         ("redis", "", "/etc/redis.conf", "redis-server /etc/redis.conf"),
         ("redis", "", "redis-cli ping", "redis-cli ping"),
         ("alpine", "", "", "/bin/sh"),
+        ("curlimages/curl", "", "-sS http://web", "curl -sS http://web"),
+        ("curlimages/curl", "", "curl http://web", "curl http://web"),
+        ("curlimages/curl", "", "http://web", "curl http://web"),
+        ("curlimages/curl", "", "sh", "sh"),
         ("traefik/whoami", "", "--port 8080", "whoami --port 8080"),
         ("redis", "redis-server", "/redis-master/redis.conf", "redis-server /redis-master/redis.conf"),
     ];
@@ -80,7 +86,10 @@ fn a_command_should_be_found_by_name_and_by_path() {
         ("busybox", "/usr/bin/env", Some("busybox")),
         ("nginx", "nginx", Some("nginx")),
         ("nginx", "/usr/sbin/nginx", Some("nginx")),
-        ("nginx", "sh", Some("busybox")),
+        ("nginx", "sh", Some("curl")),
+        ("nginx", "curl", Some("curl")),
+        ("curlimages/curl", "/usr/bin/curl", Some("curl")),
+        ("busybox", "curl", None),
         ("stress", "stress", Some("stress")),
         ("redis", "/usr/local/bin/redis-cli", Some("redis")),
         ("redis", "sh", Some("busybox")),
@@ -107,7 +116,7 @@ fn a_command_that_is_not_there_should_be_refused_as_runc_does() {
 fn an_unknown_image_should_be_explained_to_a_beginner() {
     let advice = |text: &str| advice(&reference(text));
     assert_eq!(advice("ngnix"), "did you mean \"nginx\"?");
-    assert!(advice("python").contains("built in are nginx, httpd, busybox, alpine, stress"));
+    assert!(advice("python").contains("built in are nginx, httpd, busybox, alpine, curl"));
     assert!(
         advice(&format!("nginx@sha256:{}", "0".repeat(64))).starts_with("a digest names one exact image")
     );

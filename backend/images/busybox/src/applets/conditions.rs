@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::search::pattern;
 use crate::shell::Shell;
 use crate::shell::arithmetic;
 
@@ -136,6 +137,8 @@ pub(super) async fn expr(shell: &mut Shell, arguments: &[String]) -> io::Result<
         [left, sign, right] if matches!(sign.as_str(), "=" | "!=") => {
             u8::from((left == right) == (sign == "=")).to_string()
         }
+        [text, colon, expression] if colon == ":" => matched(text, expression)?,
+        [operation, text, expression] if operation == "match" => matched(text, expression)?,
         [operation, text] if operation == "length" => text.chars().count().to_string(),
         words => {
             let value = arithmetic::evaluate(&words.join(" "), shell);
@@ -144,4 +147,16 @@ pub(super) async fn expr(shell: &mut Shell, arguments: &[String]) -> io::Result<
     };
     shell.print(&format!("{text}\n")).await?;
     Ok(u8::from(matches!(text.as_str(), "0" | "")))
+}
+
+/// What the expression's group holds, or how many letters it matches at the text's beginning.
+fn matched(text: &str, expression: &str) -> io::Result<String> {
+    let pattern = pattern(&format!("^{}", expression.trim_start_matches('^')), false, false, false)?;
+    let has_group = pattern.captures_len() > 1;
+    Ok(match pattern.captures(text) {
+        Some(found) if has_group => found.get(1).map_or("", |group| group.as_str()).to_owned(),
+        Some(found) => found[0].chars().count().to_string(),
+        None if has_group => String::new(),
+        None => "0".to_owned(),
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::time::Instant;
 
 use super::clock::duration;
 use super::files::operand;
@@ -119,6 +120,7 @@ pub(super) async fn timeout(shell: &mut Shell, arguments: &[String]) -> io::Resu
         return Err(io::Error::other("a program is missing"));
     }
     let reactor = Rc::clone(&shell.reactor);
+    shell.deadline = shell.no_later_than(Instant::now().checked_add(limit));
     match within(&reactor, limit, run(shell, &program)).await {
         Some(outcome) => code(outcome),
         None => Ok(ENDED),
@@ -128,7 +130,7 @@ pub(super) async fn timeout(shell: &mut Shell, arguments: &[String]) -> io::Resu
 pub(super) async fn which(shell: &mut Shell, arguments: &[String]) -> io::Result<u8> {
     let mut status = 0;
     for name in &arguments[1..] {
-        match super::find(name) {
+        match super::find(name, shell.further) {
             Some(applet) => shell.print(&format!("/bin/{}\n", applet.name)).await?,
             None => status = 1,
         }

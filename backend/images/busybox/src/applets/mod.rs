@@ -3,14 +3,18 @@
 mod archive;
 mod clock;
 mod conditions;
+mod connect;
 mod copies;
 mod counting;
+mod digests;
 mod edit;
 mod files;
 mod filters;
 mod flags;
+mod format;
 mod launch;
 mod lines;
+mod links;
 mod list;
 mod lookup;
 mod network;
@@ -55,6 +59,7 @@ macro_rules! applets {
 applets! {
     "[" "EXPRESSION ]" conditions::test;
     "ash" "[-c COMMAND] [FILE [ARG]...]" launch::sh;
+    "base64" "[-d] [-w N] [FILE]" digests::base64;
     "basename" "FILE [SUFFIX]" files::basename;
     "bash" "[-c COMMAND] [FILE [ARG]...] (a POSIX shell, not bash)" launch::sh;
     "cat" "[-n] [FILE]..." lines::cat;
@@ -63,6 +68,7 @@ applets! {
     "cut" "-d SEP -f LIST | -c LIST [FILE]..." edit::cut;
     "date" "[-u] [-I[s]] [+FORMAT]" clock::date;
     "dirname" "FILE" files::dirname;
+    "du" "[-s] [-a] [-h] [-b] [-d N] [FILE]... (what is in the files, in KiB)" links::du;
     "echo" "[-neE] [ARG]..." output::echo;
     "egrep" "[-ivnclqowFhr] PATTERN [FILE]..." search::egrep;
     "env" "[-i] [-u NAME] [NAME=VALUE]... [PROG ARGS]" launch::env;
@@ -74,22 +80,32 @@ applets! {
     "hostname" "[-ifs]" system::hostname;
     "id" "[-u] [-g] [-n]" system::id;
     "kill" "(not possible here)" system::kill;
+    "ln" "[-s] [-f] [-n] TARGET LINK" links::ln;
     "ls" "[-1alh] [FILE]..." list::ls;
+    "md5sum" "[-c] [FILE]..." digests::md5sum;
     "mkdir" "[-p] DIRECTORY..." files::mkdir;
     "mv" "SOURCE... DEST" copies::mv;
+    "nc" "[-vnzu] [-w SEC] HOST PORT | -l [-kvu] -p PORT [-e PROG ARGS]" connect::nc;
     "nproc" "" system::nproc;
     "nslookup" "HOST" lookup::nslookup;
+    "paste" "[-d LIST] [-s] [FILE]..." digests::paste;
+    "ping" "-p PORT [-c N] [-i SEC] [-W SEC] HOST (there is no ICMP here: it makes TCP connections to a port)" connect::ping;
     "printenv" "[NAME]..." launch::printenv;
     "printf" "FORMAT [ARG]..." output::printf;
     "ps" "(not possible here)" system::ps;
     "pwd" "" files::pwd;
+    "readlink" "[-f] [-n] FILE" links::readlink;
     "rm" "[-rf] FILE..." files::rm;
     "rmdir" "DIRECTORY..." files::rmdir;
     "sed" "[-n] [-E] SCRIPT [FILE]... (s, p, d and q with line or /pattern/ addresses)" edit::sed;
     "seq" "[-s SEP] [-w] [FIRST [INC]] LAST" output::seq;
+    "sha1sum" "[-c] [FILE]..." digests::sha1sum;
+    "sha256sum" "[-c] [FILE]..." digests::sha256sum;
+    "sha512sum" "[-c] [FILE]..." digests::sha512sum;
     "sh" "[-c COMMAND] [FILE [ARG]...]" launch::sh;
     "sleep" "N[smhd]... | infinity" clock::sleep;
     "sort" "[-nruf] [-k N] [-t CHAR] [FILE]..." filters::sort;
+    "stat" "[-c FORMAT] [-L] FILE... (%n %s %F %Y %y)" links::stat;
     "sync" "" output::yes_it_is;
     "tail" "[-n N] [-c N] [-f] [FILE]..." lines::tail;
     "tar" "-c|-x|-t [-v] [-f FILE] [-C DIR] [FILE]... (without compression)" archive::tar;
@@ -110,21 +126,21 @@ applets! {
     "yes" "[STRING]" output::yes;
 }
 
-/// The tool of this name, which may be a path where programs lie.
+/// The tool of this name, which may be a path where programs lie; `further` ones come first.
 #[must_use]
-pub fn find(command: &str) -> Option<&'static Applet> {
+pub fn find(command: &str, further: &'static [Applet]) -> Option<&'static Applet> {
     let name = match command.rsplit_once('/') {
         Some(("/bin" | "/sbin" | "/usr/bin" | "/usr/sbin" | "/usr/local/bin", name)) => name,
         Some(_) => return None,
         None => command,
     };
-    APPLETS.iter().find(|applet| applet.name == name)
+    further.iter().chain(APPLETS).find(|applet| applet.name == name)
 }
 
 /// What `busybox` alone prints.
 #[must_use]
-pub fn overview() -> String {
-    let names: Vec<&str> = APPLETS.iter().map(|applet| applet.name).collect();
+pub fn overview(further: &'static [Applet]) -> String {
+    let names: Vec<&str> = APPLETS.iter().chain(further).map(|applet| applet.name).collect();
     format!(
         "Kijabi's busybox {}: a shell and tools in one WebAssembly program.\n\n\
          Usage: busybox COMMAND [ARGS]...\nEach command shows its options with --help.\n\n\

@@ -1,13 +1,15 @@
 //! `wget`, over the pod's network.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
 
+use crate::http::{BadUrl, Connection, Url};
 use crate::message;
 use crate::shell::Shell;
-use crate::stream::{CHUNK_BYTES, Stream};
+use crate::socket::Socket;
+use crate::stream::Stream;
 
 /// How many redirects are followed.
 const MOST_REDIRECTS: usize = 5;
@@ -24,21 +26,13 @@ struct Options {
     url: String,
 }
 
-/// Where a URL leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Target {
-    host: String,
-    port: u16,
-    path: String,
-}
-
 pub(super) async fn wget(shell: &mut Shell, arguments: &[String]) -> io::Result<u8> {
     let options = options(&arguments[1..])?;
-    let mut target = Target::parse(&options.url)?;
+    let mut target = usable(Url::parse(&options.url), &options.url)?;
     for _ in 0..MOST_REDIRECTS {
         match fetch(shell, &options, &target).await? {
             None => return Ok(0),
-            Some(location) => target = target.join(&location)?,
+            Some(location) => target = usable(target.join(&location), &location)?,
         }
     }
     Err(io::Error::other("too many redirections"))
@@ -108,67 +102,40 @@ impl Options {
     }
 }
 
-impl Target {
-    fn parse(url: &str) -> io::Result<Self> {
-        if url.starts_with("https://") {
-            return Err(io::Error::other(
-                "https is not supported here: use http, which stays in the cluster's network",
-            ));
-        }
-        let rest = match url.split_once("://") {
-            Some(("http", rest)) => rest,
-            Some((scheme, _)) => return Err(io::Error::other(format!("not an http url: {scheme}"))),
-            None => url,
-        };
-        let at = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(at);
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => {
-                (host, port.parse().map_err(|_| io::Error::other(format!("bad port in '{url}'")))?)
-            }
-            _ => (authority, 80),
-        };
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        Ok(Self { host: host.trim_matches(['[', ']']).to_owned(), port, path })
-    }
-
-    /// Where a `Location` leads from here.
-    fn join(&self, location: &str) -> io::Result<Self> {
-        if location.contains("://") {
-            return Self::parse(location);
-        }
-        let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let path =
-            if location.starts_with('/') { location.to_owned() } else { format!("{folder}/{location}") };
-        Ok(Self { path, ..self.clone() })
-    }
-
-    fn name(&self) -> &str {
-        let path = self.path.split('?').next().unwrap_or_default();
-        path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("index.html")
+/// The URL, if it is one that can be fetched.
+fn usable(url: Result<Url, BadUrl>, text: &str) -> io::Result<Url> {
+    let url = url.map_err(|reason| match reason {
+        BadUrl::Port => io::Error::other(format!("bad port in '{text}'")),
+        BadUrl::Host | BadUrl::Letter => io::Error::other(format!("bad address '{text}'")),
+    })?;
+    match url.scheme.as_str() {
+        "http" => Ok(url),
+        "https" => Err(io::Error::other(
+            "https is not supported here: use http, which stays in the cluster's network",
+        )),
+        scheme => Err(io::Error::other(format!("not an http url: {scheme}"))),
     }
 }
 
 /// One request. `Some` is where it is redirected to.
-async fn fetch(shell: &Shell, options: &Options, target: &Target) -> io::Result<Option<String>> {
-    let address = resolve(target)?;
+async fn fetch(shell: &Shell, options: &Options, url: &Url) -> io::Result<Option<String>> {
+    let address = resolve(url)?;
     if !options.quiet {
-        shell.complain(&format!("Connecting to {}:{} ({address})", target.host, target.port)).await;
+        shell.complain(&format!("Connecting to {}:{} ({address})", url.host, url.port)).await;
     }
-    let connection = connect(address, options.timeout)?;
-    let mut reader = BufReader::new(connection);
-    reader.get_mut().write_all(request(options, target).as_bytes())?;
-    let (status, headers) = head(&mut reader).map_err(timed_out)?;
-    let header = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let mut connection = connect(shell, address, options)?;
+    connection.send(request(options, url).as_bytes()).await.map_err(timed_out)?;
+    connection.deadline = options.deadline();
+    let head = connection.head(options.method()).await.map_err(timed_out)?;
+    let head = head.ok_or_else(|| io::Error::other("error getting response"))?;
     if options.shows_headers {
-        shell.complain(&format!("  {status}")).await;
-        for (name, value) in &headers {
+        shell.complain(&format!("  {}", head.status)).await;
+        for (name, value) in &head.headers {
             shell.complain(&format!("  {name}: {value}")).await;
         }
     }
-    let code: u16 = status.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
-    match (code, header("location")) {
-        (301 | 302 | 303 | 307 | 308, Some(location)) => return Ok(Some(location)),
+    match (head.code, head.header("location")) {
+        (301 | 302 | 303 | 307 | 308, Some(location)) => return Ok(Some(location.to_owned())),
         (200..=299, _) if options.spider => {
             if !options.quiet {
                 shell.complain("remote file exists").await;
@@ -176,53 +143,61 @@ async fn fetch(shell: &Shell, options: &Options, target: &Target) -> io::Result<
             return Ok(None);
         }
         (200..=299, _) => {}
-        _ => return Err(io::Error::other(format!("server returned error: {status}"))),
+        _ => return Err(io::Error::other(format!("server returned error: {}", head.status))),
     }
-    let length = header("content-length").and_then(|text| text.parse().ok());
-    let chunked = header("transfer-encoding").is_some_and(|encoding| encoding.contains("chunked"));
-    save(shell, options, target, &mut Content { reader, chunked, left: length }).await?;
+    save(shell, options, url, &mut connection).await?;
     Ok(None)
 }
 
-fn resolve(target: &Target) -> io::Result<SocketAddr> {
-    let addresses = (target.host.as_str(), target.port).to_socket_addrs();
+fn resolve(url: &Url) -> io::Result<SocketAddr> {
+    let addresses = (url.host.as_str(), url.port).to_socket_addrs();
     let address = addresses.ok().and_then(|mut addresses| addresses.next());
-    address.ok_or_else(|| io::Error::other(format!("bad address '{}'", target.host)))
+    address.ok_or_else(|| io::Error::other(format!("bad address '{}'", url.host)))
 }
 
-fn connect(address: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream> {
-    let connected = match timeout {
-        Some(timeout) => TcpStream::connect_timeout(&address, timeout),
-        None => TcpStream::connect(address),
-    };
-    let connection = connected.map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => io::Error::other("download timed out"),
+fn connect(shell: &Shell, address: SocketAddr, options: &Options) -> io::Result<Connection> {
+    let deadline = shell.no_later_than(options.deadline());
+    let socket = Socket::connect(&shell.reactor, address, deadline).map_err(|error| match error.kind() {
+        ErrorKind::TimedOut => io::Error::other("download timed out"),
         _ => {
             io::Error::other(format!("can't connect to remote host ({}): {}", address.ip(), message(&error)))
         }
     })?;
-    connection.set_read_timeout(timeout)?;
+    let mut connection = Connection::new(socket);
+    connection.deadline = options.deadline();
     Ok(connection)
 }
 
 fn timed_out(error: io::Error) -> io::Error {
     match error.kind() {
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => io::Error::other("download timed out"),
+        ErrorKind::TimedOut => io::Error::other("download timed out"),
+        ErrorKind::UnexpectedEof => io::Error::other("connection closed prematurely"),
+        ErrorKind::InvalidData => error,
         _ => io::Error::other(format!("error getting response: {}", message(&error))),
     }
 }
 
-fn request(options: &Options, target: &Target) -> String {
-    let method = match (options.spider, &options.body) {
-        (true, _) => "HEAD",
-        (_, Some(_)) => "POST",
-        _ => "GET",
-    };
-    let host = if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
-    let host = if target.port == 80 { host } else { format!("{host}:{}", target.port) };
+impl Options {
+    /// When to give up what begins now: the limit is one of silence, not of the whole.
+    fn deadline(&self) -> Option<Instant> {
+        self.timeout.and_then(|timeout| Instant::now().checked_add(timeout))
+    }
+
+    fn method(&self) -> &'static str {
+        match (self.spider, &self.body) {
+            (true, _) => "HEAD",
+            (_, Some(_)) => "POST",
+            _ => "GET",
+        }
+    }
+}
+
+fn request(options: &Options, url: &Url) -> String {
     let mut text = format!(
-        "{method} {} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Wget\r\nConnection: close\r\n",
-        target.path
+        "{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: Wget\r\nConnection: close\r\n",
+        options.method(),
+        url.path,
+        url.authority()
     );
     for header in &options.headers {
         text.push_str(&format!("{header}\r\n"));
@@ -237,70 +212,8 @@ fn request(options: &Options, target: &Target) -> String {
     text + "\r\n" + body
 }
 
-type Head = (String, Vec<(String, String)>);
-
-/// The status line, and the headers with their names in lower case.
-fn head(reader: &mut impl BufRead) -> io::Result<Head> {
-    let mut status = String::new();
-    reader.read_line(&mut status)?;
-    if !status.starts_with("HTTP/") {
-        return Err(io::Error::other("no HTTP response"));
-    }
-    let mut headers = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
-            return Ok((status.trim().to_owned(), headers));
-        }
-        if let Some((name, value)) = line.split_once(':') {
-            headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
-        }
-    }
-}
-
-/// The body of a response.
-struct Content<R> {
-    reader: R,
-    chunked: bool,
-    /// Of the body, or of the present chunk; `None` lasts until the connection ends.
-    left: Option<usize>,
-}
-
-impl<R: BufRead> Content<R> {
-    fn next(&mut self) -> io::Result<Vec<u8>> {
-        if self.chunked && self.left.unwrap_or_default() == 0 {
-            self.left = Some(self.chunk_size()?);
-        }
-        let mut buffer = vec![0; self.left.unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES)];
-        let count = self.reader.read(&mut buffer)?;
-        if count == 0 && self.left.is_some_and(|left| left > 0) {
-            return Err(io::Error::other("connection closed prematurely"));
-        }
-        self.left = self.left.map(|left| left - count);
-        buffer.truncate(count);
-        Ok(buffer)
-    }
-
-    fn chunk_size(&mut self) -> io::Result<usize> {
-        let mut line = String::new();
-        while line.trim().is_empty() {
-            line.clear();
-            if self.reader.read_line(&mut line)? == 0 {
-                return Err(io::Error::other("connection closed prematurely"));
-            }
-        }
-        let digits = line.split(';').next().unwrap_or_default().trim();
-        usize::from_str_radix(digits, 16).map_err(|_| io::Error::other("bad chunk length"))
-    }
-}
-
-async fn save(
-    shell: &Shell,
-    options: &Options,
-    target: &Target,
-    content: &mut Content<impl BufRead>,
-) -> io::Result<()> {
-    let name = options.output.as_deref().unwrap_or_else(|| target.name());
+async fn save(shell: &Shell, options: &Options, url: &Url, connection: &mut Connection) -> io::Result<()> {
+    let name = options.output.as_deref().or(url.file_name()).unwrap_or("index.html");
     let to_stdout = name == "-";
     let out: Stream = match to_stdout {
         true => shell.streams.get(1),
@@ -314,11 +227,12 @@ async fn save(
         shell.complain(&what).await;
     }
     loop {
-        let chunk = content.next().map_err(timed_out)?;
-        if chunk.is_empty() {
+        connection.deadline = options.deadline();
+        let piece = connection.body().await.map_err(timed_out)?;
+        if piece.is_empty() {
             break;
         }
-        out.write(&chunk).await?;
+        out.write(&piece).await?;
     }
     if !options.quiet {
         let done = if to_stdout { "written to stdout".to_owned() } else { format!("'{name}' saved") };
@@ -332,33 +246,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_should_lead_to_host_port_and_path() {
-        let cases = [
-            ("http://web", ("web", 80, "/")),
-            ("web:8080/a?b", ("web", 8080, "/a?b")),
-            ("http://10.244.1.2/index.html", ("10.244.1.2", 80, "/index.html")),
-            ("http://[fd00::1]:81/", ("fd00::1", 81, "/")),
-            ("http://web?x=1", ("web", 80, "/?x=1")),
-        ];
-        for (url, (host, port, path)) in cases {
-            let expected = Target { host: host.to_owned(), port, path: path.to_owned() };
-            assert_eq!(Target::parse(url).unwrap(), expected, "{url}");
-        }
-        assert!(Target::parse("https://web").unwrap_err().to_string().starts_with("https is not supported"));
-    }
-
-    #[test]
-    fn a_body_in_chunks_should_be_put_together() {
-        let text: &[u8] = b"4\r\nwiki\r\n5;x=y\r\npedia\r\n0\r\n\r\n";
-        let mut content = Content { reader: text, chunked: true, left: None };
-        let mut body = Vec::new();
-        loop {
-            let chunk = content.next().unwrap();
-            if chunk.is_empty() {
-                break;
-            }
-            body.extend(chunk);
-        }
-        assert_eq!(body, b"wikipedia");
+    fn what_cannot_be_fetched_should_be_refused() {
+        let refusal = |url: &str| usable(Url::parse(url), url).unwrap_err().to_string();
+        assert!(refusal("https://web").starts_with("https is not supported"));
+        assert_eq!(refusal("ftp://web"), "not an http url: ftp");
+        assert_eq!(refusal("web:http"), "bad port in 'web:http'");
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::flags::{Flags, invalid_number};
+use super::format::{self, pad};
 use crate::shell::Shell;
 
 pub(super) async fn yes_it_is(_: &mut Shell, _: &[String]) -> io::Result<u8> {
@@ -29,7 +30,7 @@ pub(super) async fn echo(shell: &mut Shell, arguments: &[String]) -> io::Result<
     let mut text = words.join(" ");
     let mut ends = options.contains('n');
     if options.contains('e') {
-        let (escaped, stopped) = unescape(&text);
+        let (escaped, stopped) = unescape(&text, false);
         text = escaped;
         ends |= stopped;
     }
@@ -41,7 +42,7 @@ pub(super) async fn echo(shell: &mut Shell, arguments: &[String]) -> io::Result<
 }
 
 /// Replaces `\n`, `\t`, `\0123`, `\x41` and the like; true if `\c` ended the text.
-fn unescape(text: &str) -> (String, bool) {
+fn unescape(text: &str, in_format: bool) -> (String, bool) {
     let mut result = String::new();
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
@@ -59,8 +60,12 @@ fn unescape(text: &str) -> (String, bool) {
             Some('f') => result.push('\x0c'),
             Some('v') => result.push('\x0b'),
             Some('c') => return (result, true),
-            Some('x') => result.push(code(&mut letters, 16, 2)),
-            Some('0') => result.push(code(&mut letters, 8, 3)),
+            Some('x') => result.push(code(&mut letters, 0, 16, 2)),
+            // `\0123` in `echo -e` and `%b`, `\123` in the format of `printf`.
+            Some(digit @ '0'..='7') if in_format || digit == '0' => {
+                let most = if in_format { 2 } else { 3 };
+                result.push(code(&mut letters, digit.to_digit(8).unwrap_or_default(), 8, most));
+            }
             Some('\\') => result.push('\\'),
             Some(other) => result.extend(['\\', other]),
             None => result.push('\\'),
@@ -69,8 +74,12 @@ fn unescape(text: &str) -> (String, bool) {
     (result, false)
 }
 
-fn code(letters: &mut std::iter::Peekable<std::str::Chars<'_>>, radix: u32, most: usize) -> char {
-    let mut value = 0;
+fn code(
+    letters: &mut std::iter::Peekable<std::str::Chars<'_>>,
+    mut value: u32,
+    radix: u32,
+    most: usize,
+) -> char {
     for _ in 0..most {
         let Some(digit) = letters.peek().and_then(|letter| letter.to_digit(radix)) else { break };
         value = value * radix + digit;
@@ -100,7 +109,7 @@ fn format_once(format: &str, rest: &mut &[String], text: &mut String) -> io::Res
     let mut plain = String::new();
     while let Some(letter) = letters.next() {
         if letter == '%' {
-            let (unescaped, ended) = unescape(&std::mem::take(&mut plain));
+            let (unescaped, ended) = unescape(&std::mem::take(&mut plain), true);
             text.push_str(&unescaped);
             if ended {
                 return Ok(true);
@@ -110,7 +119,7 @@ fn format_once(format: &str, rest: &mut &[String], text: &mut String) -> io::Res
             plain.push(letter);
         }
     }
-    let (unescaped, ended) = unescape(&plain);
+    let (unescaped, ended) = unescape(&plain, true);
     text.push_str(&unescaped);
     Ok(ended)
 }
@@ -138,46 +147,33 @@ fn directive(
     let precision: Option<usize> = precision.map(|digits| digits.parse().unwrap_or_default());
     let body = match kind {
         's' => argument.chars().take(precision.unwrap_or(usize::MAX)).collect(),
-        'b' => unescape(argument).0,
+        'b' => unescape(argument, false).0,
         'c' => argument.chars().take(1).collect(),
         'd' | 'i' | 'u' => integer(argument)?.to_string(),
         'x' => format!("{:x}", integer(argument)?),
         'X' => format!("{:X}", integer(argument)?),
         'o' => format!("{:o}", integer(argument)?),
-        'f' | 'g' | 'e' => format!("{:.*}", precision.unwrap_or(6), real(argument)?),
+        'f' | 'F' | 'g' | 'G' | 'e' | 'E' => format::real(kind, precision, real(argument)?),
         other => return Err(io::Error::other(format!("%{other}: invalid format"))),
     };
     text.push_str(&pad(&body, width, !matches!(kind, 's' | 'b' | 'c')));
     Ok(())
 }
 
-fn pad(body: &str, width: &str, is_number: bool) -> String {
-    let flags: String = width.chars().take_while(|letter| "-+ 0#".contains(*letter)).collect();
-    let length: usize = width[flags.len()..].parse().unwrap_or_default();
-    let body = if is_number && flags.contains('+') && !body.starts_with('-') {
-        format!("+{body}")
-    } else {
-        body.to_owned()
-    };
-    let missing = length.saturating_sub(body.chars().count());
-    if flags.contains('-') {
-        return body + &" ".repeat(missing);
-    }
-    if !(is_number && flags.contains('0')) {
-        return " ".repeat(missing) + &body;
-    }
-    let digits = body.trim_start_matches(['-', '+']);
-    let sign = &body[..body.len() - digits.len()];
-    format!("{sign}{}{digits}", "0".repeat(missing))
-}
-
 fn integer(text: &str) -> io::Result<i64> {
     let text = text.trim();
-    match text.strip_prefix("0x") {
-        Some(hex) => i64::from_str_radix(hex, 16).map_err(|_| invalid_number(text)),
-        None if text.is_empty() => Ok(0),
-        None => text.parse().map_err(|_| invalid_number(text)),
+    // `'A` is the number of the letter.
+    if let Some(letter) = text.strip_prefix(['\'', '"']) {
+        return Ok(letter.chars().next().map_or(0, |letter| i64::from(u32::from(letter))));
     }
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    let (digits, radix) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if digits.len() > 1 && digits.starts_with('0') => (digits, 8),
+        None if digits.is_empty() => return Ok(0),
+        None => (digits, 10),
+    };
+    i64::from_str_radix(&format!("{sign}{digits}"), radix).map_err(|_| invalid_number(text))
 }
 
 fn real(text: &str) -> io::Result<f64> {

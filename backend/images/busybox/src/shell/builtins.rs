@@ -1,7 +1,7 @@
 //! The commands that change the shell itself.
 
 use super::parser::{is_name, parse};
-use super::{Shell, Stop};
+use super::{Shell, Stop, reading};
 use crate::applets;
 use crate::message;
 
@@ -9,8 +9,16 @@ type Outcome = Result<u8, Stop>;
 
 /// Their names.
 pub(super) const NAMES: &[&str] = &[
-    ":", ".", "break", "cd", "command", "continue", "eval", "exec", "exit", "export", "local", "read",
-    "readonly", "return", "set", "shift", "source", "trap", "type", "umask", "unset", "wait",
+    ":", ".", "break", "cd", "command", "continue", "eval", "exec", "exit", "export", "getopts", "hash",
+    "local", "read", "readonly", "return", "set", "shift", "source", "trap", "type", "umask", "unset",
+    "wait",
+];
+
+/// Those before which an assignment stays
+/// ([POSIX 2.15](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_15)).
+pub(super) const SPECIAL: &[&str] = &[
+    ":", ".", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set", "shift",
+    "trap", "unset",
 ];
 
 /// Runs a builtin; `None` if it is none.
@@ -19,33 +27,56 @@ pub(super) async fn run(shell: &mut Shell, arguments: &[String]) -> Option<Outco
     Some(match arguments[0].as_str() {
         ":" => Ok(0),
         "cd" => change_directory(shell, rest).await,
-        "exit" => Err(Stop::Exit(code(shell, rest))),
-        "return" => Err(Stop::Return(code(shell, rest))),
+        "exit" => code(shell, rest).await.and_then(|code| Err(Stop::Exit(code))),
+        "return" => code(shell, rest).await.and_then(|code| Err(Stop::Return(code))),
         "break" => Err(Stop::Break(count(rest))),
         "continue" => Err(Stop::Continue(count(rest))),
         "export" => export(shell, rest).await,
-        "local" | "readonly" => declare(shell, arguments[0] == "readonly", rest).await,
-        "unset" => unset(shell, rest),
+        "local" => local(shell, rest).await,
+        "readonly" => readonly(shell, rest).await,
+        "unset" => unset(shell, rest).await,
         "set" => set(shell, rest).await,
         "shift" => shift(shell, rest),
         "eval" => eval(shell, &rest.join(" ")).await,
         "." | "source" => source(shell, rest).await,
-        "read" => read(shell, rest).await,
+        "read" => reading::read(shell, rest).await,
+        "getopts" => reading::getopts(shell, rest).await,
+        "hash" => Ok(0),
         "exec" => exec(shell, rest).await,
         "wait" => wait(shell, rest).await,
         "trap" => trap(shell, rest).await,
         "command" | "type" => command(shell, arguments).await,
-        "umask" => Ok(0),
+        "umask" => umask(shell, rest).await,
         _ => return None,
     })
 }
 
 /// The argument as an exit code, else that of the last command.
-fn code(shell: &Shell, rest: &[String]) -> u8 {
-    match rest.first().and_then(|text| text.parse::<i64>().ok()) {
-        // Codes wrap around at 256, as they do everywhere.
-        Some(code) => code.rem_euclid(256) as u8,
-        None => shell.last_status,
+async fn code(shell: &mut Shell, rest: &[String]) -> Result<u8, Stop> {
+    match rest.first() {
+        None => Ok(shell.last_status),
+        Some(text) => match text.parse::<u32>() {
+            // Codes wrap around at 256, as they do everywhere.
+            Ok(code) => Ok((code % 256) as u8),
+            Err(_) => Err(shell.fail(&format!("Illegal number: {text}")).await),
+        },
+    }
+}
+
+/// Files of a guest have no owners, so the mask is remembered and means nothing.
+async fn umask(shell: &mut Shell, rest: &[String]) -> Outcome {
+    match rest.first() {
+        None => {
+            let mask = shell.mask;
+            print(shell, &format!("{mask:04o}\n")).await
+        }
+        Some(text) => match u32::from_str_radix(text, 8) {
+            Ok(mask) if mask <= 0o777 => {
+                shell.mask = mask;
+                Ok(0)
+            }
+            _ => Err(shell.fail(&format!("Illegal mode: {text}")).await),
+        },
     }
 }
 
@@ -67,7 +98,10 @@ async fn change_directory(shell: &mut Shell, rest: &[String]) -> Outcome {
             shell.set_variable("OLDPWD", before);
             shell.directory = path;
             let now = shell.directory.to_string_lossy().into_owned();
-            shell.set_variable("PWD", now);
+            shell.set_variable("PWD", now.clone());
+            if rest.first().is_some_and(|target| target == "-") {
+                return print(shell, &format!("{now}\n")).await;
+            }
             Ok(0)
         }
         found => {
@@ -106,18 +140,44 @@ async fn export(shell: &mut Shell, rest: &[String]) -> Outcome {
     Ok(0)
 }
 
-async fn declare(shell: &mut Shell, readonly: bool, rest: &[String]) -> Outcome {
+/// A function's own variables: what they were before comes back when it ends.
+async fn local(shell: &mut Shell, rest: &[String]) -> Outcome {
     for argument in rest {
+        let name = argument.split('=').next().unwrap_or_default().to_owned();
+        let before = shell.variables.get(&name).cloned();
+        match shell.locals.last_mut() {
+            None => return Err(shell.fail("local: not in a function").await),
+            Some(locals) if locals.iter().any(|(other, _)| *other == name) => {}
+            Some(locals) => locals.push((name, before)),
+        }
         let name = assign(shell, argument).await?;
-        shell.variables.entry(name).or_default().is_readonly |= readonly;
+        shell.variables.entry(name).or_default();
     }
     Ok(0)
 }
 
-fn unset(shell: &mut Shell, rest: &[String]) -> Outcome {
-    for name in rest {
-        shell.unset(name);
-        shell.functions.remove(name);
+async fn readonly(shell: &mut Shell, rest: &[String]) -> Outcome {
+    for argument in rest.iter().filter(|argument| *argument != "-p") {
+        let name = assign(shell, argument).await?;
+        shell.variables.entry(name).or_default().is_readonly = true;
+    }
+    Ok(0)
+}
+
+async fn unset(shell: &mut Shell, rest: &[String]) -> Outcome {
+    let functions_only = rest.first().is_some_and(|option| option == "-f");
+    let names =
+        if functions_only || rest.first().is_some_and(|option| option == "-v") { &rest[1..] } else { rest };
+    for name in names {
+        if functions_only {
+            shell.functions.remove(name);
+        } else if shell.variables.get(name).is_some_and(|variable| variable.is_readonly) {
+            return Err(shell.fail(&format!("unset: {name}: is read only")).await);
+        } else if shell.variables.contains_key(name) {
+            shell.unset(name);
+        } else {
+            shell.functions.remove(name);
+        }
     }
     Ok(0)
 }
@@ -135,18 +195,35 @@ async fn set(shell: &mut Shell, rest: &[String]) -> Outcome {
                 shell.positional = arguments.cloned().collect();
                 return Ok(0);
             }
+            "-" => {
+                shell.switch('x', false);
+                if arguments.len() > 0 {
+                    shell.positional = arguments.cloned().collect();
+                }
+                return Ok(0);
+            }
             "-o" | "+o" => {
                 let name = arguments.next().map(String::as_str).unwrap_or_default();
-                let letter = match name {
-                    "errexit" => 'e',
-                    "nounset" => 'u',
-                    "xtrace" => 'x',
-                    _ => return Err(shell.fail(&format!("set: option {name} is not supported")).await),
-                };
-                shell.switch(letter, argument == "-o");
+                if !switch_by_name(shell, name, argument == "-o") {
+                    return Err(shell.fail(&format!("set: illegal option -o {name}")).await);
+                }
             }
             flags if flags.starts_with(['-', '+']) => {
-                flags.chars().skip(1).for_each(|letter| shell.switch(letter, flags.starts_with('-')));
+                for letter in flags.chars().skip(1) {
+                    match letter {
+                        // `-euo pipefail`
+                        'o' => {
+                            let name = arguments.next().map(String::as_str).unwrap_or_default();
+                            if !switch_by_name(shell, name, flags.starts_with('-')) {
+                                return Err(shell.fail(&format!("set: illegal option -o {name}")).await);
+                            }
+                        }
+                        _ if OPTIONS.iter().any(|(known, _)| *known == letter) => {
+                            shell.switch(letter, flags.starts_with('-'));
+                        }
+                        other => return Err(shell.fail(&format!("set: illegal option -{other}")).await),
+                    }
+                }
             }
             _ => {
                 shell.positional = std::iter::once(argument).chain(arguments).cloned().collect();
@@ -155,6 +232,27 @@ async fn set(shell: &mut Shell, rest: &[String]) -> Outcome {
         }
     }
     Ok(0)
+}
+
+/// The options of `set`: letters and names.
+const OPTIONS: &[(char, &str)] = &[
+    ('a', "allexport"),
+    ('C', "noclobber"),
+    ('e', "errexit"),
+    ('f', "noglob"),
+    ('u', "nounset"),
+    ('x', "xtrace"),
+];
+
+/// Whether there is such an option.
+fn switch_by_name(shell: &mut Shell, name: &str, on: bool) -> bool {
+    let known = OPTIONS.iter().find(|(_, other)| *other == name);
+    match known {
+        Some((letter, _)) => shell.switch(*letter, on),
+        None if name == "pipefail" => shell.pipe_fails = on,
+        None => return false,
+    }
+    true
 }
 
 fn shift(shell: &mut Shell, rest: &[String]) -> Outcome {
@@ -181,48 +279,6 @@ async fn source(shell: &mut Shell, rest: &[String]) -> Outcome {
             other => other,
         },
         Err(error) => Err(shell.fail(&format!(".: can't open '{name}': {}", message(&error))).await),
-    }
-}
-
-/// `read [-r] [-p prompt] name…`: takes exactly one line, byte by byte, so that the next command finds the rest.
-async fn read(shell: &mut Shell, rest: &[String]) -> Outcome {
-    let mut names = rest;
-    while let Some(option) = names.first().filter(|name| name.starts_with('-')) {
-        let takes_value = option == "-p";
-        if let Some(prompt) = names.get(1).filter(|_| takes_value) {
-            let _ = shell.streams.get(2).write(prompt.as_bytes()).await;
-        }
-        names = &names[names.len().min(1 + usize::from(takes_value))..];
-    }
-    let mut line = Vec::new();
-    let stdin = shell.stdin();
-    let ended = loop {
-        match stdin.read(1).await {
-            Ok(byte) if byte == b"\n" => break false,
-            Ok(byte) if !byte.is_empty() => line.extend(byte),
-            _ => break true,
-        }
-    };
-    let text = String::from_utf8_lossy(&line).into_owned();
-    distribute(shell, text.trim(), names);
-    Ok(u8::from(ended && line.is_empty()))
-}
-
-/// The first words to the first names, all the rest to the last.
-fn distribute(shell: &mut Shell, text: &str, names: &[String]) {
-    let separators = shell.variable("IFS").unwrap_or_else(|| " \t\n".to_owned());
-    let mut rest = text;
-    for (index, name) in names.iter().enumerate() {
-        let end = match index + 1 < names.len() {
-            true => rest.find(|letter| separators.contains(letter)).unwrap_or(rest.len()),
-            false => rest.len(),
-        };
-        shell.set_variable(name, rest[..end].to_owned());
-        let skip = rest[end..].chars().next().map_or(0, char::len_utf8);
-        rest = rest[end + skip..].trim_start_matches([' ', '\t']);
-    }
-    if names.is_empty() {
-        shell.set_variable("REPLY", text.to_owned());
     }
 }
 
@@ -278,12 +334,25 @@ async fn command(shell: &mut Shell, arguments: &[String]) -> Outcome {
     }
     let mut status = 0;
     for name in names {
-        let is_inner = NAMES.contains(&name.as_str()) || shell.functions.contains_key(name);
-        match (is_inner, applets::find(name)) {
-            (true, _) => drop(print(shell, &format!("{name}\n")).await?),
-            (false, Some(applet)) => drop(print(shell, &format!("/bin/{}\n", applet.name)).await?),
-            (false, None) => status = 127,
+        let tool = applets::find(name, shell.further).map(|applet| format!("/bin/{}", applet.name));
+        let is_function = shell.functions.contains_key(name);
+        let is_builtin = NAMES.contains(&name.as_str());
+        let line = match (arguments[0].as_str(), tool) {
+            ("type", _) if is_function => format!("{name} is a shell function\n"),
+            ("type", _) if is_builtin => format!("{name} is a shell builtin\n"),
+            ("type", Some(path)) => format!("{name} is {path}\n"),
+            ("type", None) => {
+                shell.complain(&format!("{name}: not found")).await;
+                String::new()
+            }
+            (_, _) if is_function || is_builtin => format!("{name}\n"),
+            (_, Some(path)) => format!("{path}\n"),
+            (_, None) => String::new(),
+        };
+        if line.is_empty() {
+            status = 127;
         }
+        print(shell, &line).await?;
     }
     Ok(status)
 }

@@ -190,7 +190,9 @@ impl Shell {
                 stage.finish(outcome).await
             }));
         }
-        join(&self.reactor, stages).await.last().copied().unwrap_or_default()
+        let codes = join(&self.reactor, stages).await;
+        let failed = codes.iter().rev().find(|code| **code != 0).filter(|_| self.pipe_fails);
+        failed.or(codes.last()).copied().unwrap_or_default()
     }
 
     fn run_command<'a>(&'a mut self, command: &'a Command) -> Task<'a, Outcome> {
@@ -307,12 +309,19 @@ impl Shell {
         if self.options.contains('x') && !arguments.is_empty() {
             self.complain(&format!("+ {}", arguments.join(" "))).await;
         }
+        let is_traced = self.options.contains('x') && arguments.is_empty();
         let before = self.streams.clone();
         if !self.redirect(&simple.redirections).await? {
             self.put_back(&simple.redirections, &before);
             return Ok(1);
         }
         let outcome = self.run_assigned(&simple.assignments, &arguments).await;
+        if is_traced {
+            let value = |name: &String| self.variable(name).unwrap_or_default();
+            let shown = simple.assignments.iter().map(|(name, _)| format!("{name}={}", value(name)));
+            let shown: Vec<String> = shown.collect();
+            self.complain(&format!("+ {}", shown.join(" "))).await;
+        }
         let keeps_streams = arguments.first().is_some_and(|name| name == "exec") && arguments.len() == 1;
         if !keeps_streams {
             self.put_back(&simple.redirections, &before);
@@ -335,7 +344,12 @@ impl Shell {
         if arguments.is_empty() {
             return Ok(self.substitution_status.unwrap_or_default());
         }
+        let name = arguments[0].as_str();
+        let stays = builtins::SPECIAL.contains(&name) && !self.functions.contains_key(name);
         let outcome = self.run_arguments(arguments).await;
+        if stays {
+            return outcome;
+        }
         for (name, _) in assignments {
             match before.get(name) {
                 Some(variable) => drop(self.variables.insert(name.clone(), variable.clone())),
@@ -362,7 +376,14 @@ impl Shell {
     async fn call(&mut self, body: &Command, arguments: &[String]) -> Outcome {
         self.deeper().await?;
         let positional = std::mem::replace(&mut self.positional, arguments.to_vec());
+        self.locals.push(Vec::new());
         let outcome = self.run_command(body).await;
+        for (name, before) in self.locals.pop().unwrap_or_default() {
+            match before {
+                Some(variable) => drop(self.variables.insert(name, variable)),
+                None => self.unset(&name),
+            }
+        }
         self.positional = positional;
         self.depth -= 1;
         match outcome {
@@ -374,7 +395,9 @@ impl Shell {
     /// Runs an applet or a script, as another program would be run.
     pub async fn run_program(&mut self, arguments: &[String]) -> Outcome {
         let name = arguments[0].as_str();
-        let Some(applet) = applets::find(name) else { return self.run_script(name, &arguments[1..]).await };
+        let Some(applet) = applets::find(name, self.further) else {
+            return self.run_script(name, &arguments[1..]).await;
+        };
         if arguments.get(1).is_some_and(|first| first == "--help") && applet.shows_help {
             self.complain(&format!("Usage: {} {}", applet.name, applet.usage)).await;
             return Ok(0);
@@ -437,8 +460,20 @@ impl Shell {
                     (target, stream)
                 }
                 RedirectionKind::Read(word) => self.open(word, OpenOptions::new().read(true)).await?,
-                RedirectionKind::Write(word) => {
-                    self.open(word, OpenOptions::new().write(true).create(true).truncate(true)).await?
+                RedirectionKind::Write(word, forced) => {
+                    let mut options = OpenOptions::new();
+                    options.write(true).create(true).truncate(true);
+                    let name = self.expand_text(word).await?;
+                    let is_kept = self.options.contains('C') && !forced && self.path(&name).is_file();
+                    let opened = match is_kept {
+                        true => Err(ErrorKind::AlreadyExists.into()),
+                        false => self.open_path(&name, &options),
+                    };
+                    (name, opened)
+                }
+                RedirectionKind::Both(word) => {
+                    self.open(word, OpenOptions::new().read(true).write(true).create(true).truncate(false))
+                        .await?
                 }
                 RedirectionKind::Append(word) => {
                     self.open(word, OpenOptions::new().append(true).create(true)).await?
@@ -487,7 +522,11 @@ impl Shell {
 fn duplicate(streams: &Streams, target: &str) -> io::Result<Stream> {
     match target {
         "-" => Ok(Stream::Closed),
-        _ => target.parse().map(|number| streams.get(number)).map_err(|_| io::Error::other("bad fd number")),
+        _ => match target.parse().map(|number| streams.get(number)) {
+            Ok(Stream::Closed) => Err(io::Error::other("Bad file descriptor")),
+            Ok(stream) => Ok(stream),
+            Err(_) => Err(io::Error::other("bad fd number")),
+        },
     }
 }
 

@@ -15,10 +15,13 @@ use crate::stream::Stream;
 struct Fields {
     done: Vec<Vec<Letter>>,
     current: Option<Vec<Letter>>,
+    /// White space ended the last field: a separator behind it belongs to the same gap.
+    in_gap: bool,
 }
 
 impl Fields {
     fn push(&mut self, text: &str, quoted: bool) {
+        self.in_gap = false;
         self.current.get_or_insert_default().extend(text.chars().map(|letter| (letter, quoted)));
     }
 
@@ -30,8 +33,15 @@ impl Fields {
     fn push_split(&mut self, text: &str, separators: &str) {
         for letter in text.chars() {
             match separators.contains(letter) {
-                false => self.current.get_or_insert_default().push((letter, false)),
-                true if letter.is_whitespace() => self.end_field(),
+                false => {
+                    self.in_gap = false;
+                    self.current.get_or_insert_default().push((letter, false));
+                }
+                true if letter.is_whitespace() => {
+                    self.in_gap |= self.current.is_some();
+                    self.end_field();
+                }
+                true if self.in_gap => self.in_gap = false,
                 true => {
                     self.current.get_or_insert_default();
                     self.end_field();
@@ -56,7 +66,7 @@ impl Shell {
         let mut arguments = Vec::new();
         for word in words {
             for field in self.fields(word).await? {
-                let files = match pattern::is_pattern(&field) {
+                let files = match pattern::is_pattern(&field) && !self.options.contains('f') {
                     true => pattern::files(&field, &self.directory),
                     false => Vec::new(),
                 };
@@ -118,7 +128,7 @@ impl Shell {
         }
     }
 
-    fn field_separators(&self) -> String {
+    pub(super) fn field_separators(&self) -> String {
         self.variable("IFS").unwrap_or_else(|| " \t\n".to_owned())
     }
 
@@ -218,6 +228,9 @@ impl Shell {
     ) -> Result<(), Stop> {
         match (sign, value) {
             ('+', None) => {}
+            ('-' | '=' | '?', Some(_)) if matches!(name, "@" | "*") => {
+                self.expand_positional(name, quoted, fields);
+            }
             ('-' | '=' | '?', Some(value)) => self.add(fields, &value, quoted),
             ('=', None) => {
                 let text = self.expand_text(word).await?;
@@ -229,9 +242,17 @@ impl Shell {
                 let reason = if text.is_empty() { "parameter not set" } else { text.as_str() };
                 return Err(self.fail(&format!("{name}: {reason}")).await);
             }
-            (_, _) => {
-                let text = self.expand_text(word).await?;
-                self.add(fields, &text, quoted);
+            (_, _) => self.expand_within(word, fields).await?,
+        }
+        Ok(())
+    }
+
+    /// A word that stands for an expansion: what is not quoted in it is split.
+    async fn expand_within(&mut self, word: &Word, fields: &mut Fields) -> Result<(), Stop> {
+        for part in &word.0 {
+            match part {
+                Part::Literal(text) => self.add(fields, text, false),
+                _ => Box::pin(self.expand_part(part, fields)).await?,
             }
         }
         Ok(())

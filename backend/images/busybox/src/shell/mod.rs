@@ -6,6 +6,7 @@ mod execute;
 mod expand;
 mod parser;
 mod pattern;
+mod reading;
 mod syntax;
 mod words;
 
@@ -13,12 +14,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Instant;
 
 pub use execute::BROKEN_PIPE;
 pub use parser::{SyntaxError, is_name};
 pub use pattern::glob;
 use syntax::Command;
 
+use crate::applets::Applet;
 use crate::reactor::Reactor;
 use crate::stream::{Lines, Stream};
 
@@ -29,8 +32,12 @@ pub struct Streams(BTreeMap<u32, Stream>);
 impl Streams {
     /// Those of the container.
     #[must_use]
-    pub fn standard() -> Self {
-        Self(BTreeMap::from([(0, Stream::Stdin), (1, Stream::Stdout), (2, Stream::Stderr)]))
+    pub fn standard(reactor: &Rc<Reactor>) -> Self {
+        Self(BTreeMap::from([
+            (0, Stream::Stdin(Rc::clone(reactor))),
+            (1, Stream::Stdout),
+            (2, Stream::Stderr),
+        ]))
     }
 
     /// The stream of this number.
@@ -103,6 +110,10 @@ pub struct Shell {
     pub streams: Streams,
     /// The current directory, absolute.
     pub directory: PathBuf,
+    /// Tools that this program has beside those of busybox.
+    pub further: &'static [Applet],
+    /// When `timeout` ends what runs here, which waits for the network must know.
+    pub deadline: Option<Instant>,
     variables: BTreeMap<String, Variable>,
     functions: BTreeMap<String, Rc<Command>>,
     /// `$0`.
@@ -115,6 +126,14 @@ pub struct Shell {
     substitution_status: Option<u8>,
     /// Letters of `set`: `e`, `u`, `x`.
     options: String,
+    /// `set -o pipefail`: the code of a pipe is that of its last command that failed.
+    pipe_fails: bool,
+    /// What the variables of the functions that run were before.
+    locals: Vec<Vec<(String, Option<Variable>)>>,
+    /// Where `getopts` goes on: the word that `OPTIND` counts, and the letter in it.
+    option_place: (usize, usize),
+    /// What `umask` set.
+    mask: u32,
     /// Present where expansions are split into fields.
     splits: bool,
     jobs: Rc<RefCell<Vec<Job>>>,
@@ -139,6 +158,8 @@ impl Shell {
             reactor,
             streams,
             directory: PathBuf::from("/"),
+            further: &[],
+            deadline: None,
             variables: environment.map(exported).collect(),
             functions: BTreeMap::new(),
             name: "sh".to_owned(),
@@ -146,12 +167,22 @@ impl Shell {
             last_status: 0,
             substitution_status: None,
             options: String::new(),
+            pipe_fails: false,
+            locals: Vec::new(),
+            option_place: (1, 0),
+            mask: 0o022,
             splits: true,
             jobs: Rc::default(),
             in_condition: false,
             exit_trap: None,
             depth: 0,
         }
+    }
+
+    /// The earlier one of a deadline and that of the shell.
+    #[must_use]
+    pub fn no_later_than(&self, deadline: Option<Instant>) -> Option<Instant> {
+        [deadline, self.deadline].into_iter().flatten().min()
     }
 
     /// The streams' stdin.
@@ -196,6 +227,7 @@ impl Shell {
         let variable = self.variables.entry(name.to_owned()).or_default();
         if !variable.is_readonly {
             variable.value = value;
+            variable.is_exported |= self.options.contains('a');
         }
         !variable.is_readonly
     }
@@ -223,6 +255,10 @@ impl Shell {
         self.variables.retain(|_, variable| variable.is_exported);
         self.functions.clear();
         self.options.clear();
+        self.pipe_fails = false;
+        self.locals.clear();
+        self.option_place = (1, 0);
+        self.set_variable("OPTIND", "1".to_owned());
         self.exit_trap = None;
         self.in_condition = false;
         self.jobs = Rc::default();

@@ -282,7 +282,7 @@ impl Parser {
             } else if simple.words.is_empty()
                 && let Some(name) = self.assignment()
             {
-                simple.assignments.push((name, self.word()?.unwrap_or_default()));
+                simple.assignments.push((name, self.value()?));
             } else if let Some(word) = self.word()? {
                 simple.words.push(word);
             } else if self.peek() == Some('(') || simple.is_empty() {
@@ -335,7 +335,8 @@ impl Parser {
                     "<" => RedirectionKind::Read(target),
                     ">>" => RedirectionKind::Append(target),
                     ">&" | "<&" => RedirectionKind::Duplicate(target),
-                    _ => RedirectionKind::Write(target),
+                    "<>" => RedirectionKind::Both(target),
+                    _ => RedirectionKind::Write(target, sign == ">|"),
                 }
             }
         };
@@ -343,7 +344,7 @@ impl Parser {
     }
 
     fn redirection_sign(&mut self) -> Option<&'static str> {
-        ["<<-", "<<", "<&", "<", ">>", ">&", ">|", ">"].into_iter().find(|sign| self.take(sign))
+        ["<<-", "<<", "<&", "<>", "<", ">>", ">&", ">|", ">"].into_iter().find(|sign| self.take(sign))
     }
 
     fn here_document(&mut self, strips_tabs: bool) -> Result<RedirectionKind, SyntaxError> {

@@ -35,11 +35,14 @@ pub fn glob(pattern: &str, text: &str) -> bool {
 struct Set {
     negated: bool,
     ranges: Vec<(char, char)>,
+    classes: Vec<fn(&char) -> bool>,
 }
 
 impl Set {
     fn contains(&self, letter: char) -> bool {
-        self.ranges.iter().any(|(from, to)| (*from..=*to).contains(&letter)) != self.negated
+        let is_member = self.ranges.iter().any(|(from, to)| (*from..=*to).contains(&letter))
+            || self.classes.iter().any(|class| class(&letter));
+        is_member != self.negated
     }
 }
 
@@ -47,9 +50,27 @@ impl Set {
 fn set(letters: &[Letter]) -> Option<(Set, &[Letter])> {
     let negated = matches!(letters.first(), Some(('!' | '^', false)));
     let start = usize::from(negated);
-    // A `]` that stands first is a member.
-    let end = letters.iter().skip(start + 1).position(|letter| *letter == (']', false))? + start + 1;
-    let members: Vec<char> = letters[start..end].iter().map(|(letter, _)| *letter).collect();
+    let mut rest = &letters[start..];
+    let mut classes = Vec::new();
+    let mut members = Vec::new();
+    loop {
+        if let Some((class, after)) = class(rest) {
+            classes.push(class);
+            rest = after;
+            continue;
+        }
+        match rest.split_first()? {
+            // A `]` that stands first is a member.
+            ((']', false), after) if !members.is_empty() || !classes.is_empty() => {
+                rest = after;
+                break;
+            }
+            ((letter, _), after) => {
+                members.push(*letter);
+                rest = after;
+            }
+        }
+    }
     let mut ranges = Vec::new();
     let mut at = 0;
     while let Some(&from) = members.get(at) {
@@ -57,7 +78,29 @@ fn set(letters: &[Letter]) -> Option<(Set, &[Letter])> {
         ranges.push((from, if is_range { members[at + 2] } else { from }));
         at += if is_range { 3 } else { 1 };
     }
-    Some((Set { negated, ranges }, &letters[end + 1..]))
+    Some((Set { negated, ranges, classes }, rest))
+}
+
+/// The class `[:name:]` that begins here, and what follows it.
+fn class(letters: &[Letter]) -> Option<(fn(&char) -> bool, &[Letter])> {
+    let text: String = letters.iter().take(10).map(|(letter, _)| *letter).collect();
+    let name = text.strip_prefix("[:")?.split_once(":]")?.0;
+    let class: fn(&char) -> bool = match name {
+        "alnum" => char::is_ascii_alphanumeric,
+        "alpha" => char::is_ascii_alphabetic,
+        "blank" => |letter| matches!(letter, ' ' | '\t'),
+        "cntrl" => char::is_ascii_control,
+        "digit" => char::is_ascii_digit,
+        "graph" => char::is_ascii_graphic,
+        "lower" => char::is_ascii_lowercase,
+        "print" => |letter| letter.is_ascii_graphic() || *letter == ' ',
+        "punct" => char::is_ascii_punctuation,
+        "space" => char::is_ascii_whitespace,
+        "upper" => char::is_ascii_uppercase,
+        "xdigit" => char::is_ascii_hexdigit,
+        _ => return None,
+    };
+    Some((class, &letters[name.len() + 4..]))
 }
 
 /// The names of existing files that match, sorted; empty if there are none.

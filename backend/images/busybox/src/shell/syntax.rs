@@ -69,7 +69,10 @@ pub(super) struct Redirection {
 #[derive(Debug, Clone)]
 pub(super) enum RedirectionKind {
     Read(Word),
-    Write(Word),
+    /// `>`, and whether a `|` overrides `set -C`.
+    Write(Word, bool),
+    /// `<>`
+    Both(Word),
     Append(Word),
     /// `>&2`, `<&0`, `>&-`.
     Duplicate(Word),

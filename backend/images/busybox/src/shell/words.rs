@@ -30,6 +30,43 @@ impl Parser {
         Ok((!word.0.is_empty()).then_some(word))
     }
 
+    /// The word behind `name=`, in which `~` stands for the home directory behind colons, too.
+    pub(super) fn value(&mut self) -> Result<Word, SyntaxError> {
+        let ends = |letter: char| letter == ':' || letter.is_whitespace() || ";&|<>()".contains(letter);
+        let mut word = self.parts(&ends)?;
+        while self.take(":") {
+            literal(&mut word.0, ':');
+            word.0.extend(self.parts(&ends)?.0);
+        }
+        Ok(word)
+    }
+
+    /// The word of `${name:-word}`. Between double quotes, single ones mean nothing.
+    fn alternative(&mut self, quoted: bool) -> Result<Word, SyntaxError> {
+        if !quoted {
+            return self.parts(&|letter| letter == '}');
+        }
+        let mut parts = Vec::new();
+        while let Some(letter) = self.peek().filter(|letter| *letter != '}') {
+            if matches!(letter, '$' | '`') {
+                parts.push(self.dollar(true)?);
+                continue;
+            }
+            self.at += 1;
+            let next = self.peek();
+            match (letter, next) {
+                ('"', _) => {}
+                ('\\', Some('\n')) => self.at += 1,
+                ('\\', Some(next)) if matches!(next, '$' | '`' | '\\' | '"' | '}') => {
+                    self.at += 1;
+                    self::quoted(&mut parts, next);
+                }
+                _ => self::quoted(&mut parts, letter),
+            }
+        }
+        Ok(Word(parts))
+    }
+
     /// The parts of a word up to an unquoted letter that ends it.
     fn parts(&mut self, ends: &dyn Fn(char) -> bool) -> Result<Word, SyntaxError> {
         let mut parts = Vec::new();
@@ -131,7 +168,7 @@ impl Parser {
             };
         }
         if self.take("{") {
-            let parameter = self.braced()?;
+            let parameter = self.braced(quoted)?;
             return Ok(Part::Parameter { parameter, quoted });
         }
         let name = self.parameter_name(false);
@@ -185,7 +222,7 @@ impl Parser {
     }
 
     /// After `${`, to behind `}`.
-    fn braced(&mut self) -> Result<Parameter, SyntaxError> {
+    fn braced(&mut self, quoted: bool) -> Result<Parameter, SyntaxError> {
         if self.looking_at("#") && !self.looking_at("#}") {
             self.at += 1;
             let name = self.parameter_name(true);
@@ -195,7 +232,7 @@ impl Parser {
         if name.is_empty() {
             return Err(SyntaxError::Unexpected("bad substitution".to_owned()));
         }
-        let operation = self.operation()?;
+        let operation = self.operation(quoted)?;
         self.close_brace(name, operation)
     }
 
@@ -207,7 +244,7 @@ impl Parser {
         }
     }
 
-    fn operation(&mut self) -> Result<Operation, SyntaxError> {
+    fn operation(&mut self, quoted: bool) -> Result<Operation, SyntaxError> {
         let to_brace = |letter: char| letter == '}';
         for (sign, or_empty) in [
             (":-", true),
@@ -221,7 +258,7 @@ impl Parser {
         ] {
             if self.take(sign) {
                 let sign = sign.chars().last().unwrap_or('-');
-                return Ok(Operation::Alternative { sign, or_empty, word: self.parts(&to_brace)? });
+                return Ok(Operation::Alternative { sign, or_empty, word: self.alternative(quoted)? });
             }
         }
         for (sign, from_end, longest) in
