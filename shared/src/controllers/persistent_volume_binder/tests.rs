@@ -128,7 +128,7 @@ fn a_claim_should_say_which_pods_it_waits_for() {
     pump.create(claim("c", "1Gi", json!({ "storageClassName": "standard" })));
     pump.run();
     let first = waits("WaitForFirstConsumer", "waiting for first consumer to be created before binding");
-    assert_eq!(told(&pump), [first.clone()]);
+    assert_eq!(told(&pump), std::slice::from_ref(&first));
     let pod = |name: &str, node: Option<&str>| -> Pod {
         serde_json::from_value(json!({
             "metadata": { "namespace": "default", "name": name },
@@ -142,7 +142,7 @@ fn a_claim_should_say_which_pods_it_waits_for() {
     };
     pump.create(pod("placed", Some("node-1")));
     pump.run();
-    assert_eq!(told(&pump), [first.clone()], "a pod with a node is not waited for");
+    assert_eq!(told(&pump), std::slice::from_ref(&first), "a pod with a node is not waited for");
     pump.create(pod("web", None));
     pump.run();
     let one = waits("WaitForPodScheduled", "waiting for pod web to be scheduled");

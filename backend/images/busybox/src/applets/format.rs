@@ -83,7 +83,7 @@ mod tests {
             ('g', None, 0.00001, "1e-05"),
             ('g', None, 100_000.0, "100000"),
             ('g', None, 1_234_567.0, "1.23457e+06"),
-            ('g', Some(3), 3.14159, "3.14"),
+            ('g', Some(3), 2.34567, "2.35"),
             ('G', None, 1e-10, "1E-10"),
         ];
         for (kind, precision, value, expected) in cases {

@@ -81,8 +81,11 @@ fn set(letters: &[Letter]) -> Option<(Set, &[Letter])> {
     Some((Set { negated, ranges, classes }, rest))
 }
 
+/// Whether a character is of a class.
+type IsOfClass = fn(&char) -> bool;
+
 /// The class `[:name:]` that begins here, and what follows it.
-fn class(letters: &[Letter]) -> Option<(fn(&char) -> bool, &[Letter])> {
+fn class(letters: &[Letter]) -> Option<(IsOfClass, &[Letter])> {
     let text: String = letters.iter().take(10).map(|(letter, _)| *letter).collect();
     let name = text.strip_prefix("[:")?.split_once(":]")?.0;
     let class: fn(&char) -> bool = match name {
