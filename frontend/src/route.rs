@@ -20,6 +20,9 @@ impl Route {
         let (selection, tab) = match parts.as_slice() {
             ["pods", namespace, name, rest @ ..] => (Selection::Pod(ObjectKey::new(namespace, name)), rest),
             ["nodes", name, rest @ ..] => (Selection::Node(ObjectKey::new("", name)), rest),
+            ["services", namespace, name, rest @ ..] => {
+                (Selection::Service(ObjectKey::new(namespace, name)), rest)
+            }
             _ => return Route::default(),
         };
         let tab = tab.first().and_then(|slug| DetailsTab::from_slug(slug)).unwrap_or_default();
@@ -31,6 +34,9 @@ impl Route {
         match &self.selection {
             None => "#/".to_owned(),
             Some(Selection::Pod(key)) => format!("#/pods/{}/{}/{}", key.namespace, key.name, self.tab.slug()),
+            Some(Selection::Service(key)) => {
+                format!("#/services/{}/{}/{}", key.namespace, key.name, self.tab.slug())
+            }
             Some(Selection::Node(key)) => format!("#/nodes/{}/{}", key.name, self.tab.slug()),
         }
     }
@@ -42,7 +48,8 @@ mod tests {
 
     #[test]
     fn a_hash_should_lead_where_it_was_made() {
-        for hash in ["#/", "#/pods/default/web/logs", "#/nodes/node-1/status"] {
+        for hash in ["#/", "#/pods/default/web/logs", "#/nodes/node-1/status", "#/services/default/db/events"]
+        {
             assert_eq!(Route::parse(hash).hash(), hash);
         }
     }

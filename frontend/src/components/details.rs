@@ -13,6 +13,8 @@ use super::logs_tab::LogsTab;
 use super::node_status::NodeStatus;
 use super::pod_links::PodLinks;
 use super::pod_status::PodStatus;
+use super::service_links::ServiceLinks;
+use super::service_status::ServiceStatus;
 use super::tab_list::{TabItem, TabList};
 use super::terminal_tab::TerminalTab;
 use super::yaml_tab::YamlTab;
@@ -20,7 +22,7 @@ use crate::hooks::{use_cluster, use_ui, use_words};
 use crate::state::cluster::{Cluster, Watched};
 use crate::state::connection::Connection;
 use crate::state::node;
-use crate::state::object::{name, namespace, uid};
+use crate::state::object::{name, namespace, text, uid};
 use crate::state::pod::{columns, state_slug};
 use crate::state::ui::{DetailsTab, Selection, UiAction};
 
@@ -37,9 +39,8 @@ pub fn Details() -> Html {
     let Some(selection) = &ui.selection else {
         return html! { <p class="empty">{ words.say("details.nothing") }</p> };
     };
-    let tabs: &[DetailsTab] =
-        if matches!(selection, Selection::Pod(_)) { &DetailsTab::OF_POD } else { &DetailsTab::OF_NODE };
-    let items = tabs
+    let items = selection
+        .tabs()
         .iter()
         .map(|tab| TabItem { slug: tab.slug(), label: words.member("tab", tab.slug()) })
         .collect::<Vec<_>>();
@@ -83,6 +84,7 @@ fn find(cluster: &Cluster, selection: &Selection) -> Option<Rc<Value>> {
     match selection {
         Selection::Pod(key) => cluster.of(Watched::Pods).get(key).cloned(),
         Selection::Node(key) => cluster.of(Watched::Nodes).get(key).cloned(),
+        Selection::Service(key) => cluster.of(Watched::Services).get(key).cloned(),
     }
 }
 
@@ -98,6 +100,7 @@ fn panel(selection: &Selection, tab: DetailsTab, object: &Rc<Value>) -> Html {
         (_, DetailsTab::Events) => html! { <EventsTab {key} {object} /> },
         (_, DetailsTab::Yaml) => html! { <YamlTab {key} {object} /> },
         (Selection::Node(_), _) => html! { <NodeStatus {key} node={object} /> },
+        (Selection::Service(_), _) => html! { <ServiceStatus {key} service={object} /> },
     }
 }
 
@@ -122,10 +125,19 @@ fn DetailsHead(props: &DetailsHeadProps) -> Html {
                     { name(object) }
                 </h2>
                 { state(object, props.is_gone, words.say("details.deleted")) }
-                if !props.is_gone { <PodLinks pod={(**object).clone()} /> }
+                if !props.is_gone { { links(object) } }
             }
             <button type="button" class="icon-button details__close" aria-label={label.clone()} title={label} {onclick}><Icon glyph={Glyph::Close} /></button>
         </div>
+    }
+}
+
+/// The ways in.
+fn links(object: &Rc<Value>) -> Html {
+    match text(object, "/kind") {
+        "Pod" => html! { <PodLinks pod={(**object).clone()} /> },
+        "Service" => html! { <ServiceLinks service={object.clone()} /> },
+        _ => Html::default(),
     }
 }
 
@@ -133,8 +145,10 @@ fn state(object: &Value, is_gone: bool, deleted: String) -> Html {
     if is_gone {
         return html! { <span class="badge"><Icon glyph={Glyph::Stop} />{ deleted }</span> };
     }
-    if namespace(object).is_empty() {
-        return html! { <span class="badge">{ node::status_word(object) }</span> };
+    match text(object, "/kind") {
+        "Node" => return html! { <span class="badge">{ node::status_word(object) }</span> },
+        "Service" => return html! { <span class="badge">{ text(object, "/spec/type") }</span> },
+        _ => {}
     }
     let columns = columns(object);
     let state = PodState::of(&columns);

@@ -26,6 +26,8 @@ pub(super) enum Glyph {
     Question,
     /// A machine.
     Node,
+    /// One name in front of several.
+    Service,
     /// The helm of the control plane.
     Helm,
     /// Closes.
@@ -81,6 +83,7 @@ impl Glyph {
             Glyph::Unpacked => "M12 3v8M8.5 8L12 11.5 15.5 8M4 14h16v6H4zM9.5 15.5l5 3M14.5 15.5l-5 3",
             Glyph::Question => "M8.5 8.5a3.5 3.5 0 1 1 5 3.2c-1 .5-1.5 1.2-1.5 2.3M12 18v.5",
             Glyph::Node => "M4 5h16v6H4zM4 13h16v6H4zM7.5 8h.5M7.5 16h.5",
+            Glyph::Service => "M2 12h6M8 8h3v8H8zM11 12h4M15 6h6v4h-6zM15 14h6v4h-6zM15 8h-2v8h2",
             Glyph::Helm => "M12 6a6 6 0 1 0 0 12a6 6 0 1 0 0-12M12 2v20M2 12h20M5 5l14 14M19 5L5 19",
             Glyph::Close => "M6 6l12 12M18 6L6 18",
             Glyph::External => "M14 4h6v6M20 4l-9 9M18 14v5a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V7a1 1 0 0 1 1-1h5",

@@ -4,7 +4,7 @@ use shared::topology::PodView;
 use yew::prelude::*;
 
 use super::icon::{Glyph, Icon};
-use crate::hooks::{use_ui, use_words};
+use crate::hooks::{LedTo, use_ui, use_words};
 use crate::state::object::ObjectKey;
 use crate::state::pod::state_slug;
 use crate::state::ui::{Selection, UiAction};
@@ -23,6 +23,8 @@ pub(super) struct PodChipProps {
 pub(super) fn PodChip(props: &PodChipProps) -> Html {
     let ui = use_ui();
     let words = use_words();
+    // Nothing leads to pods that wait.
+    let is_led_to = use_context::<LedTo>().is_some_and(|pods| pods.contains(&props.pod.uid));
     let PodView { namespace, name, status, state, .. } = &props.pod;
     let selection = Selection::Pod(ObjectKey::new(namespace, name));
     let is_selected = ui.selection.as_ref() == Some(&selection);
@@ -30,7 +32,7 @@ pub(super) fn PodChip(props: &PodChipProps) -> Html {
     let label = words.fill("pod.label", &[("name", name), ("namespace", namespace), ("status", status)]);
     let (head, tail) = cut(short_name(name, &props.node));
     html! {
-        <button type="button" class={classes!("pod", format!("pod--{}", state_slug(*state)))} aria-pressed={is_selected.to_string()}
+        <button type="button" class={classes!("pod", format!("pod--{}", state_slug(*state)), is_led_to.then_some("pod--led-to"))} aria-pressed={is_selected.to_string()}
             aria-label={label} title={name.clone()} {onclick}>
             <span class="pod__icon"><Icon glyph={Glyph::of_pod(*state)} /></span>
             <span class="pod__name"><span class="pod__head">{ head }</span><span class="pod__tail">{ tail }</span></span>

@@ -4,8 +4,7 @@ use serde_json::Value;
 use shared::topology::PodState;
 use yew::prelude::*;
 
-use super::icon::{Glyph, Icon};
-use crate::hooks::use_words;
+use super::port_link::PortLink;
 use crate::state::object::{integer, items, name, namespace, text};
 use crate::state::pod::columns;
 
@@ -22,7 +21,6 @@ pub(super) struct PodLinksProps {
 /// Links to the pod's ports, while it runs and has an address.
 #[component]
 pub(super) fn PodLinks(props: &PodLinksProps) -> Html {
-    let words = use_words();
     let pod = &props.pod;
     let runs = matches!(PodState::of(&columns(pod)), PodState::Running | PodState::NotReady);
     if !runs || text(pod, "/status/podIP").is_empty() || namespace(pod) == "kube-system" {
@@ -30,11 +28,7 @@ pub(super) fn PodLinks(props: &PodLinksProps) -> Html {
     }
     let link = |port: i64| {
         let href = format!("/api/v1/namespaces/{}/pods/{}:{port}/proxy/", namespace(pod), name(pod));
-        html! {
-            <a class="button button--quiet" {href} target="_blank" rel="noopener">
-                <Icon glyph={Glyph::External} />{ words.fill("details.open", &[("port", &port.to_string())]) }
-            </a>
-        }
+        html! { <PortLink {href} {port} /> }
     };
     html! { <>{ for ports(pod).into_iter().map(link) }</> }
 }

@@ -4,8 +4,9 @@ use yew::prelude::*;
 
 use super::legend::Legend;
 use super::node_box::NodeBox;
+use super::service_list::ServiceList;
 use super::waiting_area::WaitingArea;
-use crate::hooks::{use_cluster, use_picture, use_words};
+use crate::hooks::{LedTo, use_cluster, use_led_to, use_picture, use_words};
 use crate::state::cluster::Watched;
 use crate::state::forecast::usage;
 
@@ -15,6 +16,7 @@ pub fn Topology() -> Html {
     let words = use_words();
     let context = use_cluster();
     let picture = use_picture();
+    let led_to = use_led_to();
     if picture.nodes.is_empty() {
         let is_listed = context.cluster.of(Watched::Nodes).is_listed();
         let text = words.say(if is_listed { "topology.no-nodes" } else { "topology.unknown" });
@@ -23,11 +25,12 @@ pub fn Topology() -> Html {
     html! {
         <div class="topology">
             <WaitingArea slots={picture.waiting.clone()} />
-            <div class="topology__nodes">
+            <ServiceList />
+            <ContextProvider<LedTo> context={led_to}><div class="topology__nodes">
                 { for picture.nodes.iter().map(|node| html! {
                     <NodeBox key={node.name.clone()} node={node.clone()} usage={usage(&context.decoded.snapshot, &node.name)} />
                 }) }
-            </div>
+            </div></ContextProvider<LedTo>>
             <Legend />
         </div>
     }

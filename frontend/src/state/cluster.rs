@@ -23,11 +23,22 @@ pub enum Watched {
     Namespaces,
     /// Events of all namespaces.
     Events,
+    /// Services of all namespaces.
+    Services,
+    /// EndpointSlices of all namespaces.
+    EndpointSlices,
 }
 
 impl Watched {
     /// All of them.
-    pub const ALL: [Watched; 4] = [Watched::Nodes, Watched::Pods, Watched::Namespaces, Watched::Events];
+    pub const ALL: [Watched; 6] = [
+        Watched::Nodes,
+        Watched::Pods,
+        Watched::Namespaces,
+        Watched::Events,
+        Watched::Services,
+        Watched::EndpointSlices,
+    ];
 
     /// Where the API server lists them.
     pub fn path(self) -> &'static str {
@@ -36,6 +47,8 @@ impl Watched {
             Watched::Pods => "/api/v1/pods",
             Watched::Namespaces => "/api/v1/namespaces",
             Watched::Events => "/api/v1/events",
+            Watched::Services => "/api/v1/services",
+            Watched::EndpointSlices => "/apis/discovery.k8s.io/v1/endpointslices",
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod object;
 pub mod pod;
 pub mod reflector;
 pub mod resource;
+pub mod service;
 pub mod session;
 pub mod time;
 pub mod ui;

@@ -9,6 +9,18 @@ pub enum Selection {
     Pod(ObjectKey),
     /// A node.
     Node(ObjectKey),
+    /// A Service.
+    Service(ObjectKey),
+}
+
+impl Selection {
+    /// The tabs of its details, in their order.
+    pub fn tabs(&self) -> &'static [DetailsTab] {
+        match self {
+            Selection::Pod(_) => &DetailsTab::OF_POD,
+            Selection::Node(_) | Selection::Service(_) => &DetailsTab::OF_OTHERS,
+        }
+    }
 }
 
 /// The tabs of the details.
@@ -31,7 +43,7 @@ pub enum DetailsTab {
 
 impl DetailsTab {
     /// The tabs of a pod, in their order.
-    pub const OF_POD: [DetailsTab; 6] = [
+    const OF_POD: [DetailsTab; 6] = [
         DetailsTab::Status,
         DetailsTab::Life,
         DetailsTab::Logs,
@@ -39,8 +51,8 @@ impl DetailsTab {
         DetailsTab::Events,
         DetailsTab::Yaml,
     ];
-    /// The tabs of a node, in their order.
-    pub const OF_NODE: [DetailsTab; 3] = [DetailsTab::Status, DetailsTab::Events, DetailsTab::Yaml];
+    /// Those of a node or a Service, in their order.
+    const OF_OTHERS: [DetailsTab; 3] = [DetailsTab::Status, DetailsTab::Events, DetailsTab::Yaml];
 
     /// The tab's name in addresses and translations.
     pub fn slug(self) -> &'static str {
@@ -164,8 +176,7 @@ impl Ui {
     }
 
     fn select(&mut self, selection: Selection, tab: DetailsTab) {
-        let has_tab = matches!(selection, Selection::Pod(_)) || DetailsTab::OF_NODE.contains(&tab);
-        self.tab = if has_tab { tab } else { DetailsTab::default() };
+        self.tab = if selection.tabs().contains(&tab) { tab } else { DetailsTab::default() };
         self.selection = Some(selection);
         self.pane = Pane::Details;
     }

@@ -7,6 +7,7 @@ mod editor;
 mod keyboard;
 mod life;
 mod narrow;
+mod services;
 mod terminal;
 
 use fantoccini::key::Key;
