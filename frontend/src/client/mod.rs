@@ -10,6 +10,7 @@ pub mod editor;
 pub mod http;
 pub mod location;
 pub mod log;
+pub mod metrics;
 pub mod openapi;
 pub mod preferences;
 pub mod session;

@@ -7,6 +7,7 @@ use super::facts::Facts;
 use super::icon::{Glyph, Icon};
 use crate::hooks::{use_clock, use_words};
 use crate::i18n::Words;
+use crate::state::measured::Amounts;
 use crate::state::object::{integer, items, moment, text, truth};
 use crate::state::time::age;
 
@@ -17,6 +18,8 @@ pub(super) struct ContainerCardProps {
     pub spec: Value,
     /// Its status, null before there is one.
     pub status: Value,
+    /// What it uses, where that is measured.
+    pub used: Option<Amounts>,
 }
 
 /// A container's card.
@@ -24,7 +27,7 @@ pub(super) struct ContainerCardProps {
 pub(super) fn ContainerCard(props: &ContainerCardProps) -> Html {
     let words = use_words();
     let now = use_clock();
-    let ContainerCardProps { spec, status } = props;
+    let ContainerCardProps { spec, status, used } = props;
     let state = state_word(status);
     let class = if truth(status, "/ready") { "badge badge--good" } else { "badge" };
     let glyph = if truth(status, "/ready") { Glyph::Play } else { Glyph::HalfCircle };
@@ -41,6 +44,7 @@ pub(super) fn ContainerCard(props: &ContainerCardProps) -> Html {
         (words.say("container.message"), text(status, "/state/waiting/message").to_owned()),
         (words.say("container.requests"), quantities(spec, "/resources/requests")),
         (words.say("container.limits"), quantities(spec, "/resources/limits")),
+        (words.say("container.used"), used.map(said).unwrap_or_default()),
         (words.say("container.mounts"), mounts(spec)),
     ];
     html! {
@@ -76,6 +80,11 @@ fn ports(spec: &Value) -> String {
         format!("{}/{}", integer(port, "/containerPort"), if protocol.is_empty() { "TCP" } else { protocol })
     };
     items(spec, "/ports").iter().map(port).collect::<Vec<_>>().join(", ")
+}
+
+/// In the words of requests and limits.
+fn said(used: Amounts) -> String {
+    format!("cpu {}, memory {}", used.cpu(), used.memory())
 }
 
 fn quantities(spec: &Value, pointer: &str) -> String {

@@ -7,9 +7,9 @@ use yew::prelude::*;
 
 use super::condition_list::ConditionList;
 use super::facts::Facts;
-use crate::hooks::{use_clock, use_words};
+use crate::hooks::{use_clock, use_cluster, use_words};
 use crate::state::node;
-use crate::state::object::{items, moment, text};
+use crate::state::object::{items, moment, name, text};
 use crate::state::time::age;
 
 /// Properties of [`NodeStatus`].
@@ -26,6 +26,7 @@ pub(super) fn NodeStatus(props: &NodeStatusProps) -> Html {
     let now = use_clock();
     let node = &*props.node;
     let own = |pointer| text(node, pointer).to_owned();
+    let used = use_cluster().cluster.measured.node(name(node));
     let address =
         items(node, "/status/addresses").iter().find(|address| text(address, "/type") == "InternalIP");
     let system = format!(
@@ -46,6 +47,8 @@ pub(super) fn NodeStatus(props: &NodeStatusProps) -> Html {
         (words.say("node.system"), system.trim_matches([' ', '·']).to_owned()),
         (words.say("node.cpu"), own("/status/allocatable/cpu")),
         (words.say("node.memory"), own("/status/allocatable/memory")),
+        (words.say("node.cpu-used"), used.map(|used| used.cpu()).unwrap_or_default()),
+        (words.say("node.memory-used"), used.map(|used| used.memory()).unwrap_or_default()),
         (words.say("node.pods"), own("/status/allocatable/pods")),
         (words.say("pod.age"), age(moment(node, "/metadata/creationTimestamp"), now)),
     ];

@@ -8,8 +8,9 @@ use yew::prelude::*;
 use super::condition_list::ConditionList;
 use super::container_card::ContainerCard;
 use super::facts::Facts;
-use crate::hooks::{use_clock, use_words};
-use crate::state::object::{entries, items, moment, text};
+use crate::hooks::{use_clock, use_cluster, use_words};
+use crate::state::measured::Measured;
+use crate::state::object::{ObjectKey, entries, items, moment, text};
 use crate::state::pod::{columns, node_name, unscheduled_reason};
 use crate::state::time::age;
 
@@ -24,6 +25,7 @@ pub(super) struct PodStatusProps {
 #[component]
 pub(super) fn PodStatus(props: &PodStatusProps) -> Html {
     let words = use_words();
+    let measured = use_cluster().cluster.measured.clone();
     let now = use_clock();
     let pod = &*props.pod;
     let columns = columns(pod);
@@ -52,14 +54,14 @@ pub(super) fn PodStatus(props: &PodStatusProps) -> Html {
             <Facts {facts} />
             <section class="block">
                 <h3>{ words.say("details.containers") }</h3>
-                <div class="cards">{ containers(pod, "/spec/initContainers", "/status/initContainerStatuses") }{ containers(pod, "/spec/containers", "/status/containerStatuses") }</div>
+                <div class="cards">{ containers(pod, &measured, "/spec/initContainers", "/status/initContainerStatuses") }{ containers(pod, &measured, "/spec/containers", "/status/containerStatuses") }</div>
             </section>
             <ConditionList conditions={items(pod, "/status/conditions").to_vec()} />
         </div>
     }
 }
 
-fn containers(pod: &Value, specs: &str, statuses: &str) -> Html {
+fn containers(pod: &Value, measured: &Measured, specs: &str, statuses: &str) -> Html {
     let status_of = |spec: &Value| {
         let statuses = items(pod, statuses).iter();
         statuses
@@ -68,6 +70,7 @@ fn containers(pod: &Value, specs: &str, statuses: &str) -> Html {
             .cloned()
             .unwrap_or_default()
     };
-    let card = |spec: &Value| html! { <ContainerCard key={text(spec, "/name")} spec={spec.clone()} status={status_of(spec)} /> };
+    let key = ObjectKey::of(pod);
+    let card = |spec: &Value| html! { <ContainerCard key={text(spec, "/name")} spec={spec.clone()} status={status_of(spec)} used={measured.container(&key, text(spec, "/name"))} /> };
     items(pod, specs).iter().map(card).collect()
 }

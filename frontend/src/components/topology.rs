@@ -28,7 +28,7 @@ pub fn Topology() -> Html {
             <ServiceList />
             <ContextProvider<LedTo> context={led_to}><div class="topology__nodes">
                 { for picture.nodes.iter().map(|node| html! {
-                    <NodeBox key={node.name.clone()} node={node.clone()} usage={usage(&context.decoded.snapshot, &node.name)} />
+                    <NodeBox key={node.name.clone()} node={node.clone()} usage={usage(&context.decoded.snapshot, &node.name, context.cluster.measured.node(&node.name))} />
                 }) }
             </div></ContextProvider<LedTo>>
             <Legend />

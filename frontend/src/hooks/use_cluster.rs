@@ -6,7 +6,7 @@ use yew::prelude::*;
 
 use super::use_decoded::{SharedDecoded, use_decoded};
 use crate::client::task::Task;
-use crate::client::{audit, watch};
+use crate::client::{audit, metrics, watch};
 use crate::state::cluster::{Cluster, ClusterAction, Watched};
 
 impl Reducible for Cluster {
@@ -45,8 +45,9 @@ pub fn ClusterProvider(props: &ClusterProviderProps) -> Html {
     use_effect_with(*attempt, move |_| {
         let tell = move |action| dispatcher.dispatch(action);
         let watches = Watched::ALL.map(|kind| Task::spawn(watch::follow(kind, tell.clone())));
-        let audit = Task::spawn(audit::follow(tell));
-        move || drop((watches, audit))
+        let audit = Task::spawn(audit::follow(tell.clone()));
+        let metrics = Task::spawn(metrics::follow(tell));
+        move || drop((watches, audit, metrics))
     });
     let retry = Callback::from(move |()| attempt.set(*attempt + 1));
     html! {

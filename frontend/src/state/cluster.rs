@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::audit::AuditLog;
 use super::collection::{Change, Collection};
 use super::connection::{Connection, Link, Links};
+use super::measured::Measured;
 use super::object::{resource_version, uid};
 use super::pod::columns;
 
@@ -74,6 +75,8 @@ pub struct Cluster {
     sightings: Rc<BTreeMap<String, Vec<Sighting>>>,
     /// Writes of pods.
     pub audit: Rc<AuditLog>,
+    /// What nodes and containers use.
+    pub measured: Rc<Measured>,
     links: Links,
 }
 
@@ -84,6 +87,8 @@ pub enum ClusterAction {
     Changes(Watched, Vec<Change>, Timestamp),
     /// Audit events.
     Audit(Vec<Value>),
+    /// What nodes and containers use.
+    Measured(Measured),
     /// A stream is up or down.
     Link(&'static str, Link),
 }
@@ -95,6 +100,8 @@ impl Cluster {
         match action {
             ClusterAction::Changes(kind, changes, at) => next.change(kind, changes, at),
             ClusterAction::Audit(events) => Rc::make_mut(&mut next.audit).extend(&events),
+            ClusterAction::Measured(measured) if measured == *next.measured => {}
+            ClusterAction::Measured(measured) => next.measured = Rc::new(measured),
             ClusterAction::Link(stream, link) => next.links.report(stream, link),
         }
         next

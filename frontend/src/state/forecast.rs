@@ -8,6 +8,8 @@ use shared::defaults;
 use shared::scheduler::resources::{CPU, MEMORY};
 use shared::scheduler::{Decision, Snapshot, schedule};
 
+use super::measured::Amounts;
+
 /// The scheduler's decision for a pod that is not there yet; `None` for what is not quite a pod.
 ///
 /// Of several equal nodes the server's draw may differ; `Decision::tied` names them.
@@ -27,12 +29,31 @@ pub struct Usage {
     pub requested: i64,
     /// What the node gives.
     pub allocatable: i64,
+    /// What is really used of it, where that is measured.
+    pub used: Option<i64>,
 }
 
 impl Usage {
-    /// The share in percent, 0 for a node that gives nothing.
+    /// The share that is asked for in percent, 0 for a node that gives nothing.
     pub fn percent(&self) -> i64 {
-        if self.allocatable == 0 { 0 } else { self.requested.saturating_mul(100) / self.allocatable }
+        self.share(self.requested)
+    }
+
+    /// The share that is used in percent.
+    pub fn used_percent(&self) -> Option<i64> {
+        self.used.map(|used| self.share(used))
+    }
+
+    fn share(&self, amount: i64) -> i64 {
+        if self.allocatable == 0 { 0 } else { amount.saturating_mul(100) / self.allocatable }
+    }
+
+    /// What is used, as people read it.
+    pub fn used_label(&self) -> Option<String> {
+        self.used.map(|used| match self.resource {
+            CPU => cores(used),
+            _ => format!("{:.1} GiB", gibibytes(used)),
+        })
     }
 
     /// Both amounts as people read them, in one unit: `0.25 / 2`, `0.5 / 4.0 GiB`.
@@ -53,15 +74,16 @@ fn gibibytes(bytes: i64) -> f64 {
     bytes as f64 / f64::from(1 << 30)
 }
 
-/// How full a node is.
-pub fn usage(snapshot: &Snapshot, node: &str) -> Vec<Usage> {
+/// How full a node is, and what is used of it.
+pub fn usage(snapshot: &Snapshot, node: &str, used: Option<Amounts>) -> Vec<Usage> {
     let Some(info) = snapshot.node(node) else { return Vec::new() };
-    let of = |resource| Usage {
+    let of = |resource, used| Usage {
         resource,
+        used,
         requested: info.requested.get(resource),
         allocatable: info.allocatable.get(resource),
     };
-    vec![of(CPU), of(MEMORY)]
+    vec![of(CPU, used.map(|used| used.millicores)), of(MEMORY, used.map(|used| used.bytes))]
 }
 
 #[cfg(test)]
@@ -117,8 +139,11 @@ mod tests {
     fn usage_should_be_what_the_pods_of_the_node_ask_for() {
         let mut pods = Collection::default();
         pods.apply(Change::Listed(vec![pod("a", Some("node-1"), "250m"), pod("b", Some("node-2"), "1")]));
-        let usage = usage(&Decoder::default().decode(&two_nodes(), &pods).snapshot, "node-1");
+        let used = Amounts { millicores: 1500, bytes: 1 << 30 };
+        let usage = usage(&Decoder::default().decode(&two_nodes(), &pods).snapshot, "node-1", Some(used));
         assert_eq!((usage[0].percent(), usage[0].label().as_str()), (12, "0.25 / 2"));
         assert_eq!(usage[1].label(), "0.0 / 4.0 GiB");
+        assert_eq!((usage[0].used_percent(), usage[0].used_label().as_deref()), (Some(75), Some("1.5")));
+        assert_eq!((usage[1].used_percent(), usage[1].used_label().as_deref()), (Some(25), Some("1.0 GiB")));
     }
 }

@@ -19,6 +19,7 @@ pub mod kinds;
 pub mod life;
 pub mod line_keys;
 pub mod log;
+pub mod measured;
 pub mod node;
 pub mod object;
 pub mod pod;

@@ -9,6 +9,7 @@ mod life;
 mod narrow;
 mod services;
 mod terminal;
+mod usage;
 
 use fantoccini::key::Key;
 use tests::Server;
