@@ -37,6 +37,11 @@ impl FaultBoard {
         self.current.send_if_modified(|faults| faults.0.remove(name).is_some())
     }
 
+    /// Whether something is true of the faults now.
+    pub(crate) fn holds(&self, what: impl FnOnce(&Faults) -> bool) -> bool {
+        what(&self.current.borrow())
+    }
+
     /// Waits until something is true of the faults.
     pub(crate) async fn until(self: &Arc<Self>, holds: impl FnMut(&Faults) -> bool) {
         // The sender lives as long as this does.

@@ -9,17 +9,20 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::image_reference::Reference;
 use crate::validation::field::{ErrorList, Path};
 use crate::validation::names;
 
 /// The longest that a link can take.
 const MAX_DELAY_MILLISECONDS: u64 = 60_000;
 /// The types in the words of the wire, with the fields that each takes.
-const TYPES: [(&str, &[&str]); 5] = [
+const TYPES: [(&str, &[&str]); 7] = [
     ("CrashNode", &["node"]),
     ("CutLink", &["between"]),
+    ("FillDisk", &["node"]),
     ("KillContainer", &["namespace", "pod", "container"]),
     ("PauseNode", &["node"]),
+    ("RefuseRegistry", &["registry", "node"]),
     ("SlowLink", &["between", "delayMilliseconds"]),
 ];
 
@@ -58,6 +61,19 @@ pub enum What {
     CrashNode {
         /// The node.
         node: String,
+    },
+    /// Pods find no room on a node's disk.
+    FillDisk {
+        /// The node.
+        node: String,
+    },
+    /// A registry takes no connections, so that no image is pulled from it.
+    RefuseRegistry {
+        /// The registry, as names of images have it: `docker.io`, `localhost:8080`.
+        registry: String,
+        /// The node that it refuses; all where none is named.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
     },
     /// A container is killed.
     KillContainer {
@@ -103,6 +119,22 @@ impl Faults {
     /// Whether a node's kubelet does nothing.
     pub fn is_paused(&self, name: &str) -> bool {
         self.0.values().any(|fault| matches!(&fault.what, What::PauseNode { node } if node == name))
+    }
+
+    /// Whether a node's disk is full.
+    pub fn is_filled(&self, name: &str) -> bool {
+        self.0.values().any(|fault| matches!(&fault.what, What::FillDisk { node } if node == name))
+    }
+
+    /// Whether a registry refuses a node.
+    pub fn is_refused(&self, name: &str, from: &str) -> bool {
+        let refuses = |what: &What| match what {
+            What::RefuseRegistry { registry, node } => {
+                registry == from && node.as_ref().is_none_or(|node| node == name)
+            }
+            _ => false,
+        };
+        self.0.values().any(|fault| refuses(&fault.what))
     }
 
     /// Whether a node is gone.
@@ -163,6 +195,12 @@ impl Reader<'_> {
                 }
                 What::CrashNode { node }
             }
+            "FillDisk" => What::FillDisk { node: self.node()? },
+            "RefuseRegistry" => {
+                let registry = self.registry()?;
+                let node = if self.asked.get("node").is_some() { Some(self.node()?) } else { None };
+                What::RefuseRegistry { registry, node }
+            }
             _ => What::KillContainer {
                 namespace: self.text("namespace")?,
                 pod: self.text("pod")?,
@@ -183,6 +221,18 @@ impl Reader<'_> {
     fn node(&mut self) -> Option<String> {
         let node = self.text("node")?;
         self.known(&node, &Path::root("node")).then_some(node)
+    }
+
+    /// A registry by the name that references come to: `index.docker.io` is `docker.io`.
+    fn registry(&mut self) -> Option<String> {
+        let registry = self.text("registry")?;
+        let read = format!("{registry}/folder/name").parse::<Reference>().ok();
+        let known = read.filter(|read| read.repository == "folder/name").map(|read| read.registry);
+        if known.is_none() {
+            let why = "must be the name of a registry, as docker.io or localhost:8080";
+            self.errors.invalid(&Path::root("registry"), registry, why);
+        }
+        known
     }
 
     fn known(&mut self, node: &str, path: &Path) -> bool {
@@ -230,6 +280,12 @@ fn default_name(what: &What) -> String {
         What::SlowLink { between: [one, other], .. } => format!("slow-link-{one}-{other}"),
         What::PauseNode { node } => format!("pause-node-{node}"),
         What::CrashNode { node } => format!("crash-node-{node}"),
+        What::FillDisk { node } => format!("fill-disk-{node}"),
+        What::RefuseRegistry { registry, node } => {
+            let registry = registry.replace(':', "-");
+            let of = node.as_ref().map(|node| format!("-{node}")).unwrap_or_default();
+            format!("refuse-registry-{registry}{of}")
+        }
         What::KillContainer { pod, container, .. } => format!("kill-container-{pod}-{container}"),
     }
 }
@@ -251,6 +307,9 @@ mod tests {
             json!({ "name": "b", "type": "SlowLink", "between": ["node-1", "node-2"], "delayMilliseconds": 5 }),
             json!({ "name": "c", "type": "PauseNode", "node": "control-plane" }),
             json!({ "name": "d", "type": "CrashNode", "node": "node-1" }),
+            json!({ "name": "f", "type": "FillDisk", "node": "node-1" }),
+            json!({ "name": "g", "type": "RefuseRegistry", "registry": "docker.io" }),
+            json!({ "name": "h", "type": "RefuseRegistry", "registry": "localhost:8080", "node": "node-1" }),
             json!({ "name": "e", "type": "KillContainer", "namespace": "d", "pod": "p", "container": "c" }),
         ] {
             let fault = read(&asked, &nodes()).unwrap();
@@ -265,8 +324,16 @@ mod tests {
         let rows = [
             (json!({}), "type: Required value"),
             (
-                json!({ "type": "FillDisk" }),
-                "type: Unsupported value: \"FillDisk\": supported values: \"CrashNode\", \"CutLink\", \"KillContainer\", \"PauseNode\", \"SlowLink\"",
+                json!({ "type": "FillMoon" }),
+                "type: Unsupported value: \"FillMoon\": supported values: \"CrashNode\", \"CutLink\", \"FillDisk\", \"KillContainer\", \"PauseNode\", \"RefuseRegistry\", \"SlowLink\"",
+            ),
+            (
+                json!({ "type": "RefuseRegistry", "registry": "team/app" }),
+                "registry: Invalid value: \"team/app\": must be the name of a registry, as docker.io or localhost:8080",
+            ),
+            (
+                json!({ "type": "RefuseRegistry", "registry": "docker.io", "node": "node-9" }),
+                "node: Not found: \"node-9\"",
             ),
             (json!({ "type": "PauseNode" }), "node: Required value"),
             (json!({ "type": "PauseNode", "node": "node-9" }), "node: Not found: \"node-9\""),
@@ -293,6 +360,34 @@ mod tests {
         ];
         for (asked, expected) in rows {
             assert_eq!(read(&asked, &nodes()).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn disks_and_registries_should_be_those_of_the_nodes_that_are_named() {
+        let mut faults = Faults::default();
+        for asked in [
+            json!({ "type": "FillDisk", "node": "node-1" }),
+            json!({ "type": "RefuseRegistry", "registry": "index.docker.io" }),
+            json!({ "type": "RefuseRegistry", "registry": "localhost:8080", "node": "node-2" }),
+        ] {
+            let fault = read(&asked, &nodes()).unwrap();
+            faults.0.insert(fault.name.clone(), fault);
+        }
+        let names: Vec<_> = faults.0.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            ["fill-disk-node-1", "refuse-registry-docker.io", "refuse-registry-localhost-8080-node-2"]
+        );
+        assert!(faults.is_filled("node-1") && !faults.is_filled("node-2"));
+        for (node, registry, expected) in [
+            ("node-1", "docker.io", true),
+            ("node-2", "docker.io", true),
+            ("node-2", "localhost:8080", true),
+            ("node-1", "localhost:8080", false),
+            ("node-1", "quay.io", false),
+        ] {
+            assert_eq!(faults.is_refused(node, registry), expected, "{node} {registry}");
         }
     }
 

@@ -14,7 +14,7 @@ mod unpack;
 
 pub use builtin::Builtin;
 pub use image::{Executable, Image, Launch, ProgramFile, Root};
-pub use pull::{ImageService, Progress};
+pub use pull::{ImageService, Progress, refused};
 pub use registry::Registry;
 pub use remote::{AuthorityFile, Registries, RegistryOptions};
 pub use shared::image_reference::{Reference, ReferenceError};

@@ -65,6 +65,26 @@ struct Resolved {
     documents: Vec<Vec<u8>>,
 }
 
+fn failed(reference: &Reference, error: &str) -> String {
+    format!("failed to pull and unpack image \"{reference}\": {error}")
+}
+
+fn unresolved(reference: &Reference, error: &str) -> String {
+    failed(reference, &format!("failed to resolve reference \"{reference}\": {error}"))
+}
+
+/// containerd's sentence about a registry where nobody listens.
+#[must_use]
+pub fn refused(reference: &Reference) -> String {
+    let (host, repository) = (&reference.registry, &reference.repository);
+    let name = reference.digest.as_ref().or(reference.tag.as_ref()).map_or("latest", String::as_str);
+    let url = format!("https://{host}/v2/{repository}/manifests/{name}");
+    unresolved(
+        reference,
+        &format!("failed to do request: Head {url:?}: dial tcp: connect: connection refused"),
+    )
+}
+
 impl ImageService {
     /// Opens the images below a directory, which is made.
     ///
@@ -118,9 +138,8 @@ impl ImageService {
         now: Timestamp,
         progress: &Progress,
     ) -> Result<Arc<Image>, String> {
-        let failed = |error: String| format!("failed to pull and unpack image \"{reference}\": {error}");
-        let unresolved =
-            |error: String| failed(format!("failed to resolve reference \"{reference}\": {error}"));
+        let failed = |error: String| failed(reference, &error);
+        let unresolved = |error: String| unresolved(reference, &error);
         self.registries.check(&reference.registry).map_err(unresolved)?;
         let (mut session, resolved, source) = self
             .log_in(reference, credentials)

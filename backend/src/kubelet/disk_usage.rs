@@ -26,9 +26,13 @@ use super::volumes::Places;
 /// Says when it is time to look, for ever.
 pub(super) async fn follow(kubelet: Arc<Kubelet>, inputs: mpsc::UnboundedSender<Input>) {
     loop {
+        let was_filled = is_filled(&kubelet);
         measure_node(&kubelet);
         let next = kubelet.now().checked_add(INTERVAL).unwrap_or(Timestamp::MAX);
-        kubelet.clock.sleep_until(next).await;
+        tokio::select! {
+            () = kubelet.clock.sleep_until(next) => {}
+            () = kubelet.faults.until(|faults| faults.is_filled(kubelet.name()) != was_filled) => {}
+        }
         if inputs.send(Input::MeasureDisk).is_err() {
             return;
         }
@@ -117,9 +121,15 @@ const RESERVE_BYTES: u64 = 256 << 20;
 
 /// Looks how much is free on the node's disk.
 pub(super) fn measure_node(kubelet: &Kubelet) {
-    if let Some(free) = free_bytes(&kubelet.directory) {
+    let free = if is_filled(kubelet) { Some(0) } else { free_bytes(&kubelet.directory) };
+    if let Some(free) = free {
         kubelet.disk.measured(NODE_BOUND - free.saturating_sub(RESERVE_BYTES).min(NODE_BOUND));
     }
+}
+
+/// Whether the disk is full on purpose.
+fn is_filled(kubelet: &Kubelet) -> bool {
+    kubelet.faults.holds(|faults| faults.is_filled(kubelet.name()))
 }
 
 #[cfg(unix)]

@@ -64,7 +64,7 @@ pub struct Kubelet {
     /// The node's own network namespace.
     pub(super) network: PodNetwork,
     pub(super) components: Arc<Components>,
-    faults: Arc<FaultBoard>,
+    pub(super) faults: Arc<FaultBoard>,
     pub(super) images: Images,
     pub(super) events: EventSink,
     pub(super) logs: RunningLogs,

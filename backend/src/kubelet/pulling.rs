@@ -18,7 +18,7 @@ use shared::recorder::{Note, regarding};
 use super::image::{Found, Source, explained, read, repo_digest};
 use super::node::Kubelet;
 use super::pod::blocking;
-use crate::images::{Image, Progress, Reference};
+use crate::images::{Image, Progress, Reference, refused};
 
 /// How often a pull says how far it is.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(15);
@@ -99,6 +99,9 @@ async fn fetch(
     keyring: &Keyring,
     progress: &Progress,
 ) -> Result<Arc<Image>, PullError> {
+    if kubelet.faults.holds(|faults| faults.is_refused(kubelet.name(), &reference.registry)) {
+        return Err(explained(reference, refused(reference)));
+    }
     let (images, credentials) = (&kubelet.images, keyring.lookup(&reference.name()));
     let pull = images.service.pull(&images.stored, reference, credentials, kubelet.now(), progress);
     pull.await.map_err(|error| explained(reference, error))

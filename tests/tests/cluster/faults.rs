@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use tests::Server;
 use tests::eventually::eventually;
 use tests::objects::{from_json, in_phase, namespace, pod, restart_counts};
+use tests::programs::printer;
+use tests::registry::Pusher;
 
 async fn call(client: &Client, method: &str, path: &str, body: Value) -> kube::Result<Value> {
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
@@ -106,6 +108,59 @@ async fn a_crashed_node_should_come_back_with_its_pods() {
     until_all(&pods, "web", "failed").await;
     remove(&client, &crash).await;
     until_all(&pods, "web", "served").await;
+}
+
+#[tokio::test]
+async fn a_full_disk_should_be_met_by_writers_of_its_node_until_it_is_mended() {
+    let server = Server::start();
+    let client = server.client().await.unwrap();
+    namespace(&client, "full").await.unwrap();
+    let pods = Api::<Pod>::namespaced(client.clone(), "full");
+    let writing = "while true; do echo text > /tmp/file && echo served || echo failed; sleep 0.05; done";
+    for node in ["node-1", "node-2"] {
+        let mut pod = pod(node, "busybox", Some(writing));
+        pod.spec.as_mut().unwrap().node_name = Some(node.into());
+        pods.create(&PostParams::default(), &pod).await.unwrap();
+        in_phase(&pods, node, "Running").await;
+        until_all(&pods, node, "served").await;
+    }
+    let fill = add(&client, json!({ "type": "FillDisk", "node": "node-1" })).await;
+    assert_eq!(fill, "fill-disk-node-1");
+    until_all(&pods, "node-1", "failed").await;
+    until_all(&pods, "node-2", "served").await;
+    let log = pods.logs("node-1", &LogParams::default()).await.unwrap();
+    assert!(log.contains("No space left on device"), "{log}");
+    remove(&client, &fill).await;
+    until_all(&pods, "node-1", "served").await;
+}
+
+#[tokio::test]
+async fn a_registry_that_refuses_should_be_said_by_pods_that_need_it() {
+    let server = Server::start();
+    let client = server.client().await.unwrap();
+    namespace(&client, "refused").await.unwrap();
+    let pods = Api::<Pod>::namespaced(client.clone(), "refused");
+    let name = format!("localhost:{}/team/printer:1", server.address().port());
+    Pusher::new(None).push_program(&name, &printer("printed\n", "wasi_snapshot_preview1")).await.unwrap();
+    let registry = name.split_once('/').unwrap().0;
+    let refuse = add(&client, json!({ "type": "RefuseRegistry", "registry": registry })).await;
+    let asking = pod("printer", &name, None);
+    pods.create(&PostParams::default(), &asking).await.unwrap();
+    eventually("the pod says why it waits", async || {
+        let status = pods.get("printer").await?.status.context("no status")?;
+        let container = status.container_statuses.context("no containers")?.remove(0);
+        let waiting = container.state.and_then(|state| state.waiting).context("it does not wait")?;
+        ensure!(["ErrImagePull", "ImagePullBackOff"].contains(&waiting.reason.unwrap_or_default().as_str()));
+        let message = waiting.message.unwrap_or_default();
+        ensure!(
+            message.contains("/v2/team/printer/manifests/1\": dial tcp: connect: connection refused"),
+            "{message}"
+        );
+        Ok(())
+    })
+    .await;
+    remove(&client, &refuse).await;
+    in_phase(&pods, "printer", "Succeeded").await;
 }
 
 #[tokio::test]
