@@ -45,7 +45,9 @@ pub fn find(api_version: &str, kind: &str) -> Option<&'static Kind> {
 }
 
 /// What the server serves and judges alone.
-const LEFT_TO_THE_SERVER: [(&str, &str); 11] = [
+const LEFT_TO_THE_SERVER: [(&str, &str); 13] = [
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "ReplicaSet"),
     ("v1", "Endpoints"),
     ("v1", "Event"),
     ("coordination.k8s.io/v1", "Lease"),

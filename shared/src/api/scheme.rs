@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::autoscaling::v1::Scale;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
     self as core, ConfigMap, Endpoints, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod,
@@ -229,6 +231,9 @@ const PROXY_VERBS: &[Verb] = &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patc
 const READ_ONLY: &[Verb] = &[Verb::Get, Verb::List];
 /// Streams are opened by POST, and by GET since browsers open WebSockets so.
 const STREAM_VERBS: &[Verb] = &[Verb::Create, Verb::Get];
+/// How many pods there are to be, in a form that kinds which keep pods have in common.
+const SCALE: Subresource =
+    Subresource { name: "scale", kind: Some(("autoscaling", "v1", "Scale")), verbs: GET_PATCH_UPDATE };
 const STATUS: Subresource = Subresource { name: "status", kind: None, verbs: GET_PATCH_UPDATE };
 
 const fn kind<K>(singular: &'static str, namespaced: bool) -> Kind
@@ -242,12 +247,20 @@ where
         + Sync
         + 'static,
 {
+    Kind { list_kind: K::LIST_KIND, ..alone::<K>(singular, namespaced) }
+}
+
+/// A kind of which there are no collections.
+const fn alone<K>(singular: &'static str, namespaced: bool) -> Kind
+where
+    K: Resource + Metadata<Ty = ObjectMeta> + Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+{
     Kind {
         group: K::GROUP,
         version: K::VERSION,
         api_version: K::API_VERSION,
         kind: K::KIND,
-        list_kind: K::LIST_KIND,
+        list_kind: "",
         plural: <K as Resource>::URL_PATH_SEGMENT,
         singular,
         short_names: &[],
@@ -338,6 +351,18 @@ pub static KINDS: &[Kind] = &[
         storage_prefix: "services/specs",
         ..kind::<Service>("service", true)
     },
+    Kind {
+        short_names: &["deploy"],
+        categories: &["all"],
+        subresources: &[SCALE, STATUS],
+        ..kind::<Deployment>("deployment", true)
+    },
+    Kind {
+        short_names: &["rs"],
+        categories: &["all"],
+        subresources: &[SCALE, STATUS],
+        ..kind::<ReplicaSet>("replicaset", true)
+    },
     kind::<Lease>("lease", true),
     kind::<EndpointSlice>("endpointslice", true),
     Kind {
@@ -358,6 +383,9 @@ pub static MEASURED: &[Kind] = &[
     Kind { verbs: READ_ONLY, ..kind::<PodMetrics>("", true) },
 ];
 
+/// What the subresource `scale` reads and writes.
+pub static SCALES: Kind = Kind { verbs: GET_PATCH_UPDATE, ..alone::<Scale>("", true) };
+
 /// Every kind that is served.
 pub fn served() -> impl Iterator<Item = &'static Kind> {
     KINDS.iter().chain(MEASURED)
@@ -375,7 +403,9 @@ pub fn by_resource(group: &str, version: &str, plural: &str) -> Option<&'static 
 
 /// The kind of an object.
 pub fn of(object: &dyn ApiObject) -> Option<&'static Kind> {
-    by_kind(object.api_version(), object.kind())
+    let scale = Some(&SCALES)
+        .filter(|scale| (scale.api_version, scale.kind) == (object.api_version(), object.kind()));
+    scale.or_else(|| by_kind(object.api_version(), object.kind()))
 }
 
 /// The kind that typed code names at compile time.

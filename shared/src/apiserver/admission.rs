@@ -3,8 +3,6 @@
 //! One plugin a file, under upstream's names, called here in upstream's order
 //! (`pkg/kubeapiserver/options/plugins.go` of kubernetes/kubernetes).
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
-
 use crate::api::object::ApiObject;
 use crate::api::status;
 use crate::validation::field::ErrorList;
@@ -91,15 +89,7 @@ impl ApiServer {
 
 /// A sentence for each field that is accepted and not honoured.
 pub(crate) fn unsupported(object: &dyn ApiObject) -> Vec<String> {
-    sentences(unsupported::unsupported_fields(object.kind(), &object.to_value()))
-}
-
-/// A sentence for each option of a delete that is accepted and not honoured.
-pub(crate) fn unsupported_options(options: &DeleteOptions) -> Vec<String> {
-    sentences(unsupported::unsupported_options(options))
-}
-
-fn sentences(fields: Vec<(String, String)>) -> Vec<String> {
+    let fields = unsupported::unsupported_fields(object.kind(), &object.to_value());
     fields.into_iter().map(|(path, sentence)| format!("{path}: {sentence}")).collect()
 }
 

@@ -33,7 +33,8 @@ const READ: &[Verb] = &[Get, List, Watch];
 const FOLLOW: &[Verb] = &[List, Watch];
 const RECORD: &[Verb] = &[Create, Patch, Update];
 const SCHEDULER: Subject = Named("system:kube-scheduler");
-const CONTROLLERS: Subject = Named("system:kube-controller-manager");
+const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
+const CONTROLLERS: Subject = Named(CONTROLLER_MANAGER);
 const PROXY: Subject = Named("system:kube-proxy");
 /// The cluster's DNS, whose role is kubeadm's (`cmd/kubeadm/app/phases/addons/dns/manifests.go`).
 const DNS: Subject = Named("system:serviceaccount:kube-system:coredns");
@@ -46,6 +47,8 @@ const KUBELETS: Subject = Group(NODES);
 const PROVISIONER: Subject = Named("system:serviceaccount:kube-system:local-path-provisioner");
 const VOLUMES: &[&str] = &["persistentvolumes", "persistentvolumeclaims"];
 const CLASSES: &[&str] = &["storageclasses"];
+const APPS: &str = "apps";
+const WORKLOADS: &[&str] = &["deployments", "replicasets"];
 const STORAGE: &str = "storage.k8s.io";
 
 static RULES: &[Rule] = &[
@@ -160,6 +163,20 @@ static RULES: &[Rule] = &[
         group: "",
         resources: &["persistentvolumeclaims"],
     },
+    Rule { subject: CONTROLLERS, verbs: READ, group: APPS, resources: WORKLOADS },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Create, Patch, Update, Delete, Verb::DeleteCollection],
+        group: APPS,
+        resources: WORKLOADS,
+    },
+    Rule {
+        subject: CONTROLLERS,
+        verbs: &[Update],
+        group: APPS,
+        resources: &["deployments/status", "replicasets/status"],
+    },
+    Rule { subject: CONTROLLERS, verbs: &[Create, Patch], group: "", resources: &["pods"] },
     Rule { subject: PROVISIONER, verbs: READ, group: "", resources: &["nodes"] },
     Rule { subject: PROVISIONER, verbs: READ, group: "", resources: VOLUMES },
     Rule { subject: PROVISIONER, verbs: READ, group: STORAGE, resources: CLASSES },
@@ -246,6 +263,9 @@ fn opens_stream(request: &Request) -> bool {
     stream && matches!(request.operation, Operation::Connect(Get))
 }
 
+/// What `system:controller:generic-garbage-collector` may do with objects of every kind.
+const COLLECT: &[Verb] = &[Get, List, Watch, Patch, Update, Delete];
+
 fn authorize_verb(user: &User, request: &Request, verb: Verb) -> Result<()> {
     let subresource = request.subresource.map_or("", |subresource| subresource.name);
     let attributes = Attributes {
@@ -265,7 +285,8 @@ fn authorize_verb(user: &User, request: &Request, verb: Verb) -> Result<()> {
             && rule.group == request.kind.group
             && rule.resources.contains(&resource.as_str())
     });
-    match allowed || user.is_in(MASTERS) {
+    let is_collector = subresource.is_empty() && COLLECT.contains(&verb) && user.name == CONTROLLER_MANAGER;
+    match allowed || is_collector || user.is_in(MASTERS) {
         true => Ok(()),
         false => Err(Box::new(attributes.forbidden(user))),
     }

@@ -131,6 +131,7 @@ impl ApiServer {
         metadata.self_link = None;
         // Fields have no managers before server-side apply comes; a client's own entries mean nothing.
         metadata.managed_fields = None;
+        leave_out_empty(metadata);
     }
 
     /// The clock's time as objects bear it: whole seconds.
@@ -147,6 +148,15 @@ impl ApiServer {
         let base: String = base.chars().take(MAX_GENERATED_BASE).collect();
         metadata.name = Some(format!("{base}{}", given::name_suffix(&*self.entropy, SUFFIX_LENGTH)));
     }
+}
+
+/// Lists and maps that are empty are not written, as upstream's are not (`omitempty`).
+pub(super) fn leave_out_empty(metadata: &mut ObjectMeta) {
+    for map in [&mut metadata.labels, &mut metadata.annotations] {
+        map.take_if(|map| map.is_empty());
+    }
+    metadata.owner_references.take_if(|owners| owners.is_empty());
+    metadata.finalizers.take_if(|finalizers| finalizers.is_empty());
 }
 
 /// The name as admission speaks of it: the one that is asked for, or the base of one to be generated.

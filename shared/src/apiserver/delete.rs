@@ -10,7 +10,8 @@ use crate::api::object::{ApiObject, SharedObject};
 use crate::api::status;
 use crate::store::{Expect, KeyValue};
 
-use super::registry::{Stored, Target, strategy};
+use super::registry::strategy::{self, FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
+use super::registry::{Stored, Target};
 use super::request::{ListOptions, Reply};
 use super::user::Caller;
 use super::{ApiServer, Result, options};
@@ -57,7 +58,13 @@ impl ApiServer {
     ) -> Result<Option<Reply>> {
         check_preconditions(target, options, object)?;
         let dry_run = options.dry_run.as_ref().is_some_and(|stages| !stages.is_empty());
-        match next_step(object.body(), options, self.now_in_seconds()) {
+        let marked = with_finalizers(object.body(), options);
+        let (body, is_other) = (marked.as_deref().unwrap_or(object.body()), marked.is_some());
+        let step = match next_step(body, options, self.now_in_seconds()) {
+            Step::Nothing if is_other => Step::Mark(body.boxed_clone()),
+            step => step,
+        };
+        match step {
             Step::Nothing => Ok(Some(Reply::Object(object.clone()))),
             Step::Mark(marked) => {
                 match self.put(target, marked, Expect::At(item.mod_revision), dry_run).await? {
@@ -127,6 +134,34 @@ fn check_preconditions(target: &Target, options: &DeleteOptions, object: &Shared
         }
     }
     Ok(())
+}
+
+/// The object with the finalizers that say what becomes of its dependents, where they are not those that it has
+/// (`deletionFinalizersForGarbageCollection` in `pkg/registry/generic/registry/store.go` of kubernetes/apiserver).
+fn with_finalizers(object: &dyn ApiObject, options: &DeleteOptions) -> Option<Box<dyn ApiObject>> {
+    let before = object.metadata().finalizers.clone().unwrap_or_default();
+    let had = |finalizer: &str| before.iter().any(|held| held == finalizer);
+    let policy = options.propagation_policy.as_deref();
+    let orphans = match (options.orphan_dependents, policy) {
+        (Some(orphans), _) => orphans,
+        (None, Some(policy)) => policy == "Orphan",
+        (None, None) => had(ORPHAN_FINALIZER),
+    };
+    let waits = match (options.orphan_dependents, policy) {
+        (Some(_), _) => false,
+        (None, Some(policy)) => policy == "Foreground",
+        (None, None) => had(FOREGROUND_FINALIZER) && !orphans,
+    };
+    let is_other = |finalizer: &String| finalizer != ORPHAN_FINALIZER && finalizer != FOREGROUND_FINALIZER;
+    let mut after: Vec<String> = before.iter().filter(|finalizer| is_other(finalizer)).cloned().collect();
+    after.extend(orphans.then(|| ORPHAN_FINALIZER.to_owned()));
+    after.extend(waits.then(|| FOREGROUND_FINALIZER.to_owned()));
+    if after.len() == before.len() && after.iter().all(|finalizer| before.contains(finalizer)) {
+        return None;
+    }
+    let mut marked = object.boxed_clone();
+    marked.metadata_mut().finalizers = Some(after).filter(|finalizers| !finalizers.is_empty());
+    Some(marked)
 }
 
 fn next_step(object: &dyn ApiObject, options: &DeleteOptions, now: Timestamp) -> Step {

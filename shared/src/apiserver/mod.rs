@@ -34,6 +34,7 @@ pub mod registry;
 pub mod remote_command;
 pub mod request;
 pub mod request_info;
+mod scale;
 pub mod service_account;
 pub mod service_ip;
 pub mod stream_location;
@@ -122,22 +123,25 @@ impl ApiServer {
             Operation::List(options) if kind.is_measured() => {
                 self.list_measured(&target, &options).map(Reply::List)
             }
+            Operation::Get if target.is_scale() => self.get_scale(&target).await.map(Reply::Object),
             Operation::Get => self.get(&target).await.map(Reply::Object),
             Operation::List(options) => self.list(&target, &options).await.map(Reply::List),
             Operation::Watch(options) => self.watch(&target, &options).await.map(Reply::Watch),
             Operation::Create(input, options) => {
                 self.create(caller, &target, input, &options, warnings).await
             }
+            Operation::Update(input, options) if target.is_scale() => {
+                self.update_scale(caller, &target, input, &options, warnings).await
+            }
+            Operation::Patch(patch, options) if target.is_scale() => {
+                self.patch_scale(caller, &target, &patch, &options, warnings).await
+            }
             Operation::Update(input, options) => {
                 self.update(caller, &target, input, &options, warnings).await
             }
             Operation::Patch(patch, options) => self.patch(caller, &target, &patch, &options, warnings).await,
-            Operation::Delete(options) => {
-                warnings.extend(admission::unsupported_options(&options));
-                self.delete(caller, &target, &options).await
-            }
+            Operation::Delete(options) => self.delete(caller, &target, &options).await,
             Operation::DeleteCollection(selection, options) => {
-                warnings.extend(admission::unsupported_options(&options));
                 self.delete_collection(caller, &target, &selection, &options).await
             }
             Operation::Connect(_) => self.get(&target).await.map(Reply::Connect),

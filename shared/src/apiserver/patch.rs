@@ -32,7 +32,8 @@ impl ApiServer {
     }
 }
 
-fn patched(
+/// What a patch makes of an object of the target's kind.
+pub(super) fn patched(
     target: &Target,
     patch: &Patch,
     options: &WriteOptions,

@@ -49,6 +49,11 @@ impl Target {
         self.subresource.map_or("", |subresource| subresource.name)
     }
 
+    /// Whether the object's scale is meant and not the object.
+    pub fn is_scale(&self) -> bool {
+        self.subresource_name() == "scale"
+    }
+
     /// 409 unless the object has the uid that a client insists on, if it does
     /// (`Preconditions.Check` in `pkg/storage/interfaces.go` of kubernetes/apiserver).
     pub fn check_uid(&self, wanted: Option<&str>, found: &ObjectMeta) -> Result<()> {

@@ -128,6 +128,7 @@ impl ApiServer {
         old: &SharedObject,
     ) -> Result<()> {
         keep_system_metadata(new, old.body());
+        create::leave_out_empty(new.metadata_mut());
         defaults::apply(new);
         match target.subresource_name() {
             "" => strategy::prepare_for_update(new, old.body()),

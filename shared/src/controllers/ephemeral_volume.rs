@@ -1,15 +1,13 @@
 //! `ephemeral-volume-controller`: the claims of pods' generic ephemeral volumes.
 //!
-//! Follows `pkg/controller/volume/ephemeral/controller.go` of kubernetes/kubernetes. Upstream's garbage
-//! collector deletes these claims with their pods; as long as there is none, this controller does.
+//! Follows `pkg/controller/volume/ephemeral/controller.go` of kubernetes/kubernetes. The garbage
+//! collector deletes these claims with their pods.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
-    DeleteOptions, ObjectMeta, OwnerReference, Preconditions,
-};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::object::SharedObject;
 use crate::apiserver::Result;
@@ -19,10 +17,11 @@ use crate::informer::Change;
 use crate::persistent_volume::claim_name;
 
 use super::own_writes::{Key, key_of};
+use super::ownership::reference_to;
 use super::reconciler::Reconciler;
 use super::{Controller, Step, Token};
 
-/// Makes claims, and deletes those whose pods are gone.
+/// Makes claims.
 pub struct EphemeralVolumeController {
     known: Known,
     claims_to_look_at: Reconciler<Key>,
@@ -32,7 +31,7 @@ pub struct EphemeralVolumeController {
 #[derive(Default)]
 struct Known {
     pods: BTreeMap<Key, Pod>,
-    claims: BTreeMap<Key, PersistentVolumeClaim>,
+    claims: BTreeSet<Key>,
 }
 
 impl Default for EphemeralVolumeController {
@@ -48,20 +47,12 @@ fn wanted(pod: &Pod) -> Vec<PersistentVolumeClaim> {
     let claim = |volume: &k8s_openapi::api::core::v1::Volume| {
         let template = volume.ephemeral.as_ref()?.volume_claim_template.as_ref()?;
         let own = template.metadata.clone().unwrap_or_default();
-        let owner = OwnerReference {
-            api_version: "v1".to_owned(),
-            kind: "Pod".to_owned(),
-            name: pod.metadata.name.clone().unwrap_or_default(),
-            uid: pod.metadata.uid.clone().unwrap_or_default(),
-            controller: Some(true),
-            block_owner_deletion: Some(true),
-        };
         let metadata = ObjectMeta {
             name: claim_name(pod, volume),
             namespace: pod.metadata.namespace.clone(),
             labels: own.labels,
             annotations: own.annotations,
-            owner_references: Some(vec![owner]),
+            owner_references: Some(vec![reference_to::<Pod>(&pod.metadata)]),
             ..ObjectMeta::default()
         };
         Some(PersistentVolumeClaim { metadata, spec: Some(template.spec.clone()), status: None })
@@ -76,30 +67,12 @@ fn key_of_claim(claim: &PersistentVolumeClaim) -> Key {
 
 impl Known {
     fn request(&self, key: &Key) -> Option<Request> {
-        match self.claims.get(key) {
-            Some(claim) => self.deletion(key, claim),
-            None => self.creation(key),
+        if self.claims.contains(key) {
+            return None;
         }
-    }
-
-    fn creation(&self, key: &Key) -> Option<Request> {
         let pods = self.pods.values().filter(|pod| pod.metadata.deletion_timestamp.is_none());
         let mut claims = pods.flat_map(wanted);
         Request::create(claims.find(|claim| key_of_claim(claim) == *key)?).ok()
-    }
-
-    /// The request that deletes a claim whose pod is gone.
-    fn deletion(&self, key: &Key, claim: &PersistentVolumeClaim) -> Option<Request> {
-        let owners = claim.metadata.owner_references.iter().flatten();
-        let owner = owners.into_iter().find(|owner| owner.kind == "Pod" && owner.controller == Some(true))?;
-        let pod = self.pods.get(&(key.0.clone(), owner.name.clone()));
-        let alive = pod.is_some_and(|pod| pod.metadata.uid.as_deref() == Some(owner.uid.as_str()));
-        if alive || claim.metadata.deletion_timestamp.is_some() {
-            return None;
-        }
-        let preconditions = Preconditions { uid: claim.metadata.uid.clone(), resource_version: None };
-        let options = DeleteOptions { preconditions: Some(preconditions), ..DeleteOptions::default() };
-        Request::delete::<PersistentVolumeClaim>(&key.0, &key.1, options).ok()
     }
 }
 
@@ -128,10 +101,10 @@ impl Controller for EphemeralVolumeController {
         let key = key_of(object);
         if let Some(pod) = object.downcast_ref::<Pod>() {
             self.on_pod(change, key, pod);
-        } else if let Some(claim) = object.downcast_ref::<PersistentVolumeClaim>() {
+        } else {
             match change {
                 Change::Deleted => drop(self.known.claims.remove(&key)),
-                _ => drop(self.known.claims.insert(key.clone(), claim.clone())),
+                _ => drop(self.known.claims.insert(key.clone())),
             }
             self.claims_to_look_at.add(key);
         }
@@ -154,7 +127,7 @@ mod tests {
     use crate::controllers::test_pump::{Pump, pod};
 
     #[test]
-    fn ephemeral_volume_should_have_a_claim_as_long_as_its_pod() {
+    fn ephemeral_volume_should_have_a_claim_that_belongs_to_its_pod() {
         let mut pump = Pump::new(EphemeralVolumeController::default());
         let mut web = pod("default", "web", None);
         let volume = json!({ "name": "scratch", "ephemeral": { "volumeClaimTemplate": {
@@ -167,10 +140,8 @@ mod tests {
         let claim: PersistentVolumeClaim = pump.get("default", "web-scratch").unwrap();
         let pod: Pod = pump.get("default", "web").unwrap();
         assert_eq!(crate::persistent_volume::check_ephemeral(&pod, &claim), Ok(()));
-        assert_eq!(claim.metadata.labels.unwrap()["a"], "b");
-        pump.delete_now::<Pod>("default", "web");
-        pump.run();
-        let claim: PersistentVolumeClaim = pump.get("default", "web-scratch").unwrap();
-        assert!(claim.metadata.deletion_timestamp.is_some());
+        assert_eq!(claim.metadata.labels.clone().unwrap()["a"], "b");
+        let owner = claim.metadata.owner_references.unwrap().remove(0);
+        assert_eq!((owner.kind.as_str(), Some(owner.uid)), ("Pod", pod.metadata.uid));
     }
 }

@@ -16,19 +16,23 @@ use crate::apiserver::request::{Answer, Request};
 use crate::given::Entropy;
 use crate::informer::Change;
 
+pub mod deployment;
 pub mod endpoint_slice;
 pub mod endpoint_slice_mirroring;
 pub mod endpoints;
 pub mod ephemeral_volume;
+pub mod garbage_collector;
 pub mod namespace;
 pub mod node_ipam;
 pub mod persistent_volume_binder;
+pub mod replica_set;
 pub mod root_ca_cert_publisher;
 pub mod service_account;
 pub mod service_load_balancer;
 pub mod volume_protection;
 
 mod own_writes;
+mod ownership;
 mod pod_endpoint;
 mod reconciler;
 mod selection;
@@ -74,6 +78,9 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(node_ipam::NodeIpamController::default()),
         Box::new(namespace::NamespaceController::default()),
         Box::new(service_account::ServiceAccountController::default()),
+        Box::new(garbage_collector::GarbageCollector::default()),
+        Box::new(deployment::DeploymentController::default()),
+        Box::new(replica_set::ReplicaSetController::default()),
         Box::new(endpoint_slice::EndpointSliceController::default()),
         Box::new(endpoint_slice_mirroring::EndpointSliceMirroringController::default()),
         Box::new(endpoints::EndpointsController::default()),

@@ -2,21 +2,23 @@
 
 use futures::FutureExt;
 use futures::executor::block_on;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Namespace, Pod, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta};
 use k8s_openapi::{ListableResource, Metadata, Resource};
 use serde_json::Value;
 
-use crate::api::object::ApiObject;
+use crate::api::object::{ApiObject, SharedObject};
 use crate::api::scheme;
 use crate::apiserver::Result;
 use crate::apiserver::request::{Answer, ListOptions, Operation, Reply, Request};
 use crate::apiserver::testing::{SteppedClock, server};
 use crate::apiserver::user::{MASTERS, User};
 use crate::client::Client;
-use crate::informer::Informer;
+use crate::given::Entropy;
+use crate::informer::{Change, Informer};
 
-use super::{Controller, Token};
+use super::{Controller, Step, Token};
 
 /// A controller, its copies of collections, and an API server over a memory store.
 pub(crate) struct Pump<C> {
@@ -151,9 +153,64 @@ impl<C: Controller> Pump<C> {
         block_on(self.admin.delete::<K>(namespace, name, DeleteOptions::default())).unwrap();
     }
 
+    pub(crate) fn delete_with<K: Resource>(&self, namespace: &str, name: &str, policy: &str) {
+        let options = DeleteOptions { propagation_policy: Some(policy.into()), ..DeleteOptions::default() };
+        block_on(self.admin.delete::<K>(namespace, name, options)).unwrap();
+    }
+
     pub(crate) fn delete_now<K: Resource>(&self, namespace: &str, name: &str) {
         let options = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
         block_on(self.admin.delete::<K>(namespace, name, options)).unwrap();
+    }
+}
+
+/// Several controllers as one.
+pub(crate) struct Together {
+    all: Vec<Box<dyn Controller>>,
+    watches: &'static [(&'static str, &'static str)],
+}
+
+impl Together {
+    pub(crate) fn new(all: Vec<Box<dyn Controller>>) -> Together {
+        let mut watches: Vec<_> = all.iter().flat_map(|one| one.watches()).copied().collect();
+        watches.sort_unstable();
+        watches.dedup();
+        Together { all, watches: watches.leak() }
+    }
+}
+
+impl Controller for Together {
+    fn name(&self) -> &'static str {
+        "together"
+    }
+
+    fn watches(&self) -> &'static [(&'static str, &'static str)] {
+        self.watches
+    }
+
+    fn on_delta(&mut self, change: Change, object: &SharedObject) {
+        let kind = (object.body().api_version(), object.body().kind());
+        for one in self.all.iter_mut().filter(|one| one.watches().contains(&kind)) {
+            one.on_delta(change, object);
+        }
+    }
+
+    fn step(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Step {
+        let mut together = Step::default();
+        let many = self.all.len() as Token;
+        for (index, one) in (0..).zip(&mut self.all) {
+            let step = one.step(now, entropy);
+            let requests = step.requests.into_iter();
+            together.requests.extend(requests.map(|(token, request)| (token * many + index, request)));
+            together.wake_at = [together.wake_at, step.wake_at].into_iter().flatten().min();
+        }
+        together
+    }
+
+    fn on_response(&mut self, token: Token, response: Result<Answer>, now: Timestamp) {
+        let many = self.all.len() as Token;
+        let index = usize::try_from(token % many).unwrap();
+        self.all[index].on_response(token / many, response, now);
     }
 }
 

@@ -4,6 +4,7 @@
 //! is applying them once. Follows kubernetes `pkg/apis/*/v1/defaults.go` and the `+default` markers of
 //! the API's types; what upstream does elsewhere (in conversions or strategies) is marked where it stands.
 
+mod deployment;
 mod endpoint_slice;
 mod endpoints;
 mod ingress_class;
@@ -13,6 +14,7 @@ mod node;
 mod persistent_volume;
 mod pod;
 mod quantity;
+mod replica_set;
 mod secret;
 mod service;
 
@@ -21,6 +23,7 @@ mod tests;
 
 pub(crate) use namespace::label_with_name;
 
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{IngressClass, NetworkPolicy};
@@ -44,6 +47,8 @@ const KINDS: &[fn(&mut dyn ApiObject)] = &[
     apply_to::<core::Pod>,
     apply_to::<core::Secret>,
     apply_to::<core::Service>,
+    apply_to::<Deployment>,
+    apply_to::<ReplicaSet>,
     apply_to::<EndpointSlice>,
     apply_to::<IngressClass>,
     apply_to::<NetworkPolicy>,

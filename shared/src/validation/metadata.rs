@@ -77,7 +77,7 @@ pub(crate) fn validate_nonnegative(errors: &mut ErrorList, value: i64, path: &Pa
     }
 }
 
-fn validate_annotations(errors: &mut ErrorList, meta: &ObjectMeta, path: &Path) {
+pub(super) fn validate_annotations(errors: &mut ErrorList, meta: &ObjectMeta, path: &Path) {
     let mut bytes = 0;
     for (key, value) in meta.annotations.iter().flatten() {
         errors.invalid_each(path, key.as_str(), names::qualified_name(&key.to_lowercase()));

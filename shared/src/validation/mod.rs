@@ -16,6 +16,7 @@ mod resources;
 
 mod binding;
 mod config_map;
+mod deployment;
 mod endpoint_slice;
 mod endpoints;
 mod event;
@@ -29,10 +30,13 @@ mod persistent_volume;
 mod persistent_volume_claim;
 pub(crate) mod pod;
 pub mod pod_log_options;
+mod replica_set;
+mod scale;
 mod secret;
 mod service;
 mod service_account;
 mod storage_class;
+mod workload;
 
 pub mod unsupported;
 pub mod warnings;
@@ -41,11 +45,13 @@ pub mod warnings;
 mod tests;
 
 pub use binding::validate_binding;
+pub use scale::validate_scale;
 pub(crate) use service::validate_cluster_ips;
 pub use unsupported::unsupported_fields;
 pub use warnings::warnings;
 
 use k8s_openapi::api::{
+    apps::v1::{Deployment, ReplicaSet},
     coordination::v1::Lease,
     core::v1 as core,
     discovery::v1::EndpointSlice,
@@ -97,6 +103,8 @@ macro_rules! of_every_kind {
             $rule::<core::Service>,
             $rule::<core::ServiceAccount>,
             $rule::<events::Event>,
+            $rule::<Deployment>,
+            $rule::<ReplicaSet>,
             $rule::<Lease>,
             $rule::<EndpointSlice>,
             $rule::<Ingress>,

@@ -4,7 +4,6 @@
 //! README's table of what works is made from [`UNSUPPORTED`]. Whoever makes a field work takes its line
 //! out.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::Value;
 
 use super::field::Path;
@@ -142,13 +141,7 @@ pub fn unsupported_fields(kind: &str, root: &Value) -> Vec<(String, String)> {
     let annotations = root.pointer("/metadata/annotations");
     let mirror = annotations.is_some_and(|all| all.get(MIRROR_ANNOTATION).is_some());
     let is_fine = |entry: &Unsupported| mirror && entry.fine_in_mirrors;
-    ["", kind].into_iter().flat_map(|kind| found(kind, root, is_fine)).collect()
-}
-
-/// The same for the options of a delete.
-pub fn unsupported_options(options: &DeleteOptions) -> Vec<(String, String)> {
-    let root = serde_json::to_value(options).unwrap_or_default();
-    found("DeleteOptions", &root, |_| false)
+    found(kind, root, is_fine)
 }
 
 /// What the table of a kind says of a value.
@@ -271,16 +264,6 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_should_be_told_that_owners_have_no_effect() {
-        let owner = json!([{"apiVersion": "v1", "kind": "Pod", "name": "a", "uid": "1"}]);
-        for kind in ["ConfigMap", "Namespace", "Pod", "Secret"] {
-            let spec = if kind == "Pod" { json!({"containers": []}) } else { Value::Null };
-            let object = json!({"metadata": {"name": "a", "ownerReferences": owner}, "spec": spec});
-            assert_eq!(paths(kind, object), ["metadata.ownerReferences"], "{kind}");
-        }
-    }
-
-    #[test]
     fn other_kinds_should_be_told_which_of_their_fields_have_no_effect() {
         let taints = json!([{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoExecute"}]);
         let cases: [(&str, Value, &[&str]); 8] = [
@@ -303,20 +286,6 @@ mod tests {
         ];
         for (kind, object, expected) in cases {
             assert_eq!(paths(kind, object.clone()), expected, "{kind} {object}");
-        }
-    }
-
-    #[test]
-    fn a_delete_should_be_told_that_nothing_is_collected() {
-        let policy = |policy: &str| DeleteOptions {
-            propagation_policy: Some(policy.to_owned()),
-            ..DeleteOptions::default()
-        };
-        let orphan = DeleteOptions { orphan_dependents: Some(true), ..DeleteOptions::default() };
-        let cases =
-            [(policy("Foreground"), 1), (policy("Orphan"), 1), (policy("Background"), 0), (orphan, 1)];
-        for (options, expected) in cases {
-            assert_eq!(unsupported_options(&options).len(), expected, "{options:?}");
         }
     }
 

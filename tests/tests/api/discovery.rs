@@ -38,6 +38,8 @@ async fn discovery_should_know_every_served_kind() {
         ("", "PersistentVolume", "persistentvolumes", Scope::Cluster),
         ("", "PersistentVolumeClaim", "persistentvolumeclaims", Scope::Namespaced),
         ("storage.k8s.io", "StorageClass", "storageclasses", Scope::Cluster),
+        ("apps", "Deployment", "deployments", Scope::Namespaced),
+        ("apps", "ReplicaSet", "replicasets", Scope::Namespaced),
         ("coordination.k8s.io", "Lease", "leases", Scope::Namespaced),
         ("discovery.k8s.io", "EndpointSlice", "endpointslices", Scope::Namespaced),
         ("networking.k8s.io", "Ingress", "ingresses", Scope::Namespaced),

@@ -9,6 +9,7 @@ mod nodes;
 mod pods;
 mod streams;
 mod volumes;
+mod workloads;
 
 use std::sync::Arc;
 

@@ -39,12 +39,24 @@ fn operation(kind: &'static Kind, subresource: &Subresource, verb: Verb) -> Opti
     let suffix = capitalized(subresource.name);
     match verb {
         Verb::Get if subresource.name == "log" => Some(log(kind)),
-        Verb::Get => Some(read(kind, &suffix)),
-        Verb::Update => Some(replace(kind, &suffix)),
-        Verb::Patch => Some(patch(kind, &suffix)),
+        Verb::Get => Some(of_own_kind(read(kind, &suffix), subresource)),
+        Verb::Update => Some(of_own_kind(replace(kind, &suffix), subresource)),
+        Verb::Patch => Some(of_own_kind(patch(kind, &suffix), subresource)),
         Verb::Create => create(kind, subresource, &suffix),
         _ => None,
     }
+}
+
+/// The operation on the subresource's kind, where that is not the object's.
+fn of_own_kind(operation: Operation, subresource: &Subresource) -> Operation {
+    let Some(own) = own_kind(subresource) else { return operation };
+    let Some(ty) = Schema::for_kind(&api_version(own), own.kind) else { return operation };
+    let definition = ty.openapi_name();
+    let body = match operation.body {
+        Some(_) if operation.method == "put" => Some(Body::object(definition.clone())),
+        body => body,
+    };
+    Operation { kind: Some(own), answer: Answer::Object(definition), body, ..operation }
 }
 
 fn log(kind: &'static Kind) -> Operation {

@@ -306,7 +306,8 @@ fn index_should_lead_to_every_document_by_its_hash() {
     let names: Vec<_> = paths.keys().map(String::as_str).collect();
     let groups = ["coordination", "discovery", "events", "networking", "storage"];
     let groups = groups.map(|group| format!("{group}.k8s.io"));
-    let expected: Vec<_> = groups.iter().map(|group| format!("apis/{group}/v1")).collect();
+    let groups = std::iter::once("apps".to_owned()).chain(groups);
+    let expected: Vec<_> = groups.map(|group| format!("apis/{group}/v1")).collect();
     assert_eq!(names[0], "api/v1");
     assert_eq!(names[1..], expected);
     for (path, entry) in paths {

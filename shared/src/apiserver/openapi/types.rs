@@ -1,7 +1,9 @@
 //! The types of the documents, named once: schemas are made from Rust's types, which the scheme's
 //! table of kinds forgets.
 
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::autoscaling::v1::Scale;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
     Binding, ConfigMap, Endpoints, Event, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod,
@@ -46,7 +48,10 @@ const SERVED: &[Add] = &[
     add::<Secret>,
     add::<Service>,
     add::<ServiceAccount>,
+    add::<Deployment>,
+    add::<ReplicaSet>,
     add::<TokenRequest>,
+    add::<Scale>,
     add::<Lease>,
     add::<EndpointSlice>,
     add::<events::Event>,

@@ -1,6 +1,7 @@
 //! What each kind does to an object before it is stored: upstream's strategies
 //! (`pkg/registry/*/*/strategy.go` of kubernetes/kubernetes).
 
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentStatus, ReplicaSet, ReplicaSetStatus};
 use k8s_openapi::api::core::v1::{
     LoadBalancerStatus, Namespace, NamespaceStatus, Node, PersistentVolume, PersistentVolumeClaim,
     PersistentVolumeClaimStatus, PersistentVolumeStatus, Pod, PodStatus, Service, ServiceStatus,
@@ -18,6 +19,11 @@ pub(crate) mod service;
 
 /// The finalizer that keeps a namespace until its content is gone.
 pub const NAMESPACE_FINALIZER: &str = "kubernetes";
+
+/// The finalizer that keeps an object until what blocks its deletion is gone.
+pub const FOREGROUND_FINALIZER: &str = "foregroundDeletion";
+/// The finalizer that keeps an object until its dependents are let go.
+pub const ORPHAN_FINALIZER: &str = "orphan";
 
 /// Clears what a client may not set when it creates the object, and sets what the server gives.
 pub fn prepare_for_create(object: &mut dyn ApiObject) {
@@ -47,6 +53,12 @@ pub fn prepare_for_create(object: &mut dyn ApiObject) {
             last_phase_transition_time: since,
             ..PersistentVolumeStatus::default()
         });
+    } else if let Some(set) = object.downcast_mut::<ReplicaSet>() {
+        set.metadata.generation = Some(1);
+        set.status = Some(ReplicaSetStatus::default());
+    } else if let Some(deployment) = object.downcast_mut::<Deployment>() {
+        deployment.metadata.generation = Some(1);
+        deployment.status = Some(DeploymentStatus::default());
     } else if let Some(slice) = object.downcast_mut::<EndpointSlice>() {
         slice.metadata.generation = Some(1);
         drop_topology(slice);
@@ -88,6 +100,19 @@ pub fn prepare_for_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
         (new.downcast_mut::<EndpointSlice>(), old.downcast_ref::<EndpointSlice>())
     {
         prepare_slice_for_update(new, old);
+    } else if let (Some(new), Some(old)) =
+        (new.downcast_mut::<ReplicaSet>(), old.downcast_ref::<ReplicaSet>())
+    {
+        new.status.clone_from(&old.status);
+        count_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
+    } else if let (Some(new), Some(old)) =
+        (new.downcast_mut::<Deployment>(), old.downcast_ref::<Deployment>())
+    {
+        new.status.clone_from(&old.status);
+        // What controllers read from annotations counts as a change of the spec.
+        let annotations = |metadata: &ObjectMeta| metadata.annotations.clone().unwrap_or_default();
+        let is_other = new.spec != old.spec || annotations(&new.metadata) != annotations(&old.metadata);
+        count_generation(&mut new.metadata, &old.metadata, is_other);
     } else if let (Some(new), Some(old)) =
         (new.downcast_mut::<NetworkPolicy>(), old.downcast_ref::<NetworkPolicy>())
     {
@@ -154,6 +179,15 @@ pub fn prepare_for_status_update(new: &mut dyn ApiObject, old: &dyn ApiObject) {
         new.spec.clone_from(&old.spec);
     } else if let (Some(new), Some(old)) = (new.downcast_mut::<Service>(), old.downcast_ref::<Service>()) {
         new.spec.clone_from(&old.spec);
+    } else if let (Some(new), Some(old)) =
+        (new.downcast_mut::<ReplicaSet>(), old.downcast_ref::<ReplicaSet>())
+    {
+        new.spec.clone_from(&old.spec);
+    } else if let (Some(new), Some(old)) =
+        (new.downcast_mut::<Deployment>(), old.downcast_ref::<Deployment>())
+    {
+        new.spec.clone_from(&old.spec);
+        new.metadata.labels.clone_from(&old.metadata.labels);
     } else if let (Some(new), Some(old)) = (new.downcast_mut::<Ingress>(), old.downcast_ref::<Ingress>()) {
         new.spec.clone_from(&old.spec);
     } else if let (Some(new), Some(old)) =

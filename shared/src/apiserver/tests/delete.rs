@@ -151,12 +151,3 @@ fn collection_should_go_as_far_as_it_is_selected() {
     assert_eq!(gone, Ok(json!(["a", "c"])));
     assert_eq!(api.list("configmaps/default", ListOptions::default()), Ok(json!(["b"])));
 }
-
-#[test]
-fn a_delete_should_be_told_what_has_no_effect() {
-    let api = api();
-    api.create("configmaps/default", &config_map("one")).unwrap();
-    let options = DeleteOptions { propagation_policy: Some("Foreground".into()), ..DeleteOptions::default() };
-    let answer = api.answer(request("configmaps/default/one", Operation::Delete(options))).unwrap();
-    assert!(answer.warnings[0].starts_with("propagationPolicy: "), "{:?}", answer.warnings);
-}

@@ -7,6 +7,7 @@ mod endpoints;
 mod events;
 mod list;
 mod refusals;
+mod scale;
 mod services;
 mod storage;
 mod update;

@@ -242,3 +242,19 @@ fn binding_should_be_read_like_every_body() {
     let current = made["metadata"]["resourceVersion"].as_str().unwrap();
     assert_eq!(bind(&at(current), FieldValidation::Warn), Ok(vec![]));
 }
+
+#[test]
+fn empty_lists_and_maps_of_metadata_should_not_be_written() {
+    let api = api();
+    let metadata =
+        json!({ "name": "one", "labels": {}, "annotations": {}, "finalizers": [], "ownerReferences": [] });
+    let created = api.create("configmaps/default", &with(config_map("one"), "/metadata", metadata)).unwrap();
+    api.merge("configmaps/default/one", json!({ "metadata": { "labels": { "a": "b" } } })).unwrap();
+    let emptied =
+        api.merge("configmaps/default/one", json!({ "metadata": { "labels": { "a": null } } })).unwrap();
+    for object in [created, emptied] {
+        for field in ["labels", "annotations", "finalizers", "ownerReferences"] {
+            assert!(object["metadata"].get(field).is_none(), "{field} of {object}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ mod image;
 mod resources;
 mod volume;
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplateSpec};
 
 use super::quantity::round_up;
 use super::{Defaults, text};
@@ -26,6 +26,11 @@ impl Defaults for Pod {
             apply_host_ports(spec.init_containers.as_deref_mut().unwrap_or_default());
         }
     }
+}
+
+/// What a template of pods is given; the rest its pods are given when they are made.
+pub(super) fn apply_to_template(template: &mut PodTemplateSpec) {
+    apply_to_spec(template.spec.get_or_insert_default());
 }
 
 /// What pods and templates of pods have in common.

@@ -16,6 +16,7 @@ mod security;
 mod spec;
 mod spread;
 mod status;
+mod template;
 mod tolerations;
 mod update;
 mod volume_mounts;
@@ -32,6 +33,7 @@ pub(super) use affinity::validate_node_selector;
 pub(super) use container::PROTOCOLS;
 pub(super) use ephemeral::validate as validate_ephemeral_containers_update;
 pub(super) use handlers::validate_port;
+pub(super) use template::validate as validate_template;
 pub(super) use tolerations::validate_taint_effect;
 pub(super) use volumes::validate_host_path;
 

@@ -6,6 +6,7 @@ mod networking;
 mod pods;
 mod storage;
 mod updates;
+mod workloads;
 
 use serde::de::DeserializeOwned;
 

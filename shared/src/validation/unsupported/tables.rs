@@ -1,11 +1,6 @@
-//! What has no effect beside the fields of a Pod: in every kind, in the others, and in a delete.
+//! What has no effect beside the fields of a Pod.
 
-use super::{UNSUPPORTED_POD_FIELDS, Unsupported, field, host, only};
-
-const NOTHING_COLLECTS: &str = "nothing is deleted with its owner yet; there is no garbage collector";
-
-/// Fields that every kind has.
-const EVERY_KIND: &[Unsupported] = &[host("metadata.ownerReferences", NOTHING_COLLECTS)];
+use super::{UNSUPPORTED_POD_FIELDS, Unsupported, field, only};
 
 const SERVICE: &[Unsupported] = &[
     field("spec.loadBalancerClass", "only load balancers without a class get an address"),
@@ -81,27 +76,8 @@ const STORAGE_CLASS: &[Unsupported] = &[
     field("parameters", "the built-in provisioner knows no parameters"),
 ];
 
-const DELETE_OPTIONS: &[Unsupported] = &[
-    only(
-        "propagationPolicy",
-        "Foreground",
-        "the object goes at once, and its dependents stay; there is no garbage collector yet",
-    ),
-    only(
-        "propagationPolicy",
-        "Orphan",
-        "dependents stay, and still name their owner; there is no garbage collector yet",
-    ),
-    only(
-        "orphanDependents",
-        "true",
-        "dependents stay, and still name their owner; there is no garbage collector yet",
-    ),
-];
-
-/// What has no effect, by kind; the kind is empty for fields that every kind has.
+/// What has no effect, by kind.
 pub const UNSUPPORTED: &[(&str, &[Unsupported])] = &[
-    ("", EVERY_KIND),
     ("Pod", UNSUPPORTED_POD_FIELDS),
     ("Service", SERVICE),
     ("Ingress", INGRESS),
@@ -111,5 +87,4 @@ pub const UNSUPPORTED: &[(&str, &[Unsupported])] = &[
     ("PersistentVolume", PERSISTENT_VOLUME),
     ("PersistentVolumeClaim", PERSISTENT_VOLUME_CLAIM),
     ("StorageClass", STORAGE_CLASS),
-    ("DeleteOptions", DELETE_OPTIONS),
 ];
