@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use shared::apiserver::{VERSION, admission};
+use shared::controllers::node_lifecycle::{GRACE_PERIOD, MONITOR_PERIOD};
 use shared::dns::PORT;
 use shared::persistent_volume::provisioning::PROVISIONER;
 
@@ -68,6 +69,8 @@ fn control_plane(options: &ClusterOptions, secure_address: SocketAddr) -> [(&'st
         "--allocate-node-cidrs=true".to_owned(),
         format!("--cluster-cidr={POD_NETWORK}"),
         "--node-cidr-mask-size=24".to_owned(),
+        format!("--node-monitor-period={}s", MONITOR_PERIOD.as_secs()),
+        format!("--node-monitor-grace-period={}s", GRACE_PERIOD.as_secs()),
     ];
     let scheduler = vec!["kube-scheduler".to_owned()];
     [

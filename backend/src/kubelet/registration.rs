@@ -99,7 +99,7 @@ pub(super) async fn keep_alive(kubelet: Arc<Kubelet>) {
                 "the node's lease was not renewed"
             );
         }
-        if kubelet.now() >= status_due || images != kubelet.images.list() {
+        if kubelet.now() >= status_due || images != kubelet.images.list() || !is_told(&kubelet).await {
             images = kubelet.images.list();
             if let Err(error) = write_status(&kubelet).await {
                 tracing::warn!(
@@ -111,6 +111,13 @@ pub(super) async fn keep_alive(kubelet: Arc<Kubelet>) {
             status_due = after(kubelet.now(), STATUS_PERIOD);
         }
     }
+}
+
+/// Whether the API has the node's conditions as they are; a node that cannot be read is not told to either.
+async fn is_told(kubelet: &Kubelet) -> bool {
+    let node = kubelet.client.get::<Node>("", kubelet.name()).await;
+    let node = node.as_ref().ok().and_then(|node| node.downcast_ref::<Node>());
+    node.and_then(|node| node.status.as_ref()).is_none_or(|status| kubelet.machine.is_told(status))
 }
 
 fn after(now: Timestamp, period: SignedDuration) -> Timestamp {

@@ -24,11 +24,13 @@ pub mod ephemeral_volume;
 pub mod garbage_collector;
 pub mod namespace;
 pub mod node_ipam;
+pub mod node_lifecycle;
 pub mod persistent_volume_binder;
 pub mod replica_set;
 pub mod root_ca_cert_publisher;
 pub mod service_account;
 pub mod service_load_balancer;
+pub mod taint_eviction;
 pub mod volume_protection;
 
 mod own_writes;
@@ -76,6 +78,8 @@ pub trait Controller: Send {
 pub fn all() -> Vec<Box<dyn Controller>> {
     vec![
         Box::new(node_ipam::NodeIpamController::default()),
+        Box::new(node_lifecycle::NodeLifecycleController::default()),
+        Box::new(taint_eviction::TaintEvictionController::default()),
         Box::new(namespace::NamespaceController::default()),
         Box::new(service_account::ServiceAccountController::default()),
         Box::new(garbage_collector::GarbageCollector::default()),

@@ -95,6 +95,15 @@ impl Machine {
         }
     }
 
+    /// Whether the node's status says of its own conditions what this kubelet says: while it was silent, the control
+    /// plane may have said something else.
+    pub fn is_told(&self, status: &NodeStatus) -> bool {
+        let told = status.conditions.as_deref().unwrap_or_default();
+        HEALTHY.iter().all(|(type_, status, ..)| {
+            told.iter().any(|condition| condition.type_ == *type_ && condition.status == *status)
+        })
+    }
+
     fn resources(&self) -> BTreeMap<String, Quantity> {
         let kibibytes = |bytes: u64| format!("{}Ki", bytes / 1024);
         BTreeMap::from([

@@ -28,8 +28,8 @@ pub(super) fn choose<'a>(
 /// Less is who goes first.
 fn compare(a: &Pod, b: &Pod, on_nodes: &BTreeMap<String, usize>, now: Timestamp) -> Ordering {
     let crowd = |pod: &Pod| on_nodes.get(node(pod)).copied().unwrap_or(0);
-    let first = (node(a) != "")
-        .cmp(&(node(b) != ""))
+    let first = (!node(a).is_empty())
+        .cmp(&!node(b).is_empty())
         .then_with(|| progress(a).cmp(&progress(b)))
         .then_with(|| is_ready(a).cmp(&is_ready(b)))
         .then_with(|| cost(a).cmp(&cost(b)))

@@ -14,7 +14,8 @@ pub(crate) fn tolerated(tolerations: &[Toleration], taint: &Taint) -> bool {
     tolerations.iter().any(|toleration| tolerates(toleration, taint))
 }
 
-fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
+/// Whether the toleration tolerates the taint.
+pub(crate) fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
     let any_or = |wanted: &Option<String>, found: &str| {
         wanted.as_deref().is_none_or(|wanted| wanted.is_empty() || wanted == found)
     };

@@ -24,12 +24,6 @@ const INGRESS_CLASS: &[Unsupported] =
 const SECRET: &[Unsupported] =
     &[only("type", "kubernetes.io/service-account-token", "no token is put into the secret yet")];
 
-const NODE: &[Unsupported] = &[only(
-    "spec.taints[*].effect",
-    "NoExecute",
-    "new pods stay away; those that the node runs already are not evicted yet",
-)];
-
 const NO_DRIVER: &str = "no driver is built in; a pod that mounts the volume does not start";
 const NO_MOUNT_OPTIONS: &str = "directories of nodes are mounted without options";
 const NO_BLOCKS: &str = "containers cannot open block devices";
@@ -83,7 +77,6 @@ pub const UNSUPPORTED: &[(&str, &[Unsupported])] = &[
     ("Ingress", INGRESS),
     ("IngressClass", INGRESS_CLASS),
     ("Secret", SECRET),
-    ("Node", NODE),
     ("PersistentVolume", PERSISTENT_VOLUME),
     ("PersistentVolumeClaim", PERSISTENT_VOLUME_CLAIM),
     ("StorageClass", STORAGE_CLASS),
