@@ -65,6 +65,10 @@ pub struct Serve {
     /// How many worker nodes the cluster has beside its control plane.
     #[arg(long, env = "KIJABI_NODES", default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=250))]
     pub nodes: u16,
+    /// How many times as fast as real time the cluster's time goes: 10 shows in half a minute what takes five
+    /// minutes, such as the eviction from a node that is lost. Programs in containers see real time.
+    #[arg(long, env = "KIJABI_CLOCK_RATE", default_value_t = 1.0, value_parser = clock_rate)]
+    pub clock_rate: f64,
     /// Whether node ports, host ports and load balancers answer on this machine's loopback interface: at
     /// 127.0.0.1, and at 127.18.255.200 for the load balancer 172.18.255.200. Say false for a cluster that is
     /// hosted for others.
@@ -104,6 +108,7 @@ impl From<Serve> for ClusterOptions {
                 StoreArgument::Memory => StoreEngine::Memory,
             },
             nodes: serve.nodes,
+            clock_rate: serve.clock_rate,
             publish: serve.publish,
             allow_outbound: serve.allow_outbound,
             registries: RegistryOptions {
@@ -123,6 +128,15 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
         false => {
             Err("only an address of the loopback interface, such as 127.0.0.1, is served without TLS".into())
         }
+    }
+}
+
+/// The cluster's time goes on, and not faster than its components can follow.
+fn clock_rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    match (0.01..=1000.0).contains(&rate) {
+        true => Ok(rate),
+        false => Err("must be between 0.01 and 1000".into()),
     }
 }
 

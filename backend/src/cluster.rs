@@ -69,6 +69,8 @@ pub struct ClusterOptions {
     pub store: StoreEngine,
     /// How many worker nodes there are beside the control plane's.
     pub nodes: u16,
+    /// How many times as fast as real time the cluster's time goes.
+    pub clock_rate: f64,
     /// Whether ports of nodes and addresses of load balancers answer on this machine's loopback interface.
     pub publish: bool,
     /// What containers may reach beyond the cluster.
@@ -115,6 +117,7 @@ impl Cluster {
         write_private(&kubeconfig, &certificates.kubeconfig(secure_address)?)?;
 
         let clock = Arc::new(ClusterClock::default());
+        clock.set_rate(options.clock_rate);
         let key = ServiceAccountKey::load_or_create(&options.data_dir)?;
         let server = ApiServer::new(store.clone(), clock.clone(), Arc::new(SystemEntropy))
             .with_token_key(Arc::new(key));

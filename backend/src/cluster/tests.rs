@@ -18,6 +18,7 @@ fn options(data_dir: &Path) -> ClusterOptions {
         data_dir,
         store,
         nodes: 1,
+        clock_rate: 1.0,
         publish: false,
         allow_outbound,
         registries: RegistryOptions::default(),

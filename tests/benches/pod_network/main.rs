@@ -46,6 +46,7 @@ impl Bench {
             data_dir: folder.path().to_owned(),
             store: StoreEngine::Memory,
             nodes: 2,
+            clock_rate: 1.0,
             publish: true,
             allow_outbound: Vec::new(),
             registries: RegistryOptions::default(),

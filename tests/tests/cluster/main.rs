@@ -12,6 +12,7 @@ mod images;
 mod ingress;
 mod many;
 mod network;
+mod node_loss;
 mod persistent_volumes;
 mod place;
 mod policies;

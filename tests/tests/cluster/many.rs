@@ -20,6 +20,7 @@ async fn start(folder: &Path, number: usize) -> anyhow::Result<Cluster> {
         data_dir: folder.join(number.to_string()),
         store: StoreEngine::Memory,
         nodes: 1,
+        clock_rate: 1.0,
         publish: true,
         allow_outbound: Vec::new(),
         registries: backend::images::RegistryOptions::default(),
