@@ -103,7 +103,7 @@ async fn a_service_should_answer_by_each_of_its_names_and_addresses() {
     ];
     let ask = |way: &String| {
         format!(
-            "until wget -q -T 2 -O /tmp/page http://{way}/; do sleep 0.1; done; grep -c '<title>' /tmp/page;"
+            "until wget -q -T 2 -O /tmp/page http://{way}/ 2> /tmp/why; do sleep 0.1; done; grep -c '<title>' /tmp/page;"
         )
     };
     let script: String = ways.iter().map(ask).collect();
