@@ -21,6 +21,7 @@ macro_rules! examples {
 examples!(
     "pod",
     "service",
+    "deployment",
     "shared-volume",
     "config",
     "config-volume",

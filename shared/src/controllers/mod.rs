@@ -26,6 +26,7 @@ pub mod namespace;
 pub mod node_ipam;
 pub mod node_lifecycle;
 pub mod persistent_volume_binder;
+pub mod pod_garbage_collector;
 pub mod replica_set;
 pub mod root_ca_cert_publisher;
 pub mod service_account;
@@ -80,6 +81,7 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(node_ipam::NodeIpamController::default()),
         Box::new(node_lifecycle::NodeLifecycleController::default()),
         Box::new(taint_eviction::TaintEvictionController::default()),
+        Box::new(pod_garbage_collector::PodGarbageCollector::default()),
         Box::new(namespace::NamespaceController::default()),
         Box::new(service_account::ServiceAccountController::default()),
         Box::new(garbage_collector::GarbageCollector::default()),
