@@ -56,12 +56,8 @@ impl PodGarbageCollector {
 
     fn collect(&mut self, now: Timestamp) {
         self.last = Some(now);
-        let named: BTreeSet<String> = self
-            .pods
-            .values()
-            .filter_map(|pod| node_of(pod))
-            .filter(|node| !self.nodes.contains(node))
-            .collect();
+        let named: BTreeSet<String> =
+            self.pods.values().filter_map(node_of).filter(|node| !self.nodes.contains(node)).collect();
         self.missing.retain(|node, _| named.contains(node));
         for node in named {
             self.missing.entry(node).or_insert(now);
